@@ -1,0 +1,5 @@
+//! Speaks SIP: turns messages into leg news, and leg wishes into messages. Bodies pass through unread.
+
+mod codec;
+mod digest;
+mod registrar;

@@ -1,0 +1,1 @@
+//! Scenario helpers: a house (the daemon on free ports), phones and ears.
