@@ -1,0 +1,286 @@
+//! What goes into the core: commands (asked by people) and reports (happened on a leg).
+
+use serde::{Deserialize, Serialize};
+
+use crate::ids::{AgentName, CallId, LegId, ParticipantId, Phone};
+use crate::settings::Settings;
+
+/// Whom a dialled address or number reaches, after the dial plan was asked.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum Destination {
+    /// An agent of this house.
+    Agent(AgentName),
+    /// A queue.
+    Queue(String),
+    /// A room, made with the defaults when it has no settings of its own.
+    Room(String),
+    /// An outside number by way of a trunk.
+    Outside {
+        /// The trunk's name.
+        trunk: String,
+        /// The number as it is to be dialled.
+        number: String,
+    },
+    /// One of the services `*43` to `*45`.
+    Service(Service),
+    /// Nobody: no such agent, queue, room or route.
+    Unknown,
+}
+
+/// The services that a phone can dial to test itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum Service {
+    /// `*43`: hears itself.
+    Echo,
+    /// `*44`: a steady tone.
+    Tone,
+    /// `*45`: the hold music.
+    Music,
+}
+
+/// Who is calling, as far as it was proved.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Caller {
+    /// A registered user who authenticated.
+    Agent {
+        /// Who.
+        name: AgentName,
+        /// On which of their phones.
+        phone: Phone,
+    },
+    /// A caller from a trunk: a customer.
+    Customer {
+        /// The trunk's name.
+        trunk: String,
+        /// The number or name to show.
+        number: String,
+    },
+}
+
+/// Who asks for something.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Asker {
+    /// A leg asked (REFER, keypad): whoever owns it.
+    Leg(LegId),
+    /// An agent asked by API, command line or desktop.
+    Agent(AgentName),
+    /// The operator (admin token): may do everything.
+    Operator,
+}
+
+/// How a supervisor joins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum SuperviseMode {
+    /// Hears the agent and whomever the agent hears.
+    Listen,
+    /// Also is heard by the agent alone.
+    Whisper,
+    /// Is an agent in Main.
+    Barge,
+}
+
+/// Asked by people. A command that is not allowed now is refused and changes nothing.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Command {
+    /// New settings (start, reload). Calls go on.
+    Configure(Settings),
+    /// Open a call: ring `from`, then connect `to`.
+    Dial {
+        /// The agent to ring first.
+        from: AgentName,
+        /// Whom to connect then.
+        to: Destination,
+    },
+    /// Start a transfer. Phone REFER without Replaces, keypad, API.
+    Start {
+        /// The call.
+        call: CallId,
+        /// Who asks.
+        by: Asker,
+        /// Whom to bring in.
+        target: Destination,
+        /// The text to show of the target (what was dialled).
+        shown: String,
+    },
+    /// End the transfer before completion; the initiator is back with the customer.
+    Cancel {
+        /// The call.
+        call: CallId,
+        /// Who asks.
+        by: Asker,
+    },
+    /// Every leg of the initiator turns to the other place.
+    Swap {
+        /// The call.
+        call: CallId,
+        /// Who asks.
+        by: Asker,
+    },
+    /// Nobody is held any more: all hear each other.
+    Merge {
+        /// The call.
+        call: CallId,
+        /// Who asks.
+        by: Asker,
+    },
+    /// The initiator leaves; target and customer go on.
+    Complete {
+        /// The call.
+        call: CallId,
+        /// Who asks.
+        by: Asker,
+    },
+    /// REFER with Replaces: `by` names another leg of the same agent, in the same call (completion) or in another call
+    /// (the two calls become one).
+    Join {
+        /// The leg on which the REFER came.
+        by: LegId,
+        /// The leg that Replaces names.
+        named: LegId,
+    },
+    /// Hold somebody.
+    Hold {
+        /// The call.
+        call: CallId,
+        /// Who asks.
+        by: Asker,
+        /// Who is held.
+        who: ParticipantId,
+    },
+    /// End somebody's hold.
+    Unhold {
+        /// The call.
+        call: CallId,
+        /// Who asks.
+        by: Asker,
+        /// Whose hold ends.
+        who: ParticipantId,
+    },
+    /// Switch somebody's voice off or on.
+    Mute {
+        /// The call.
+        call: CallId,
+        /// Who asks.
+        by: Asker,
+        /// Whose voice.
+        who: ParticipantId,
+        /// Off (true) or on.
+        muted: bool,
+    },
+    /// Remove a participant; oneself: leave without completing.
+    Remove {
+        /// The call.
+        call: CallId,
+        /// Who asks.
+        by: Asker,
+        /// Who goes.
+        who: ParticipantId,
+    },
+    /// End the call for everybody.
+    End {
+        /// The call.
+        call: CallId,
+        /// Who asks.
+        by: Asker,
+    },
+    /// A supervisor joins on a leg of theirs that is rung.
+    Supervise {
+        /// The call.
+        call: CallId,
+        /// The supervisor (an agent whose role is supervisor).
+        by: AgentName,
+        /// The supervised agent.
+        agent: AgentName,
+        /// How.
+        mode: SuperviseMode,
+    },
+    /// The daemon stops: end every call.
+    Shutdown,
+}
+
+/// What a phone asks of its own leg by offer or answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum Direction {
+    /// Hears and is heard.
+    Both,
+    /// Only listens (`recvonly`): hears, is not heard.
+    Listens,
+    /// Its phone pressed hold: nothing is sent to its ears, nothing it sends is heard.
+    Away,
+}
+
+/// How a leg ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum Ending {
+    /// Its phone said BYE.
+    Bye,
+    /// Its phone gave up before an answer (CANCEL).
+    Cancelled,
+    /// Found dead: no media, no answer to probes, a time-out or a transport that failed.
+    Dead,
+}
+
+/// Happened on a leg.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Report {
+    /// An INVITE arrived.
+    Arrived {
+        /// Its leg.
+        leg: LegId,
+        /// Who calls.
+        caller: Caller,
+        /// Whom they dialled.
+        to: Destination,
+        /// The text to show of whom they dialled.
+        shown: String,
+        /// What its offer asks of the leg.
+        direction: Direction,
+    },
+    /// A leg we ring is ringing (180, 183).
+    Ringing {
+        /// The leg.
+        leg: LegId,
+    },
+    /// A leg we ring answered, with media that can be used.
+    Answered {
+        /// The leg.
+        leg: LegId,
+        /// What its answer asks of the leg.
+        direction: Direction,
+        /// Which phone answered (for agents).
+        phone: Option<Phone>,
+    },
+    /// A leg we ring could not be had.
+    Failed {
+        /// The leg.
+        leg: LegId,
+        /// The SIP status that says why (480 no reachable phone, 486 busy, 408 no answer, 503 unreachable …).
+        status: u16,
+    },
+    /// A leg ended. Its id is never used again.
+    Ended {
+        /// The leg.
+        leg: LegId,
+        /// How.
+        how: Ending,
+    },
+    /// A re-INVITE or UPDATE was read: what the phone now asks of its leg. Always answered by `AnswerOffer`.
+    Offered {
+        /// The leg.
+        leg: LegId,
+        /// The new direction.
+        direction: Direction,
+    },
+    /// No media came on an open leg for `media_timeout_s`.
+    Silent {
+        /// The leg.
+        leg: LegId,
+    },
+    /// The answer to a probe asked by `Effect::Probe`.
+    Probed {
+        /// The leg.
+        leg: LegId,
+        /// Whether its phone still answers.
+        alive: bool,
+    },
+}

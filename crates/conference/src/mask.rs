@@ -1,0 +1,103 @@
+//! What the mixer is told: one mask per leg, and the one question it may ask of two of them.
+//!
+//! Masks are derived by [`crate::audibility`] from a call's state and never edited. This file holds the vocabulary that
+//! crosses to the mixer; it does not know roles, holds or consults.
+
+use serde::{Deserialize, Serialize};
+
+use crate::ids::{CallId, LegId, ParticipantId};
+
+/// Where a leg is while a consult is private: with the customer, or on the consult's side.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum Place {
+    /// The customer's side of the call, and the whole call while no consult is private.
+    Main,
+    /// The private side of a consult: the target, and the initiator's leg that faces the target.
+    Side,
+}
+
+/// What a live leg that is not away hears while nobody may be heard by it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum Ears {
+    /// Nothing is sent to it at all (not live, or away).
+    Nothing,
+    /// Comfort noise: alone by its own hold, or with silent company.
+    ComfortNoise,
+    /// Hold music, going on at its position.
+    HoldMusic,
+    /// The music and prompts of the queue in which it waits.
+    Queue(String),
+    /// Ringback: whom it waits for is being rung.
+    Ringback,
+    /// The announcement that nobody can take the call, before its BYE.
+    Announcement,
+    /// The echo service: what it says itself. The one case in which anybody hears themselves.
+    Echo,
+    /// The steady test tone.
+    TestTone,
+}
+
+/// How a supervisor's leg is tied to an agent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Supervision {
+    /// The supervised agent's participant.
+    pub agent: ParticipantId,
+    /// The agent's open leg to which the supervisor's voice goes, if the supervisor whispers.
+    pub whisper_to: Option<LegId>,
+    /// Whether the supervisor also hears the Side.
+    pub hears_side: bool,
+}
+
+/// One leg's mask: all the mixer needs to know of a leg.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LegMask {
+    /// The leg.
+    pub leg: LegId,
+    /// Whose leg it is; two legs of one person never hear each other.
+    pub person: ParticipantId,
+    /// Where it is.
+    pub place: Place,
+    /// Whether it may be heard and hear at all.
+    pub open: bool,
+    /// Whether its voice is switched off (by command, or its phone only listens).
+    pub muted: bool,
+    /// What it hears when it may hear nobody.
+    pub ears: Ears,
+    /// Set on a supervisor's listening or whispering leg. Such a leg hears as said there and nobody else hears it.
+    pub supervises: Option<Supervision>,
+    /// Whether the call wants a cue (tone or prompt) allowed into this leg at all.
+    pub cues: bool,
+}
+
+impl LegMask {
+    /// Whether a sample of `speaker` may reach `self`: the only question the mixer asks.
+    ///
+    /// Closed by default: whatever is not allowed here is not heard.
+    #[must_use]
+    pub fn hears(&self, speaker: &Self) -> bool {
+        self.supervises.is_none()
+            && speaker.supervises.is_none()
+            && self.person != speaker.person
+            && self.open
+            && speaker.open
+            && self.place == speaker.place
+            && !speaker.muted
+    }
+}
+
+/// One reaction's change of one call, applied whole between two ticks.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ChangeSet {
+    /// The call.
+    pub call: CallId,
+    /// One more than the version of this call's change-set before; a version the mixer did not expect closes the call.
+    pub version: u64,
+    /// Whether this is the full state (then every leg not named is gone).
+    pub full: bool,
+    /// The legs whose masks changed, or that joined.
+    pub legs: Vec<LegMask>,
+    /// The legs that left the call.
+    pub gone: Vec<LegId>,
+    /// Whether anybody may now hear less than before: then nobody is told anything before it is in force.
+    pub tightens: bool,
+}

@@ -1,0 +1,316 @@
+//! What comes out of the core: effects (to be done, in this order) and events (already true).
+
+use serde::{Deserialize, Serialize};
+
+use crate::ids::{AgentName, CallId, LegId, ParticipantId};
+use crate::input::{Destination, Direction};
+use crate::mask::ChangeSet;
+use crate::refusal::Refusal;
+
+/// One step of a reaction. Outputs are carried out in their order.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Output {
+    /// To be done.
+    Effect(Effect),
+    /// Already true.
+    Event(Event),
+}
+
+/// Who is shown to a phone that is rung.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Identity {
+    /// The display name, possibly empty.
+    pub display: String,
+    /// The user part of the address: a number or an agent's name.
+    pub user: String,
+}
+
+/// A short sound or prompt for one leg, added to what it hears.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum Cue {
+    /// The target could not be had, or is gone.
+    Failure,
+    /// Something the person should notice (the target answered while they face the customer, the customer hung up).
+    Notice,
+}
+
+/// To be done by the edges.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Effect {
+    /// Law 2: before every other output of its reaction.
+    SetAudibility(ChangeSet),
+    /// Ring somebody on a new leg.
+    Ring {
+        /// The call it belongs to.
+        call: CallId,
+        /// The new leg.
+        leg: LegId,
+        /// Whom to ring: an agent (all their phones at once) or an outside number.
+        to: Destination,
+        /// Who is shown as calling.
+        shown: Identity,
+    },
+    /// Tell an arrived leg that whom it called is ringing (180).
+    Progress {
+        /// The leg.
+        leg: LegId,
+    },
+    /// Answer an arrived leg (200).
+    Answer {
+        /// The leg.
+        leg: LegId,
+    },
+    /// Turn an arrived leg down.
+    Reject {
+        /// The leg.
+        leg: LegId,
+        /// The SIP status.
+        status: u16,
+        /// The refusal behind it, if it is one (becomes the Reason header).
+        refusal: Option<Refusal>,
+    },
+    /// Answer the offer that waits on a leg.
+    AnswerOffer {
+        /// The leg.
+        leg: LegId,
+    },
+    /// End a leg: BYE, or CANCEL while it rings, or the target's own final status to a leg not answered yet.
+    Hangup {
+        /// The leg.
+        leg: LegId,
+        /// For a leg that arrived and was never answered: the status to give.
+        status: Option<u16>,
+    },
+    /// Ask a leg's phone by OPTIONS in the dialog whether it lives; comes back as `Report::Probed`.
+    Probe {
+        /// The leg.
+        leg: LegId,
+    },
+    /// Accept the REFER that waits on a leg (202 and NOTIFY 100).
+    AcceptRefer {
+        /// The leg.
+        leg: LegId,
+    },
+    /// Tell whoever sent the REFER on this leg how it goes.
+    NotifyReferrer {
+        /// The leg.
+        leg: LegId,
+        /// The status of the sipfrag.
+        status: u16,
+        /// Whether it is the last word.
+        last: bool,
+    },
+    /// Play a cue into one leg.
+    Cue {
+        /// The leg.
+        leg: LegId,
+        /// What.
+        cue: Cue,
+    },
+}
+
+/// A participant's role in a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum Role {
+    /// Came in from a trunk, or is the outside number with which an agent opened the call.
+    Customer,
+    /// A registered user.
+    Agent,
+    /// An outside number brought in as a transfer's target; serves like an agent, commands nothing.
+    Outside,
+    /// Listens, whispers, barges.
+    Supervisor,
+}
+
+/// A participant's status as people are shown it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum Status {
+    /// Waits in a queue.
+    Queued,
+    /// Being called, not ringing yet.
+    Calling,
+    /// Ringing.
+    Ringing,
+    /// Talks.
+    Live,
+    /// On hold: held, or waiting, or the answered target whom nobody faces.
+    Held,
+}
+
+/// Why a participant left.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum Left {
+    /// Hung up.
+    HungUp,
+    /// Was removed by somebody.
+    Removed,
+    /// The phone died.
+    Dead,
+    /// Could not be had; the SIP status.
+    Failed(u16),
+    /// The attempt to reach them was given up.
+    Cancelled,
+    /// Completed a transfer.
+    Completed,
+    /// Released because nobody is left to talk to.
+    Released,
+    /// The call was ended for everybody, or the service stops.
+    Ended,
+}
+
+/// How a transfer came out; exactly one per transfer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum Outcome {
+    /// The initiator left, target and customer go on.
+    Completed,
+    /// All stayed together and another transfer began, or the call ended merged.
+    Joined,
+    /// Cancelled before completion.
+    Cancelled,
+    /// The target turned it down; the SIP status.
+    Rejected(u16),
+    /// The target did not answer in time.
+    NoAnswer,
+    /// The target could not be reached; the SIP status.
+    Unreachable(u16),
+    /// The target hung up during the consult.
+    TargetGone,
+    /// The customer hung up.
+    CustomerGone,
+    /// The call was ended for everybody.
+    CallEnded,
+}
+
+/// A transfer's phase.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum Phase {
+    /// The target is called or rings.
+    Calling,
+    /// Target answered; the consult is private.
+    Private,
+    /// Everybody hears everybody.
+    Merged,
+}
+
+/// Already true; told to logs, history, API and desktops.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Event {
+    /// A call began.
+    CallStarted {
+        /// The call.
+        call: CallId,
+        /// The room's name, if it is one.
+        room: Option<String>,
+    },
+    /// A call ended.
+    CallEnded {
+        /// The call.
+        call: CallId,
+    },
+    /// Two calls became one.
+    CallsJoined {
+        /// The call that goes on (the older).
+        call: CallId,
+        /// The call that is part of it now.
+        joined: CallId,
+    },
+    /// Somebody joined a call (is called, rings, or arrived).
+    ParticipantJoined {
+        /// The call.
+        call: CallId,
+        /// Who.
+        who: ParticipantId,
+        /// Their role.
+        role: Role,
+        /// The agent's name, if it is one.
+        agent: Option<AgentName>,
+        /// The name or number to show.
+        name: String,
+    },
+    /// Somebody's status changed.
+    StatusChanged {
+        /// The call.
+        call: CallId,
+        /// Who.
+        who: ParticipantId,
+        /// The new status.
+        status: Status,
+    },
+    /// Somebody was muted or unmuted.
+    MuteChanged {
+        /// The call.
+        call: CallId,
+        /// Who.
+        who: ParticipantId,
+        /// Off (true) or on.
+        muted: bool,
+    },
+    /// A phone put its own leg on hold, or took it back.
+    DirectionChanged {
+        /// The call.
+        call: CallId,
+        /// Who.
+        who: ParticipantId,
+        /// The leg.
+        leg: LegId,
+        /// What it asks for now.
+        direction: Direction,
+    },
+    /// Somebody left.
+    ParticipantLeft {
+        /// The call.
+        call: CallId,
+        /// Who.
+        who: ParticipantId,
+        /// Why.
+        why: Left,
+    },
+    /// A transfer began.
+    TransferStarted {
+        /// The call.
+        call: CallId,
+        /// The initiator.
+        by: ParticipantId,
+        /// The target.
+        target: ParticipantId,
+    },
+    /// A transfer's phase, or the side the initiator faces, changed.
+    TransferChanged {
+        /// The call.
+        call: CallId,
+        /// The phase.
+        phase: Phase,
+        /// Whether the initiator's open leg faces the target (else the customer).
+        faces_target: bool,
+    },
+    /// A transfer ended; exactly once for each that started.
+    TransferEnded {
+        /// The call.
+        call: CallId,
+        /// How.
+        outcome: Outcome,
+    },
+    /// An initiator who had left is being rung again.
+    Recalling {
+        /// The call.
+        call: CallId,
+        /// The initiator.
+        agent: AgentName,
+    },
+    /// A customer goes to `transfer.fallback`.
+    FellBack {
+        /// The call.
+        call: CallId,
+        /// Who.
+        who: ParticipantId,
+    },
+    /// Both lines of a phone are open: the phone mixes, the server does not.
+    BridgedByPhone {
+        /// The call.
+        call: CallId,
+        /// Whose phone.
+        who: ParticipantId,
+        /// Begun (true) or over.
+        bridged: bool,
+    },
+}
