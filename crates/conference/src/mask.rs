@@ -37,14 +37,17 @@ pub enum Ears {
     TestTone,
 }
 
-/// How a supervisor's leg is tied to an agent.
+/// How a supervisor's leg is tied to an agent. It hears whoever is open in the places named here; nobody hears it but
+/// the leg it whispers to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Supervision {
     /// The supervised agent's participant.
     pub agent: ParticipantId,
-    /// The agent's open leg to which the supervisor's voice goes, if the supervisor whispers.
+    /// The agent's open leg to which the supervisor's voice goes, if the supervisor whispers now.
     pub whisper_to: Option<LegId>,
-    /// Whether the supervisor also hears the Side.
+    /// Whether the agent has an open leg in Main, so that its supervisor hears Main.
+    pub hears_main: bool,
+    /// Whether the agent has an open leg in the Side and supervisors may hear consults.
     pub hears_side: bool,
 }
 
@@ -75,13 +78,18 @@ impl LegMask {
     /// Closed by default: whatever is not allowed here is not heard.
     #[must_use]
     pub fn hears(&self, speaker: &Self) -> bool {
-        self.supervises.is_none()
-            && speaker.supervises.is_none()
-            && self.person != speaker.person
-            && self.open
-            && speaker.open
-            && self.place == speaker.place
-            && !speaker.muted
+        if self.person == speaker.person || !self.open || !speaker.open || speaker.muted {
+            return false;
+        }
+        match (&self.supervises, &speaker.supervises) {
+            (None, None) => self.place == speaker.place,
+            (Some(tie), None) => match speaker.place {
+                Place::Main => tie.hears_main,
+                Place::Side => tie.hears_side,
+            },
+            (None, Some(tie)) => tie.whisper_to == Some(self.leg),
+            (Some(_), Some(_)) => false,
+        }
     }
 }
 

@@ -2,4 +2,11 @@
 
 mod codec;
 mod digest;
+mod news;
 mod registrar;
+mod settings;
+mod wish;
+
+pub use news::{Arrival, News};
+pub use settings::{Account, Algorithm, Directory, Doorkeeping, Network, Protocol, Secret, SipSettings, Source, Trunk};
+pub use wish::{Callee, PhoneAccount, Wish};

@@ -1,0 +1,125 @@
+//! What the endpoint is started with: listeners, accounts, trunks and limits. Checked by whoever reads the configuration.
+
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+use conference::AgentName;
+
+/// A password or another secret. Its `Debug` shows nothing.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(pub String);
+
+impl std::fmt::Debug for Secret {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Secret(…)")
+    }
+}
+
+/// A transport protocol.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
+pub enum Protocol {
+    /// UDP, RFC 3261 §18.
+    Udp,
+    /// TCP, RFC 3261 §18.
+    Tcp,
+}
+
+/// A range of addresses: `address/prefix`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Network {
+    /// Any address in it.
+    pub address: IpAddr,
+    /// How many leading bits count.
+    pub prefix: u8,
+}
+
+/// From where a trunk's calls may come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// Any port of a range of addresses.
+    Network(Network),
+    /// One address and port.
+    Exactly(SocketAddr),
+}
+
+/// A digest algorithm, RFC 8760.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub enum Algorithm {
+    /// SHA-256.
+    Sha256,
+    /// MD5.
+    Md5,
+}
+
+/// An agent's account.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Account {
+    /// The user part of the address of record, and the digest user name.
+    pub name: AgentName,
+    /// The password.
+    pub password: Secret,
+}
+
+/// A carrier or another system that brings customers' calls and takes calls to outside numbers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Trunk {
+    /// Its name.
+    pub name: String,
+    /// Where calls to outside numbers go.
+    pub address: SocketAddr,
+    /// Over what.
+    pub protocol: Protocol,
+    /// The name and password for the carrier's digest challenges.
+    pub credentials: Option<(String, Secret)>,
+    /// The number shown to the carrier; empty: the caller's own.
+    pub caller_id: String,
+    /// From where its calls come.
+    pub accept_from: Vec<Source>,
+    /// Calls at once, both ways together.
+    pub max_calls: u32,
+}
+
+/// Who may send requests to this endpoint.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Doorkeeping {
+    /// The server: agents authenticate, trunks come from their addresses, everybody else is turned away.
+    Server,
+    /// A phone: whoever calls is let in (a phone trusts its server).
+    Phone,
+}
+
+/// Who may register and call; replaced whole by a reload.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Directory {
+    /// The agents.
+    pub accounts: Vec<Account>,
+    /// The trunks.
+    pub trunks: Vec<Trunk>,
+}
+
+/// Everything an endpoint is started with.
+#[derive(Clone, Debug)]
+pub struct SipSettings {
+    /// The domain agents register in; also the digest realm.
+    pub domain: String,
+    /// Where to listen. Port 0 takes a free port (tests).
+    pub listen: Vec<(Protocol, SocketAddr)>,
+    /// The public address when behind NAT; given to everybody outside `local_networks`.
+    pub external_address: Option<IpAddr>,
+    /// These get our own address.
+    pub local_networks: Vec<Network>,
+    /// The challenges, in order of preference.
+    pub digest: Vec<Algorithm>,
+    /// Agents and trunks.
+    pub directory: Directory,
+    /// Server or phone.
+    pub doorkeeping: Doorkeeping,
+    /// Shown in Server and User-Agent.
+    pub user_agent: String,
+    /// Whether wrong passwords from loopback addresses lead to bans too (tests of bans).
+    pub ban_loopback: bool,
+    /// How often UDP contacts are kept alive by OPTIONS.
+    pub keep_alive: Duration,
+    /// User-Agent fragments whose requests are dropped without a word.
+    pub dropped_user_agents: Vec<String>,
+}
