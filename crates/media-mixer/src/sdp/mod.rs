@@ -1,1 +1,48 @@
-//! sdp
+//! Offer and answer for one leg's audio: reads what a phone describes, writes what we describe, keeps what was agreed.
+//!
+//! It does not send, ring or hold anybody: a [`Direction`] is reported, and the core decides what follows from it. It opens
+//! no socket and resolves no name. SRTP, ICE and video are not negotiated here; their lines are answered with port 0.
+//!
+//! ```text
+//!   phone                     Session                       RFC 3264
+//!     |--- offer -------------->| read     changes nothing: direction, is there audio for us?
+//!     |                         | answer   §6: same lines, same order, unknown ones with port 0
+//!     |<-- answer --------------|
+//!     |<-- offer ---------------| offer, reoffer              §5, §8
+//!     |--- answer ------------->| accept   (or the offer was turned down: withdraw)
+//! ```
+
+mod agreement;
+mod choose;
+mod clean;
+pub mod limits;
+mod render;
+mod session;
+
+pub use agreement::{Agreement, Codec, Direction, PayloadMap};
+pub use session::{LocalMedia, Reading, Session, Wish};
+
+/// Why a description cannot be used. Towards SIP: `Malformed` is 400, everything else 488 (RFC 3261 §21.4.26).
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum SdpError {
+    /// Not a session description, or a line we need cannot be understood.
+    #[error("malformed session description: {0}")]
+    Malformed(String),
+    /// A limit of [`limits`] is exceeded; nothing was copied.
+    #[error("session description has more than {limit} {what}")]
+    TooLarge {
+        /// What there is too much of.
+        what: &'static str,
+        /// How much is taken.
+        limit: usize,
+    },
+    /// No audio line over plain RTP at an address we can reach.
+    #[error("no audio line over plain RTP at an address of our family")]
+    NoAudio,
+    /// There is an audio line, but no codec of it is ours (telephone events alone are not audio).
+    #[error("no common audio codec")]
+    NoCommonCodec,
+    /// An answer without an offer of ours before it.
+    #[error("an answer, but no offer of ours is outstanding")]
+    NoOffer,
+}

@@ -1,0 +1,127 @@
+//! What one offer and one answer agreed on: where to send, in which codec, and what the peer's phone asks of its leg.
+//!
+//! Plain values. How they are found is the business of `choose` and `session`.
+
+use std::net::SocketAddr;
+
+use serde::{Deserialize, Serialize};
+
+/// An audio codec we speak.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Codec {
+    /// G.711 µ-law (RFC 3551 §4.5.14).
+    Pcmu,
+    /// G.711 A-law (RFC 3551 §4.5.14).
+    Pcma,
+}
+
+impl Codec {
+    /// Every codec, in the order in which we prefer them if nobody says otherwise.
+    pub const ALL: [Codec; 2] = [Codec::Pcmu, Codec::Pcma];
+
+    /// The encoding name of its `rtpmap` line.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Codec::Pcmu => "PCMU",
+            Codec::Pcma => "PCMA",
+        }
+    }
+
+    /// RTP clock rate in Hz.
+    pub const fn clock_rate(self) -> u32 {
+        match self {
+            Codec::Pcmu | Codec::Pcma => 8000,
+        }
+    }
+
+    /// Its static payload type (RFC 3551 §6), if it has one.
+    pub const fn static_payload_type(self) -> Option<u8> {
+        match self {
+            Codec::Pcmu => Some(0),
+            Codec::Pcma => Some(8),
+        }
+    }
+
+    /// The codec of that encoding name, whatever its case; `None` for one we do not speak.
+    pub fn named(name: &str) -> Option<Codec> {
+        Codec::ALL
+            .into_iter()
+            .find(|codec| codec.name().eq_ignore_ascii_case(name))
+    }
+
+    /// The codec that a payload type means without an `rtpmap` line.
+    pub(crate) fn of_static(payload_type: u8) -> Option<Codec> {
+        Codec::ALL
+            .into_iter()
+            .find(|codec| codec.static_payload_type() == Some(payload_type))
+    }
+}
+
+/// What the peer's phone asks of its leg (`phones.md`, hold forms).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Direction {
+    /// `sendrecv`: it hears and is heard.
+    Both,
+    /// `recvonly`: a listener. It hears and is not heard.
+    Listens,
+    /// `sendonly`, `inactive`, address zero or port 0: the phone's own hold. It neither hears nor is heard.
+    Away,
+}
+
+/// Payload types we accept, each with its codec: any agreed codec may arrive at any time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct PayloadMap {
+    entries: [Option<(u8, Codec)>; PayloadMap::CAPACITY],
+}
+
+impl PayloadMap {
+    /// How many payload types are remembered; further ones are not accepted.
+    pub const CAPACITY: usize = 8;
+
+    /// The codec of a payload type that was agreed.
+    pub fn codec(&self, payload_type: u8) -> Option<Codec> {
+        self.iter()
+            .find(|(number, _)| *number == payload_type)
+            .map(|(_, codec)| codec)
+    }
+
+    /// The entries in order of preference.
+    pub fn iter(&self) -> impl Iterator<Item = (u8, Codec)> + '_ {
+        self.entries.iter().flatten().copied()
+    }
+
+    /// Adds an entry unless the number is known already or the map is full.
+    pub(crate) fn insert(&mut self, payload_type: u8, codec: Codec) {
+        if self.codec(payload_type).is_some() {
+            return;
+        }
+        if let Some(free) = self.entries.iter_mut().find(|entry| entry.is_none()) {
+            *free = Some((payload_type, codec));
+        }
+    }
+}
+
+/// The outcome of one offer and its answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Agreement {
+    /// Where the peer wants its RTP; `None` for address zero and for port 0.
+    pub remote: Option<SocketAddr>,
+    /// Where the peer wants its RTCP: `a=rtcp` (RFC 3605 §2.1), else the next port, or `remote` itself with rtcp-mux.
+    pub remote_rtcp: Option<SocketAddr>,
+    /// Both sides put RTCP on the RTP port (RFC 5761 §5.1.1).
+    pub rtcp_mux: bool,
+    /// What we send.
+    pub codec: Codec,
+    /// The payload type we send it with.
+    pub send_pt: u8,
+    /// What may arrive.
+    pub receive: PayloadMap,
+    /// Payload type of the telephone events we send (RFC 4733 §2.4.1), if the peer takes them.
+    pub dtmf_send_pt: Option<u8>,
+    /// Payload type of the telephone events that arrive.
+    pub dtmf_receive_pt: Option<u8>,
+    /// Length of the packets we send, in milliseconds: a multiple of ten between 10 and 60.
+    pub ptime_ms: u8,
+    /// What the peer's phone asks of its leg.
+    pub direction: Direction,
+}

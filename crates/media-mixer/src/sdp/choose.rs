@@ -1,0 +1,334 @@
+//! Finds, in a peer's description, the one audio line we take and what its attributes mean for us.
+//!
+//! It changes nothing and writes nothing. BUNDLE, ICE and SRTP attributes are not looked at.
+
+use std::net::{IpAddr, SocketAddr};
+
+use sdp_types::{Attribute, Connection, Media};
+
+use super::agreement::{Codec, Direction};
+use super::clean::clean;
+use super::{SdpError, limits};
+
+/// A direction attribute as written (RFC 8866 §6.7).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Way {
+    SendRecv,
+    SendOnly,
+    RecvOnly,
+    Inactive,
+}
+
+impl Way {
+    /// The way in which the writer sends and takes media.
+    pub(super) fn new(sends: bool, takes: bool) -> Way {
+        match (sends, takes) {
+            (true, true) => Way::SendRecv,
+            (true, false) => Way::SendOnly,
+            (false, true) => Way::RecvOnly,
+            (false, false) => Way::Inactive,
+        }
+    }
+
+    pub(super) fn sends(self) -> bool {
+        matches!(self, Way::SendRecv | Way::SendOnly)
+    }
+
+    pub(super) fn takes(self) -> bool {
+        matches!(self, Way::SendRecv | Way::RecvOnly)
+    }
+
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Way::SendRecv => "sendrecv",
+            Way::SendOnly => "sendonly",
+            Way::RecvOnly => "recvonly",
+            Way::Inactive => "inactive",
+        }
+    }
+
+    fn named(name: &str) -> Option<Way> {
+        [Way::SendRecv, Way::SendOnly, Way::RecvOnly, Way::Inactive]
+            .into_iter()
+            .find(|way| way.name().eq_ignore_ascii_case(name.trim()))
+    }
+}
+
+/// The audio line we take, understood.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Stream {
+    /// Its place among the media lines.
+    pub(super) index: usize,
+    /// `None` for address zero and port 0.
+    pub(super) remote: Option<SocketAddr>,
+    pub(super) remote_rtcp: Option<SocketAddr>,
+    pub(super) port_zero: bool,
+    pub(super) address_zero: bool,
+    pub(super) way: Way,
+    pub(super) rtcp_mux: bool,
+    /// Our codecs among its payload types, in its order.
+    pub(super) codecs: Vec<(u8, Codec)>,
+    /// Its telephone events, if their clock is that of our codecs.
+    pub(super) events: Option<u8>,
+    /// Bit `n`: the dynamic payload type `96 + n` has a meaning in this description.
+    pub(super) mapped: u32,
+    pub(super) ptime_ms: u8,
+}
+
+impl Stream {
+    /// What the phone that wrote this asks of its leg.
+    pub(super) fn direction(&self) -> Direction {
+        if self.port_zero || self.address_zero {
+            return Direction::Away;
+        }
+        match self.way {
+            Way::SendRecv => Direction::Both,
+            Way::RecvOnly => Direction::Listens,
+            Way::SendOnly | Way::Inactive => Direction::Away,
+        }
+    }
+}
+
+/// A description and the line of it that we take.
+pub(super) struct Chosen {
+    pub(super) session: sdp_types::Session,
+    pub(super) stream: Stream,
+}
+
+/// Reads `body` and takes its first audio line that is usable, else its first one with port 0.
+///
+/// # Errors
+/// As [`SdpError`] says; `NoCommonCodec` wins over `NoAudio`.
+pub(super) fn choose(body: &[u8], local: IpAddr, codecs: &[Codec]) -> Result<Chosen, SdpError> {
+    let cleaned = clean(body)?;
+    let session = sdp_types::Session::parse(&cleaned)
+        .map_err(|error| SdpError::Malformed(error.to_string()))?;
+    drop(cleaned);
+    let mut refused = None;
+    let mut verdict = SdpError::NoAudio;
+    for (index, media) in session.medias.iter().enumerate() {
+        if !is_plain_audio(media) {
+            continue;
+        }
+        let stream = understand(&session, index, media, codecs)?;
+        if stream.port_zero {
+            refused = refused.or(Some(stream));
+        } else if stream.remote.is_some_and(|remote| !reachable(local, remote)) {
+            continue;
+        } else if stream.codecs.is_empty() {
+            verdict = SdpError::NoCommonCodec;
+        } else {
+            return Ok(Chosen { session, stream });
+        }
+    }
+    match refused {
+        Some(stream) if verdict == SdpError::NoAudio => Ok(Chosen { session, stream }),
+        Some(_) | None => Err(verdict),
+    }
+}
+
+/// RTP/AVPF is taken too: its feedback is permitted, not demanded (RFC 4585 §4.2).
+fn is_plain_audio(media: &Media) -> bool {
+    media.media.eq_ignore_ascii_case("audio")
+        && ["RTP/AVP", "RTP/AVPF"]
+            .iter()
+            .any(|proto| media.proto.eq_ignore_ascii_case(proto))
+}
+
+/// Only a single host of our own address family: nobody makes us flood a group or a whole network.
+fn reachable(local: IpAddr, remote: SocketAddr) -> bool {
+    let group = match remote.ip() {
+        IpAddr::V4(address) => address.is_multicast() || address.is_broadcast(),
+        IpAddr::V6(address) => address.is_multicast(),
+    };
+    local.is_ipv4() == remote.is_ipv4() && !group
+}
+
+fn understand(
+    session: &sdp_types::Session,
+    index: usize,
+    media: &Media,
+    codecs: &[Codec],
+) -> Result<Stream, SdpError> {
+    let payload_types = payload_types(media)?;
+    let meanings = Meanings::read(&media.attributes)?;
+    let known = payload_types
+        .iter()
+        .filter_map(|number| Some((*number, meanings.codec(*number)?)))
+        .filter(|(_, codec)| codecs.contains(codec))
+        .collect();
+    let events = payload_types
+        .iter()
+        .copied()
+        .find(|number| meanings.is_event(*number));
+    let address = address(session, media)?;
+    let (address_zero, remote) = match address {
+        Some(ip) if !ip.is_unspecified() && media.port != 0 => {
+            (false, Some(SocketAddr::new(ip, media.port)))
+        }
+        Some(ip) => (ip.is_unspecified(), None),
+        None => (false, None),
+    };
+    let rtcp_mux = find(&media.attributes, "rtcp-mux").is_some();
+    Ok(Stream {
+        index,
+        remote,
+        remote_rtcp: remote.and_then(|remote| rtcp_address(media, remote, rtcp_mux)),
+        port_zero: media.port == 0,
+        address_zero,
+        way: way(&media.attributes)
+            .or_else(|| way(&session.attributes))
+            .unwrap_or(Way::SendRecv),
+        rtcp_mux,
+        codecs: known,
+        events,
+        mapped: meanings.mapped,
+        ptime_ms: ptime(&media.attributes),
+    })
+}
+
+fn payload_types(media: &Media) -> Result<Vec<u8>, SdpError> {
+    media
+        .fmt
+        .split_ascii_whitespace()
+        .map(|number| match number.parse::<u8>() {
+            Ok(number) if number <= 127 => Ok(number),
+            Ok(_) | Err(_) => Err(SdpError::Malformed("payload type".to_owned())),
+        })
+        .collect()
+}
+
+/// The line's own address, else the session's (RFC 8866 §5.7). A refused line needs none.
+fn address(session: &sdp_types::Session, media: &Media) -> Result<Option<IpAddr>, SdpError> {
+    let Some(connection) = media.connections.first().or(session.connection.as_ref()) else {
+        return match media.port {
+            0 => Ok(None),
+            _ => Err(SdpError::Malformed("no c= line".to_owned())),
+        };
+    };
+    parse_address(connection).map(Some)
+}
+
+fn parse_address(connection: &Connection) -> Result<IpAddr, SdpError> {
+    connection
+        .try_address()
+        .map(|address| address.ip)
+        .map_err(|_| SdpError::Malformed("address of the c= line".to_owned()))
+}
+
+/// What the payload types of one line stand for.
+struct Meanings {
+    /// `None` where an `rtpmap` names something that we do not speak.
+    maps: Vec<(u8, Option<Meaning>)>,
+    mapped: u32,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Meaning {
+    Audio(Codec),
+    Event,
+}
+
+impl Meanings {
+    fn read(attributes: &[Attribute]) -> Result<Meanings, SdpError> {
+        let mut maps = Vec::new();
+        let mut mapped = 0;
+        for attribute in attributes.iter().filter(|attribute| named(attribute, "rtpmap")) {
+            let value = attribute.value.as_deref().unwrap_or_default().trim();
+            let (number, encoding) = value.split_once(' ').unwrap_or((value, ""));
+            let Ok(number @ 0..=127) = number.parse::<u8>() else {
+                return Err(SdpError::Malformed("a=rtpmap".to_owned()));
+            };
+            if number >= 96 {
+                mapped |= 1 << (number - 96);
+            }
+            maps.push((number, meaning(encoding.trim())));
+        }
+        Ok(Meanings { maps, mapped })
+    }
+
+    fn codec(&self, number: u8) -> Option<Codec> {
+        match self.maps.iter().find(|(mapped, _)| *mapped == number) {
+            Some((_, Some(Meaning::Audio(codec)))) => Some(*codec),
+            Some((_, Some(Meaning::Event) | None)) => None,
+            None => Codec::of_static(number),
+        }
+    }
+
+    fn is_event(&self, number: u8) -> bool {
+        self.maps.contains(&(number, Some(Meaning::Event)))
+    }
+}
+
+/// `PCMU/8000`, `PCMU/8000/1`, `telephone-event/8000` (RFC 8866 §6.6).
+fn meaning(encoding: &str) -> Option<Meaning> {
+    let mut parts = encoding.split('/');
+    let name = parts.next()?.trim();
+    let rate: u32 = parts.next()?.trim().parse().ok()?;
+    if parts.next().is_some_and(|channels| channels.trim() != "1") {
+        return None;
+    }
+    if name.eq_ignore_ascii_case("telephone-event") {
+        return (rate == super::render::EVENT_RATE).then_some(Meaning::Event);
+    }
+    Codec::named(name)
+        .filter(|codec| codec.clock_rate() == rate)
+        .map(Meaning::Audio)
+}
+
+/// The last direction attribute counts: some phones append theirs behind another, even without a line end.
+fn way(attributes: &[Attribute]) -> Option<Way> {
+    attributes
+        .iter()
+        .rev()
+        .find_map(|attribute| Way::named(&attribute.attribute))
+}
+
+/// What we send: the packet time asked for, not longer than `maxptime`, in whole tens (RFC 8866 §6.4, §6.5).
+fn ptime(attributes: &[Attribute]) -> u8 {
+    let number = |name| {
+        find(attributes, name)
+            .and_then(|value| value.trim().split(['.', ' ']).next()?.parse::<u32>().ok())
+            .filter(|number| *number > 0)
+    };
+    let asked = number("ptime").unwrap_or(u32::from(limits::PTIME_DEFAULT_MS));
+    let most = number("maxptime").unwrap_or(u32::MAX);
+    let tens = asked.min(most) / 10 * 10;
+    let clamped = tens.clamp(
+        u32::from(limits::PTIME_MIN_MS),
+        u32::from(limits::PTIME_MAX_MS),
+    );
+    u8::try_from(clamped).unwrap_or(limits::PTIME_DEFAULT_MS)
+}
+
+/// RFC 3605 §2.1: `a=rtcp:53020` or `a=rtcp:53020 IN IP4 126.16.64.4`.
+fn rtcp_address(media: &Media, remote: SocketAddr, mux: bool) -> Option<SocketAddr> {
+    if mux {
+        return Some(remote);
+    }
+    let next = remote
+        .port()
+        .checked_add(1)
+        .map(|port| SocketAddr::new(remote.ip(), port));
+    let Some(value) = find(&media.attributes, "rtcp") else {
+        return next;
+    };
+    // an address behind the port is ignored: no report goes to a third party on the peer's word
+    let port = value.split_ascii_whitespace().next();
+    match port.and_then(|port| port.parse::<u16>().ok()) {
+        Some(port @ 1..) => Some(SocketAddr::new(remote.ip(), port)),
+        Some(0) | None => next,
+    }
+}
+
+fn named(attribute: &Attribute, name: &str) -> bool {
+    attribute.attribute.trim().eq_ignore_ascii_case(name)
+}
+
+/// The value of the first attribute of that name; empty for one without a value.
+fn find<'a>(attributes: &'a [Attribute], name: &str) -> Option<&'a str> {
+    attributes
+        .iter()
+        .find(|attribute| named(attribute, name))
+        .map(|attribute| attribute.value.as_deref().unwrap_or_default())
+}

@@ -1,0 +1,146 @@
+//! Writes a session description of ours: one audio line among lines that are refused with port 0.
+//!
+//! It decides nothing; `session` says what to write.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use sdp_types::{Attribute, Connection, Media, Origin};
+use serde::{Deserialize, Serialize};
+
+use super::agreement::Codec;
+use super::choose::Way;
+
+/// Clock rate of our telephone events; that of every codec beside them (RFC 4733 §2.1).
+pub(super) const EVENT_RATE: u32 = 8000;
+/// The events we read and write: digits, `*`, `#` and `A` to `D` (RFC 4733 §3.2).
+const EVENTS: &str = "0-15";
+/// A media line needs a format even when it is refused.
+const NO_FORMAT: &str = "0";
+
+/// A media line that we refuse: repeated as it came, with port 0 (RFC 3264 §6).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct RefusedLine {
+    media: String,
+    proto: String,
+    fmt: String,
+}
+
+impl From<&Media> for RefusedLine {
+    fn from(line: &Media) -> RefusedLine {
+        RefusedLine {
+            media: line.media.clone(),
+            proto: line.proto.clone(),
+            fmt: line.fmt.clone(),
+        }
+    }
+}
+
+/// Everything a description of ours says.
+pub(super) struct Words<'a> {
+    pub(super) address: IpAddr,
+    /// Write address zero instead, the old form of hold (RFC 3264 §8.4).
+    pub(super) address_zero: bool,
+    /// 0 refuses the audio line too.
+    pub(super) port: u16,
+    pub(super) session_id: u64,
+    pub(super) version: u64,
+    pub(super) proto: &'a str,
+    pub(super) codecs: &'a [(u8, Codec)],
+    pub(super) events: Option<u8>,
+    pub(super) ptime_ms: u8,
+    pub(super) way: Way,
+    pub(super) rtcp_mux: bool,
+    /// The formats of the audio line if it is refused.
+    pub(super) refused_fmt: &'a str,
+    pub(super) before: &'a [RefusedLine],
+    pub(super) after: &'a [RefusedLine],
+}
+
+/// The description as text.
+pub(super) fn render(words: &Words<'_>) -> String {
+    let origin = Origin::with_ip_addr(words.session_id, words.version, words.address);
+    let connection = Connection::from_ip_addr(if words.address_zero {
+        zero(words.address)
+    } else {
+        words.address
+    });
+    let mut session = sdp_types::Session::new(origin, "-");
+    session.connection = Some(connection);
+    session.medias.extend(words.before.iter().map(refused));
+    session.medias.push(audio(words));
+    session.medias.extend(words.after.iter().map(refused));
+    let mut text = Vec::with_capacity(512);
+    // writing into a vector cannot fail, and everything we write is ASCII
+    let written = session.write(&mut text);
+    debug_assert!(written.is_ok());
+    String::from_utf8_lossy(&text).into_owned()
+}
+
+fn zero(family: IpAddr) -> IpAddr {
+    match family {
+        IpAddr::V4(_) => IpAddr::V4(Ipv4Addr::UNSPECIFIED),
+        IpAddr::V6(_) => IpAddr::V6(Ipv6Addr::UNSPECIFIED),
+    }
+}
+
+fn refused(line: &RefusedLine) -> Media {
+    plain_line(&line.media, 0, &line.proto, line.fmt.clone())
+}
+
+fn audio(words: &Words<'_>) -> Media {
+    if words.port == 0 {
+        let fmt = if words.refused_fmt.is_empty() {
+            NO_FORMAT
+        } else {
+            words.refused_fmt
+        };
+        return plain_line("audio", 0, words.proto, fmt.to_owned());
+    }
+    let numbers: Vec<String> = words
+        .codecs
+        .iter()
+        .map(|(number, _)| *number)
+        .chain(words.events)
+        .map(|number| number.to_string())
+        .collect();
+    let mut line = plain_line("audio", words.port, words.proto, numbers.join(" "));
+    for (number, codec) in words.codecs {
+        let map = format!("{number} {}/{}", codec.name(), codec.clock_rate());
+        line.attributes.push(attribute("rtpmap", Some(map)));
+    }
+    if let Some(number) = words.events {
+        let map = format!("{number} telephone-event/{EVENT_RATE}");
+        line.attributes.push(attribute("rtpmap", Some(map)));
+        line.attributes
+            .push(attribute("fmtp", Some(format!("{number} {EVENTS}"))));
+    }
+    line.attributes
+        .push(attribute("ptime", Some(words.ptime_ms.to_string())));
+    if words.rtcp_mux {
+        line.attributes.push(attribute("rtcp-mux", None));
+    }
+    line.attributes.push(attribute(words.way.name(), None));
+    line
+}
+
+fn plain_line(media: &str, port: u16, proto: &str, fmt: String) -> Media {
+    Media {
+        media: media.to_owned(),
+        port,
+        num_ports: None,
+        proto: proto.to_owned(),
+        fmt,
+        media_title: None,
+        connections: Vec::new(),
+        bandwidths: Vec::new(),
+        key: None,
+        attributes: Vec::new(),
+    }
+}
+
+fn attribute(name: &str, value: Option<String>) -> Attribute {
+    Attribute {
+        attribute: name.to_owned(),
+        value,
+    }
+}

@@ -1,0 +1,340 @@
+//! One leg's negotiation: our descriptions, their version, and the last agreement.
+//!
+//! It does not know dialogs or transactions: who may offer when is signalling's business. A call that returns an error has
+//! changed nothing. The value freezes and thaws with its leg.
+
+use std::net::IpAddr;
+
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+
+use super::agreement::{Agreement, Codec, Direction, PayloadMap};
+use super::choose::{Chosen, Stream, Way, choose};
+use super::render::{RefusedLine, Words, render};
+use super::{SdpError, limits};
+
+/// Our telephone events' payload type, unless the peer uses the number for something else.
+const EVENTS_PAYLOAD_TYPE: u8 = 101;
+/// The dynamic payload types (RFC 3551 §6).
+const DYNAMIC: std::ops::RangeInclusive<u8> = 96..=127;
+
+/// What we are, before anybody asked.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LocalMedia {
+    /// The address peers send to.
+    pub address: IpAddr,
+    /// Our RTP port.
+    pub port: u16,
+    /// What we speak, in order of preference.
+    pub codecs: Vec<Codec>,
+    /// Names this leg in `o=` for its whole life.
+    pub session_id: u64,
+}
+
+/// What *we* want of the stream. A leg of the server always talks; a softphone holds and resumes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub enum Wish {
+    /// `sendrecv`.
+    #[default]
+    Talk,
+    /// `recvonly`: listen only.
+    Listen,
+    /// `sendonly`: hold (RFC 3264 §8.4).
+    SendOnly,
+    /// `inactive`: hold, both ways.
+    Inactive,
+    /// Address zero and `sendrecv`: hold as RFC 2543 had it.
+    AddressZero,
+}
+
+impl Wish {
+    fn way(self) -> Way {
+        match self {
+            Wish::Talk | Wish::AddressZero => Way::SendRecv,
+            Wish::Listen => Way::RecvOnly,
+            Wish::SendOnly => Way::SendOnly,
+            Wish::Inactive => Way::Inactive,
+        }
+    }
+}
+
+/// What a look at an offer shows. Nothing was agreed by it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Reading {
+    /// What the phone asks of its leg.
+    pub direction: Direction,
+    /// There is a stream; `false` when its port is 0.
+    pub stream: bool,
+}
+
+/// One leg's negotiation.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Session {
+    local: LocalMedia,
+    version: u64,
+    /// Our last description, as it was sent.
+    described: Option<String>,
+    wish: Wish,
+    /// The wish of the last agreement, to go back to when an offer is turned down.
+    settled_wish: Wish,
+    /// An offer of ours has neither been accepted nor withdrawn.
+    outstanding: bool,
+    line: Line,
+    agreement: Option<Agreement>,
+}
+
+/// What must stay the same from one description to the next (RFC 3264 §8).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct Line {
+    /// Lines of the peer that we refused, before and behind the audio line.
+    before: Vec<RefusedLine>,
+    after: Vec<RefusedLine>,
+    /// RTP/AVPF instead of RTP/AVP.
+    feedback: bool,
+    rtcp_mux: bool,
+    /// The numbers by which the peer knows our codecs.
+    numbers: PayloadMap,
+    events: Option<u8>,
+    /// Bit `n`: dynamic payload type `96 + n` has a meaning already.
+    taken: u32,
+    ptime_ms: u8,
+}
+
+impl Session {
+    /// A negotiation in which nothing has been said.
+    pub fn new(local: LocalMedia) -> Session {
+        Session {
+            local,
+            version: 1,
+            described: None,
+            wish: Wish::default(),
+            settled_wish: Wish::default(),
+            outstanding: false,
+            line: Line {
+                before: Vec::new(),
+                after: Vec::new(),
+                feedback: false,
+                rtcp_mux: false,
+                numbers: PayloadMap::default(),
+                events: None,
+                taken: 0,
+                ptime_ms: limits::PTIME_DEFAULT_MS,
+            },
+            agreement: None,
+        }
+    }
+
+    /// What we are.
+    pub fn local(&self) -> &LocalMedia {
+        &self.local
+    }
+
+    /// The last agreement.
+    pub fn agreement(&self) -> Option<&Agreement> {
+        self.agreement.as_ref()
+    }
+
+    /// What we last asked for.
+    pub fn wish(&self) -> Wish {
+        self.wish
+    }
+
+    /// Our offer: every codec in order of preference, and telephone events.
+    pub fn offer(&mut self) -> Bytes {
+        self.reoffer(self.wish)
+    }
+
+    /// Our offer with another wish: hold, resume, listen.
+    pub fn reoffer(&mut self, wish: Wish) -> Bytes {
+        self.wish = wish;
+        self.outstanding = true;
+        let codecs = self.numbered_codecs();
+        let events = Some(self.events_number());
+        let way = wish.way();
+        let ptime_ms = self.line.ptime_ms;
+        self.describe(self.local.port, &codecs, events, ptime_ms, way, "")
+    }
+
+    /// Our offer was turned down (488, 491, 408 …): what was agreed before goes on.
+    pub fn withdraw(&mut self) {
+        self.outstanding = false;
+        self.wish = self.settled_wish;
+    }
+
+    /// Looks at an offer and changes nothing. Fails exactly when [`Session::answer`] would.
+    ///
+    /// # Errors
+    /// As [`SdpError`] says.
+    pub fn read(&self, offer: &[u8]) -> Result<Reading, SdpError> {
+        let chosen = choose(offer, self.local.address, &self.local.codecs)?;
+        Ok(Reading {
+            direction: chosen.stream.direction(),
+            stream: !chosen.stream.port_zero,
+        })
+    }
+
+    /// Answers an offer (RFC 3264 §6). A hold is never answered `sendrecv`.
+    ///
+    /// # Errors
+    /// As [`SdpError`] says; nothing has changed then.
+    pub fn answer(&mut self, offer: &[u8]) -> Result<(Bytes, Agreement), SdpError> {
+        let chosen = choose(offer, self.local.address, &self.local.codecs)?;
+        let stream = &chosen.stream;
+        let agreement = self.agree(stream, &[]);
+        self.remember(&chosen, &agreement);
+        let port = if stream.port_zero { 0 } else { self.local.port };
+        let codecs: Vec<(u8, Codec)> = stream.codecs.first().copied().into_iter().collect();
+        let fmt = chosen.session.medias.get(stream.index);
+        let fmt = fmt.map(|line| line.fmt.as_str()).unwrap_or_default();
+        let way = answering_way(stream, self.wish);
+        let text = self.describe(port, &codecs, stream.events, agreement.ptime_ms, way, fmt);
+        self.settle(agreement);
+        Ok((text, agreement))
+    }
+
+    /// Takes the answer to our last offer.
+    ///
+    /// # Errors
+    /// `NoOffer` if none is outstanding, else as [`SdpError`] says; nothing has changed then.
+    pub fn accept(&mut self, answer: &[u8]) -> Result<Agreement, SdpError> {
+        if !self.outstanding {
+            return Err(SdpError::NoOffer);
+        }
+        let chosen = choose(answer, self.local.address, &self.local.codecs)?;
+        let offered = self.numbered_codecs();
+        let agreement = self.agree(&chosen.stream, &offered);
+        self.line.taken |= chosen.stream.mapped;
+        for (number, codec) in &chosen.stream.codecs {
+            self.line.numbers.insert(*number, *codec);
+        }
+        self.line.rtcp_mux = agreement.rtcp_mux;
+        self.settle(agreement);
+        Ok(agreement)
+    }
+
+    /// What `stream` means together with what we `offered` (nothing, if it is an offer itself).
+    fn agree(&self, stream: &Stream, offered: &[(u8, Codec)]) -> Agreement {
+        let mut receive = PayloadMap::default();
+        for (number, codec) in offered.iter().chain(&stream.codecs) {
+            receive.insert(*number, *codec);
+        }
+        let (send_pt, codec) = stream.codecs.first().copied().unwrap_or(self.fallback());
+        let offered_events = (!offered.is_empty()).then(|| self.events_number());
+        let rtcp_mux = stream.rtcp_mux && (offered.is_empty() || self.line.rtcp_mux);
+        Agreement {
+            remote: stream.remote.filter(|_| !stream.port_zero),
+            remote_rtcp: stream
+                .remote_rtcp
+                .filter(|_| rtcp_mux == stream.rtcp_mux),
+            rtcp_mux,
+            codec,
+            send_pt,
+            receive,
+            dtmf_send_pt: stream.events,
+            dtmf_receive_pt: stream.events.and(offered_events.or(stream.events)),
+            ptime_ms: stream.ptime_ms,
+            direction: stream.direction(),
+        }
+    }
+
+    /// The codec of a stream that was refused: the last one, so that nothing changes for those who read it.
+    fn fallback(&self) -> (u8, Codec) {
+        match self.agreement {
+            Some(last) => (last.send_pt, last.codec),
+            None => {
+                let codec = self.local.codecs.first().copied().unwrap_or(Codec::Pcmu);
+                (codec.static_payload_type().unwrap_or(0), codec)
+            }
+        }
+    }
+
+    /// Keeps the order of the peer's lines and the meaning of its numbers for our next offer.
+    fn remember(&mut self, chosen: &Chosen, agreement: &Agreement) {
+        let index = chosen.stream.index;
+        let lines = &chosen.session.medias;
+        self.line.before = lines.iter().take(index).map(RefusedLine::from).collect();
+        self.line.after = lines.iter().skip(index + 1).map(RefusedLine::from).collect();
+        self.line.feedback = lines
+            .get(index)
+            .is_some_and(|line| line.proto.eq_ignore_ascii_case("RTP/AVPF"));
+        self.line.rtcp_mux = agreement.rtcp_mux;
+        self.line.numbers = agreement.receive;
+        self.line.events = agreement.dtmf_receive_pt.or(self.line.events);
+        self.line.taken |= chosen.stream.mapped;
+        self.line.ptime_ms = agreement.ptime_ms;
+    }
+
+    fn settle(&mut self, agreement: Agreement) {
+        self.outstanding = false;
+        self.settled_wish = self.wish;
+        self.agreement = Some(agreement);
+    }
+
+    /// Our codecs, each under the number the peer knows it by.
+    fn numbered_codecs(&self) -> Vec<(u8, Codec)> {
+        let number = |codec: Codec| {
+            let known = self.line.numbers.iter().find(|(_, known)| *known == codec);
+            known
+                .map(|(number, _)| number)
+                .or(codec.static_payload_type())
+        };
+        self.local
+            .codecs
+            .iter()
+            .filter_map(|codec| Some((number(*codec)?, *codec)))
+            .collect()
+    }
+
+    /// A dynamic number keeps its meaning for the whole session (RFC 3264 §8.3.2).
+    fn events_number(&self) -> u8 {
+        let free = |number: &u8| self.line.taken & (1 << (number - DYNAMIC.start())) == 0;
+        self.line
+            .events
+            .or_else(|| Some(EVENTS_PAYLOAD_TYPE).filter(free))
+            .or_else(|| DYNAMIC.rev().find(free))
+            .unwrap_or(EVENTS_PAYLOAD_TYPE)
+    }
+
+    /// Our description; its version rises only if it differs from the last one (RFC 3264 §8).
+    fn describe(
+        &mut self,
+        port: u16,
+        codecs: &[(u8, Codec)],
+        events: Option<u8>,
+        ptime_ms: u8,
+        way: Way,
+        refused_fmt: &str,
+    ) -> Bytes {
+        let mut words = Words {
+            address: self.local.address,
+            address_zero: self.wish == Wish::AddressZero,
+            port,
+            session_id: self.local.session_id,
+            version: self.version,
+            proto: if self.line.feedback { "RTP/AVPF" } else { "RTP/AVP" },
+            codecs,
+            events,
+            ptime_ms,
+            way,
+            rtcp_mux: self.line.rtcp_mux,
+            refused_fmt,
+            before: &self.line.before,
+            after: &self.line.after,
+        };
+        let mut text = render(&words);
+        if self.described.as_ref().is_some_and(|last| *last != text) {
+            words.version += 1;
+            text = render(&words);
+        }
+        self.version = words.version;
+        self.described = Some(text.clone());
+        Bytes::from(text)
+    }
+}
+
+/// What we answer: the mirror of the offer (RFC 3264 §6.1), within our own wish. To address zero nothing can be sent.
+fn answering_way(stream: &Stream, wish: Wish) -> Way {
+    let sends = stream.way.takes() && !stream.address_zero && wish.way().sends();
+    let takes = stream.way.sends() && wish.way().takes();
+    Way::new(sends, takes)
+}
