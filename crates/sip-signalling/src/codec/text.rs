@@ -5,6 +5,8 @@
 use std::borrow::Cow;
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
 use super::limits;
 
 /// Why a value could not be read.
@@ -207,7 +209,8 @@ fn escape(text: &str, plain: &[u8]) -> String {
 
 /// `;name=value` lists, in the order in which they came. Names are compared without regard to case; values are kept as
 /// they came, quotes included.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub(crate) struct Params(Vec<(String, Option<String>)>);
 
 impl Params {
@@ -263,6 +266,20 @@ impl Params {
     /// All of them.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, Option<&str>)> {
         self.0.iter().map(|(name, value)| (name.as_str(), value.as_deref()))
+    }
+}
+
+impl TryFrom<String> for Params {
+    type Error = Unreadable;
+
+    fn try_from(text: String) -> Result<Self, Unreadable> {
+        Self::parse(&text)
+    }
+}
+
+impl From<Params> for String {
+    fn from(params: Params) -> Self {
+        params.to_string()
     }
 }
 
