@@ -1,0 +1,255 @@
+//! Says digits as telephone events: marker on the first packet, one timestamp for the whole event, its end three times.
+//!
+//! It is asked once per packet time and answers at most one packet; while it does, no audio packet goes out. It stamps no
+//! sequence number and has no clock.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Digit, LONGEST_MS, SAMPLES_PER_MS, SHORTEST_MS, event_of};
+
+/// Digits that may wait.
+const QUEUE: usize = 32;
+/// How often the end is said (RFC 4733 §2.5.1.4).
+const ENDS: u8 = 3;
+/// Samples of pause between two digits: 50 ms.
+const PAUSE: u32 = 50 * SAMPLES_PER_MS;
+/// Volume in -dBm0 (RFC 4733 §2.3.4).
+const VOLUME: u8 = 10;
+const END_BIT: u8 = 0x80;
+
+/// Too many digits wait, or the symbol is none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("digit not taken: {QUEUE} are waiting, or it is none")]
+pub struct QueueFull;
+
+/// One telephone-event packet to be sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct EventPacket {
+    /// The marker bit: the first packet of its event.
+    pub marker: bool,
+    /// RTP timestamp: that of the event's start, not of now.
+    pub timestamp: u32,
+    /// The payload.
+    pub payload: [u8; 4],
+}
+
+/// A digit to say; without a length it is still pressed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+struct Order {
+    event: u8,
+    samples: Option<u32>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+struct Saying {
+    order: Order,
+    start: u32,
+    said: u32,
+    ends_left: u8,
+}
+
+/// The sender of one leg.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Sender {
+    waiting: [Option<Order>; QUEUE],
+    saying: Option<Saying>,
+    /// RTP timestamp before which the next digit does not begin.
+    pause_until: Option<u32>,
+}
+
+impl Sender {
+    /// Says a whole digit.
+    ///
+    /// # Errors
+    /// `QueueFull`; nothing is said then.
+    pub fn press(&mut self, digit: Digit) -> Result<(), QueueFull> {
+        self.queue(digit.symbol, Some(samples(digit.duration_ms)))
+    }
+
+    /// Begins a digit whose length is not known yet; [`Sender::release`] follows.
+    ///
+    /// # Errors
+    /// `QueueFull`; nothing is said then.
+    pub fn begin(&mut self, symbol: char) -> Result<(), QueueFull> {
+        self.queue(symbol, None)
+    }
+
+    /// Ends the digit that was begun. Without one it does nothing.
+    pub fn release(&mut self, duration_ms: u16) {
+        let said = self.saying.as_mut().map(|saying| &mut saying.order);
+        let open = said
+            .into_iter()
+            .chain(self.waiting.iter_mut().flatten())
+            .find(|order| order.samples.is_none());
+        if let Some(order) = open {
+            order.samples = Some(samples(duration_ms));
+        }
+    }
+
+    /// Whether there is something to say.
+    pub fn is_idle(&self) -> bool {
+        self.saying.is_none() && self.waiting[0].is_none()
+    }
+
+    /// The packet of this packet time, if any. `timestamp` is the RTP timestamp that an audio packet would have now, `step`
+    /// the samples of one packet time. Does not allocate.
+    pub fn next(&mut self, timestamp: u32, step: u16) -> Option<EventPacket> {
+        let marker = self.saying.is_none();
+        let mut saying = match self.saying.take() {
+            Some(saying) => saying,
+            None => self.start(timestamp)?,
+        };
+        saying.said = saying.said.saturating_add(u32::from(step));
+        let planned = saying.order.samples.unwrap_or(samples(LONGEST_MS));
+        let over = saying.said >= planned;
+        if over {
+            saying.said = planned;
+            saying.ends_left -= 1;
+        }
+        let packet = saying.packet(marker, over);
+        if saying.ends_left > 0 {
+            self.saying = Some(saying);
+        } else {
+            self.pause_until = Some(saying.start.wrapping_add(saying.said + PAUSE));
+        }
+        Some(packet)
+    }
+
+    fn queue(&mut self, symbol: char, samples: Option<u32>) -> Result<(), QueueFull> {
+        let event = event_of(symbol).ok_or(QueueFull)?;
+        let free = self.waiting.iter_mut().find(|place| place.is_none());
+        *free.ok_or(QueueFull)? = Some(Order { event, samples });
+        Ok(())
+    }
+
+    fn start(&mut self, timestamp: u32) -> Option<Saying> {
+        let paused = |until: u32| (timestamp.wrapping_sub(until) as i32) < 0;
+        if self.pause_until.is_some_and(paused) {
+            return None;
+        }
+        self.pause_until = None;
+        let order = self.waiting[0].take()?;
+        self.waiting.rotate_left(1);
+        Some(Saying {
+            order,
+            start: timestamp,
+            said: 0,
+            ends_left: ENDS,
+        })
+    }
+}
+
+impl Saying {
+    fn packet(&self, marker: bool, end: bool) -> EventPacket {
+        let duration = u16::try_from(self.said).unwrap_or(u16::MAX);
+        let [high, low] = duration.to_be_bytes();
+        let flags = VOLUME | if end { END_BIT } else { 0 };
+        EventPacket {
+            marker,
+            timestamp: self.start,
+            payload: [self.order.event, flags, high, low],
+        }
+    }
+}
+
+fn samples(duration_ms: u16) -> u32 {
+    u32::from(duration_ms.clamp(SHORTEST_MS, LONGEST_MS)) * SAMPLES_PER_MS
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::super::{Key, Receiver};
+    use super::*;
+
+    /// Runs the sender for `steps` packet times of 20 ms; (packet time, packet).
+    fn said(sender: &mut Sender, steps: u32) -> Vec<(u32, EventPacket)> {
+        (0..steps)
+            .filter_map(|step| Some((step, sender.next(step * 160, 160)?)))
+            .collect()
+    }
+
+    #[test]
+    fn a_digit_has_one_marker_one_timestamp_and_three_ends() {
+        let mut sender = Sender::default();
+        let digit = Digit { symbol: '*', duration_ms: 100 };
+        sender.press(digit).unwrap();
+        let packets = said(&mut sender, 20);
+        let durations: Vec<u16> = packets
+            .iter()
+            .map(|(_, packet)| u16::from_be_bytes([packet.payload[2], packet.payload[3]]))
+            .collect();
+        assert_eq!(durations, [160, 320, 480, 640, 800, 800, 800]);
+        assert!(packets.iter().all(|(_, packet)| packet.timestamp == 0 && packet.payload[0] == 10));
+        let markers = packets.iter().filter(|(_, packet)| packet.marker).count();
+        let ends = packets.iter().filter(|(_, packet)| packet.payload[1] & END_BIT != 0).count();
+        assert_eq!((markers, ends, packets[0].1.marker), (1, 3, true));
+        assert!(sender.is_idle());
+    }
+
+    #[test]
+    fn what_is_sent_is_received_once_each_and_in_order() {
+        let mut sender = Sender::default();
+        let digits: Vec<Digit> = "1159#D"
+            .chars()
+            .map(|symbol| Digit { symbol, duration_ms: 120 })
+            .collect();
+        for digit in &digits {
+            sender.press(*digit).unwrap();
+        }
+        let mut receiver = Receiver::default();
+        let mut heard = Vec::new();
+        for (step, packet) in said(&mut sender, 400) {
+            let news = receiver.packet(packet.timestamp, &packet.payload, u64::from(step) * 20_000);
+            heard.extend(news.into_iter().filter_map(|key| match key {
+                Key::Ended(digit) => Some(digit),
+                Key::Began(_) => None,
+            }));
+        }
+        assert_eq!(heard, digits);
+    }
+
+    #[test]
+    fn a_relayed_digit_begins_at_once_and_ends_when_it_is_released() {
+        let mut sender = Sender::default();
+        sender.begin('7').unwrap();
+        assert_eq!(said(&mut sender, 10).len(), 10);
+        sender.release(200);
+        let packets = said(&mut sender, 10);
+        assert_eq!(packets.len(), 3);
+        assert_eq!(packets[0].1.payload[2..], 1600_u16.to_be_bytes());
+        assert!(sender.is_idle());
+    }
+
+    #[test]
+    fn a_digit_that_nobody_releases_ends_by_itself() {
+        let mut sender = Sender::default();
+        sender.begin('7').unwrap();
+        assert_eq!(said(&mut sender, 1000).len(), 402);
+    }
+
+    #[test]
+    fn there_are_fifty_milliseconds_between_two_digits() {
+        let mut sender = Sender::default();
+        for _ in 0..2 {
+            sender.press(Digit { symbol: '1', duration_ms: 40 }).unwrap();
+        }
+        let starts: Vec<u32> = (0..100)
+            .filter_map(|step| sender.next(step * 80, 80))
+            .filter(|packet| packet.marker)
+            .map(|packet| packet.timestamp)
+            .collect();
+        assert_eq!(starts, [0, 720]);
+    }
+
+    #[test]
+    fn the_queue_is_limited_and_takes_digits_only() {
+        let mut sender = Sender::default();
+        assert_eq!(sender.begin('x'), Err(QueueFull));
+        for _ in 0..QUEUE {
+            sender.begin('1').unwrap();
+        }
+        assert_eq!(sender.begin('1'), Err(QueueFull));
+    }
+}
