@@ -5,6 +5,8 @@ pub mod dtmf;
 pub mod jitter;
 pub mod latch;
 pub mod music;
+pub mod noise;
+pub mod ports;
 pub mod rtcp;
 pub mod rtp;
 pub mod sdp;
