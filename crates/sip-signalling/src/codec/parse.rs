@@ -50,7 +50,7 @@ pub(super) fn refuse(fault: Fault, head: &Head) -> Malformed {
     let request = match StartLine::read(&head.start) {
         Ok(StartLine::Request { method, .. }) => method != "ACK",
         Ok(StartLine::Response { .. }) | Err(Fault::NotSip) => false,
-        Err(_) => !head.start.starts_with("ACK "),
+        Err(_) => !head.start.starts_with("ACK ") && !begins_with_sip(&head.start),
     };
     if !request || head.one("Via").is_none() {
         return Malformed::silent(fault);
@@ -87,12 +87,12 @@ enum StartLine<'a> {
 
 impl<'a> StartLine<'a> {
     fn read(line: &'a str) -> Result<Self, Fault> {
-        if line.get(..4).is_some_and(|start| start.eq_ignore_ascii_case("SIP/")) {
+        if begins_with_sip(line) {
             return Self::response(line);
         }
         let trimmed = line.trim_end_matches([' ', '\t']);
         let (rest, version) = trimmed.rsplit_once(' ').ok_or(Fault::NotSip)?;
-        if !version.get(..4).is_some_and(|start| start.eq_ignore_ascii_case("SIP/")) {
+        if !begins_with_sip(version) {
             return Err(Fault::NotSip);
         }
         check_version(version)?;
@@ -112,6 +112,10 @@ impl<'a> StartLine<'a> {
             Ok(_) | Err(_) => Err(Fault::StartLine),
         }
     }
+}
+
+fn begins_with_sip(line: &str) -> bool {
+    line.get(..4).is_some_and(|start| start.eq_ignore_ascii_case("SIP/"))
 }
 
 fn check_version(version: &str) -> Result<(), Fault> {
@@ -197,8 +201,10 @@ fn optional(head: &Head) -> Result<(), Fault> {
         }
     }
     for name in ["Contact", "Route", "Record-Route"] {
-        for value in values(head, name)?.into_iter().filter(|value| name != "Contact" || *value != "*") {
-            address(name, value)?;
+        let values = values(head, name)?;
+        // RFC 3261 §20.10: `*` stands alone
+        if !(name == "Contact" && values == ["*"]) {
+            values.into_iter().try_for_each(|value| address(name, value))?;
         }
     }
     Ok(())

@@ -258,6 +258,11 @@ impl Params {
         }
     }
 
+    /// Adds a parameter at the end, whether or not it is there.
+    pub(super) fn push(&mut self, name: &str, value: Option<&str>) {
+        self.0.push((name.to_owned(), value.map(str::to_owned)));
+    }
+
     /// Takes a parameter out.
     pub(crate) fn remove(&mut self, name: &str) {
         self.0.retain(|(known, _)| !known.eq_ignore_ascii_case(name));

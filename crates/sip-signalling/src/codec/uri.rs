@@ -162,13 +162,14 @@ impl From<&rsip::Uri> for SipUri {
         };
         let mut params = Params::default();
         for param in &uri.params {
+            if let Param::Transport(transport) = param {
+                params.push("transport", Some(&transport.to_string().to_ascii_lowercase()));
+                continue;
+            }
             let text = param.to_string();
             let text = text.trim_start_matches(';');
-            match text.split_once('=') {
-                Some(("transport", value)) => params.set("transport", Some(&value.to_ascii_lowercase())),
-                Some((name, value)) => params.set(name, Some(value)),
-                None => params.set(text, None),
-            }
+            let (name, value) = text.split_once('=').map_or((text, None), |(name, value)| (name, Some(value)));
+            params.push(name, value);
         }
         Self {
             scheme,
@@ -313,16 +314,20 @@ fn same_text(one: Option<&str>, other: Option<&str>) -> bool {
 
 /// Parameters in both must agree; `user`, `ttl`, `method`, `maddr` and `transport` must be in both or in neither.
 fn same_params(one: &Params, other: &Params) -> bool {
-    let agrees = |name: &str, value: Option<&str>, other: &Params| {
+    let agrees = |name: &str, one: &Params, other: &Params| {
         let must = ["user", "ttl", "method", "maddr", "transport"].iter().any(|must| name.eq_ignore_ascii_case(must));
-        match (other.has(name), other.get(name), value) {
-            (true, Some(theirs), Some(ours)) => unescape(theirs).eq_ignore_ascii_case(&unescape(ours)),
-            (true, theirs, ours) => theirs.is_none() && ours.is_none(),
-            (false, _, _) => !must,
+        match (one.get(name), other.get(name)) {
+            (Some(ours), Some(theirs)) => unescape(theirs).eq_ignore_ascii_case(&unescape(ours)),
+            (ours, theirs) => {
+                if other.has(name) {
+                    ours == theirs
+                } else {
+                    !must
+                }
+            }
         }
     };
-    one.iter().all(|(name, value)| agrees(name, value, other))
-        && other.iter().all(|(name, value)| agrees(name, value, one))
+    one.iter().all(|(name, _)| agrees(name, one, other)) && other.iter().all(|(name, _)| agrees(name, other, one))
 }
 
 fn same_headers(one: &[(String, String)], other: &[(String, String)]) -> bool {
