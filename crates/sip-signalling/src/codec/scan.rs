@@ -108,10 +108,9 @@ fn take_line(head: &mut Head, line: &[u8]) {
     }
     let name = long_name(name);
     let value = String::from_utf8_lossy(trim_bytes(&line[colon + 1..]));
-    if matches!(value, std::borrow::Cow::Owned(_)) {
-        if let Some(exact) = EXACT.iter().find(|exact| exact.eq_ignore_ascii_case(name)) {
-            head.note(Fault::Utf8(exact));
-        }
+    let exact = EXACT.iter().find(|exact| exact.eq_ignore_ascii_case(name));
+    if let (std::borrow::Cow::Owned(_), Some(exact)) = (&value, exact) {
+        head.note(Fault::Utf8(exact));
     }
     head.fields.push((name.to_owned(), value.into_owned()));
 }

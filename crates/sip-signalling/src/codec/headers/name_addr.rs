@@ -184,6 +184,7 @@ pub(crate) fn to(headers: &Headers) -> Result<NameAddr, Unreadable> {
 ///
 /// # Errors
 /// `Missing` if there is none, `Address` if there are two, or what cannot be read.
+#[allow(dead_code, reason = "transfers by REFER come next")]
 pub(crate) fn refer_to(headers: &Headers) -> Result<NameAddr, Unreadable> {
     let mut values = all(headers, "Refer-To");
     let value = values.next().ok_or(Unreadable::Missing)?;

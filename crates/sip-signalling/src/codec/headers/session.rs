@@ -1,4 +1,7 @@
 //! Values with parameters that calls and transfers need: Reason, Session-Expires, Replaces, Event.
+//!
+//! Reads and writes them; what follows from them is for dialogs and transfers.
+#![allow(dead_code, reason = "transfers by REFER and session timers, which come next, read them")]
 
 use std::fmt;
 

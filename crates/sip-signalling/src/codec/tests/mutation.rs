@@ -158,9 +158,12 @@ fn no_damage_makes_a_stream_panic_or_loop() {
     }
 }
 
+/// The lines of a message of about this many bytes.
+type Shape = fn(usize) -> String;
+
 #[test]
 fn time_grows_with_size_and_no_faster() {
-    let shapes: [(&str, fn(usize) -> String); 5] = [
+    let shapes: [(&str, Shape); 5] = [
         ("headers", |size| "X-A: 1\r\n".repeat(size / 8)),
         ("folds", |size| format!("X-A: 1{}\r\n", "\r\n 1".repeat(size / 4))),
         ("parameters", |size| format!("Contact: <sip:a@b>{}\r\n", ";a=1".repeat(size / 4))),
