@@ -18,6 +18,7 @@ pub const FRAME_SAMPLES: usize = 160;
 pub const fn duration(codec: Codec, bytes: usize) -> usize {
     match codec {
         Codec::Pcmu | Codec::Pcma => bytes,
+        Codec::L16 => bytes / 2,
     }
 }
 
@@ -28,6 +29,8 @@ pub enum Decoder {
     Pcmu,
     /// A-law: no state.
     Pcma,
+    /// Plain samples, high byte first (RFC 3551 §4.5.11): no state.
+    L16,
 }
 
 impl Decoder {
@@ -37,6 +40,7 @@ impl Decoder {
         match codec {
             Codec::Pcmu => Self::Pcmu,
             Codec::Pcma => Self::Pcma,
+            Codec::L16 => Self::L16,
         }
     }
 
@@ -45,6 +49,7 @@ impl Decoder {
         let table = match self {
             Self::Pcmu => &g711::ULAW_TO_LINEAR,
             Self::Pcma => &g711::ALAW_TO_LINEAR,
+            Self::L16 => return decode_plain(payload, out),
         };
         for (sample, code) in out.iter_mut().zip(payload) {
             *sample = table[usize::from(*code)];
@@ -60,6 +65,8 @@ pub enum Encoder {
     Pcmu,
     /// A-law: no state.
     Pcma,
+    /// Plain samples, high byte first (RFC 3551 §4.5.11): no state.
+    L16,
 }
 
 impl Encoder {
@@ -69,6 +76,7 @@ impl Encoder {
         match codec {
             Codec::Pcmu => Self::Pcmu,
             Codec::Pcma => Self::Pcma,
+            Codec::L16 => Self::L16,
         }
     }
 
@@ -77,12 +85,29 @@ impl Encoder {
         let encode_one = match self {
             Self::Pcmu => g711::encode_ulaw,
             Self::Pcma => g711::encode_alaw,
+            Self::L16 => return encode_plain(samples, out),
         };
         for (code, sample) in out.iter_mut().zip(samples) {
             *code = encode_one(*sample);
         }
         samples.len().min(out.len())
     }
+}
+
+fn decode_plain(payload: &[u8], out: &mut [i16]) -> usize {
+    let (pairs, _) = payload.as_chunks::<2>();
+    for (sample, pair) in out.iter_mut().zip(pairs) {
+        *sample = i16::from_be_bytes(*pair);
+    }
+    pairs.len().min(out.len())
+}
+
+fn encode_plain(samples: &[i16], out: &mut [u8]) -> usize {
+    let (pairs, _) = out.as_chunks_mut::<2>();
+    for (pair, sample) in pairs.iter_mut().zip(samples) {
+        *pair = sample.to_be_bytes();
+    }
+    2 * samples.len().min(pairs.len())
 }
 
 #[cfg(test)]

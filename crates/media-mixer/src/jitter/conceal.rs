@@ -131,7 +131,7 @@ impl Conceal {
         let sample = self.repeated() + levelled;
         self.filled += 1;
         self.place += 1;
-        if self.filled % PERIOD_STEP == 0 && self.periods < 3 && self.filled < 3 * PERIOD_STEP {
+        if self.filled.is_multiple_of(PERIOD_STEP) && self.periods < 3 && self.filled < 3 * PERIOD_STEP {
             // The stretch grows backwards: the same sample lies one period further from its start.
             self.periods += 1;
             self.place += self.pitch;

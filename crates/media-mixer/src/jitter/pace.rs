@@ -102,7 +102,7 @@ impl Pace {
         self.latest_lag = lag;
         self.rested += 1;
         self.pulls += 1;
-        if self.pulls % WINDOW == 0 {
+        if self.pulls.is_multiple_of(WINDOW) {
             self.earliest_before = self.earliest;
             self.earliest = lag;
         }
