@@ -1,0 +1,133 @@
+//! Reads the settings: `default.toml`, the operator's file over it, the environment over both; every mistake at once.
+//!
+//! It opens no socket and starts nothing. What a key means stands in `config/default.toml`, which is compiled in and is
+//! the only place where defaults stand.
+
+mod directory;
+mod environment;
+mod house;
+mod mistake;
+mod model;
+mod reader;
+mod trunks;
+mod tree;
+mod unbuilt;
+mod values;
+mod wires;
+
+#[cfg(test)]
+mod tests;
+
+use std::path::{Path, PathBuf};
+
+pub use mistake::{Mistake, Mistakes};
+pub use model::{
+    Agent, AudioCodec, Codes, Config, Dialled, HoldMusic, Media, NumberRule, Queue, Room, Server, Sip, Target, TargetKind,
+    Transfer, Trunk,
+};
+pub use tree::Place;
+
+use directory::Directory;
+use reader::{Findings, Section};
+use tree::{Branch, FILE_BYTES};
+
+/// Every setting, its default and its comment.
+pub const DEFAULTS: &str = include_str!("../../../../config/default.toml");
+
+/// A file that can be used, and what its operator should know.
+#[derive(Clone, Debug)]
+pub struct Checked {
+    /// The settings.
+    pub config: Config,
+    /// One line each: weak passwords, files others can read, what is not built yet.
+    pub warnings: Vec<Mistake>,
+}
+
+/// The environment's variables that override settings: `BATON_SECTION__KEY`.
+pub type Variables = Vec<(String, String)>;
+
+/// The variables of this process that override settings.
+#[must_use]
+pub fn variables() -> Variables {
+    std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.to_string_lossy().into_owned())))
+        .filter(|(name, _)| environment::is_ours(name))
+        .collect()
+}
+
+/// Reads a file under the given variables.
+///
+/// # Errors
+/// Every mistake in it, in the order of its lines.
+pub fn load(file: &Path, variables: &Variables) -> Result<Checked, Mistakes> {
+    let failed = |what: String| Mistakes { file: file.to_owned(), all: vec![Mistake::new(Place::File, what)] };
+    let about = std::fs::metadata(file).map_err(|error| failed(format!("cannot be read: {error}")))?;
+    if !about.is_file() || about.len() > FILE_BYTES {
+        return Err(failed(format!("is no file of at most {FILE_BYTES} bytes")));
+    }
+    let text = std::fs::read_to_string(file).map_err(|error| failed(format!("cannot be read: {error}")))?;
+    let mut checked = parse(&text, variables).map_err(|all| Mistakes { file: file.to_owned(), all })?;
+    checked.warnings.extend(house::readable_by_everybody(&about, &checked.config));
+    Ok(checked)
+}
+
+/// The settings of a text, without a file or an environment: for tests and the demo.
+///
+/// # Errors
+/// Every mistake in it.
+pub fn from_text(text: &str) -> Result<Config, Mistakes> {
+    parse(text, &Variables::new())
+        .map(|checked| checked.config)
+        .map_err(|all| Mistakes { file: PathBuf::from("settings"), all })
+}
+
+/// Reads a text under the given variables.
+///
+/// # Errors
+/// Every mistake in it, in the order of its lines.
+pub(crate) fn parse(text: &str, variables: &Variables) -> Result<Checked, Vec<Mistake>> {
+    let findings = Findings::default();
+    let config = read(text, variables, &findings);
+    let (mistakes, warnings) = findings.take();
+    match config {
+        Some(config) if mistakes.is_empty() => Ok(Checked { config, warnings }),
+        Some(_) | None => Err(mistakes),
+    }
+}
+
+/// `None` where nothing more can be said: the text is no TOML.
+fn read(text: &str, variables: &Variables, findings: &Findings) -> Option<Config> {
+    let default = default_tree();
+    let mut said = match tree::parse(text) {
+        Ok(said) => said,
+        Err(mistake) => {
+            findings.mistake(&mistake.place, mistake.what);
+            return None;
+        }
+    };
+    environment::lay_over(&mut said, &default, variables, findings);
+    let root = Section::root(&said, &default, findings);
+    let server = house::server(&root);
+    let sip = wires::sip(&root);
+    let media = wires::media(&root);
+    wires::http(&root);
+    let mut directory = Directory::default();
+    let agents = house::agents(&root, &mut directory);
+    let queues = house::queues(&root, &mut directory);
+    let rooms = house::rooms(&root, &mut directory);
+    let trunks = trunks::trunks(&root, &mut directory);
+    let transfer = house::transfer(&root, &mut directory);
+    directory.check(&trunks, findings);
+    unbuilt::warn(&root);
+    Some(Config { server, sip, media, transfer, agents, queues, rooms, trunks })
+}
+
+fn default_tree() -> Branch {
+    match tree::parse(DEFAULTS) {
+        Ok(mut branch) => {
+            tree::put_branch(&mut branch, &Place::Default);
+            branch
+        }
+        Err(mistake) => unreachable!("default.toml: {}", mistake.what),
+    }
+}

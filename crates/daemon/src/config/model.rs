@@ -1,0 +1,260 @@
+//! The settings as the daemon uses them: checked, typed, nothing left to parse. One struct per section of the file.
+//!
+//! No defaults stand here (they stand in `config/default.toml`) and no checks (they stand beside the reading).
+
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use conference::AgentName;
+use regex::Regex;
+use sip_signalling::{Algorithm, Network, Protocol, Secret, Source};
+
+/// Everything a daemon is started with.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// `[server]`.
+    pub server: Server,
+    /// `[sip]`.
+    pub sip: Sip,
+    /// `[media]`.
+    pub media: Media,
+    /// `[transfer]`.
+    pub transfer: Transfer,
+    /// `[[agents]]`.
+    pub agents: Vec<Agent>,
+    /// `[[queues]]`.
+    pub queues: Vec<Queue>,
+    /// `[[rooms]]`.
+    pub rooms: Vec<Room>,
+    /// `[[trunks]]`.
+    pub trunks: Vec<Trunk>,
+}
+
+/// `[server]`: the house itself.
+#[derive(Clone, Debug)]
+pub struct Server {
+    /// The SIP domain agents register in.
+    pub domain: String,
+    /// Where the service keeps what it must keep.
+    pub data_dir: PathBuf,
+    /// Networks that are given our own address.
+    pub local_networks: Vec<Network>,
+}
+
+/// `[sip]`: signalling.
+#[derive(Clone, Debug)]
+pub struct Sip {
+    /// Where to listen, over what is built.
+    pub listen: Vec<(Protocol, SocketAddr)>,
+    /// The public address behind a NAT.
+    pub external_address: Option<IpAddr>,
+    /// Challenges in order of preference.
+    pub digest: Vec<Algorithm>,
+    /// How often UDP contacts are kept alive.
+    pub keep_alive: Duration,
+    /// User-Agent fragments whose requests are dropped without a word.
+    pub drop_user_agents: Vec<String>,
+    /// Whether wrong passwords from loopback lead to bans too.
+    pub ban_loopback: bool,
+}
+
+/// An audio codec that is built.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AudioCodec {
+    /// G.711 µ-law.
+    Pcmu,
+    /// G.711 A-law.
+    Pcma,
+}
+
+/// What people on hold hear.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum HoldMusic {
+    /// The music that comes with the service.
+    Builtin,
+    /// Nothing.
+    Silence,
+    /// A file or a folder of files.
+    Path(PathBuf),
+}
+
+/// `[media]`: sound.
+#[derive(Clone, Debug)]
+pub struct Media {
+    /// The address media is received at.
+    pub address: IpAddr,
+    /// First and last RTP port.
+    pub rtp_ports: (u16, u16),
+    /// Codecs that are built, in order of preference.
+    pub codecs: Vec<AudioCodec>,
+    /// Whether sources are learnt (`trust.md`, rule 1); false: only the address of the SDP.
+    pub nat: bool,
+    /// Media threads, at least 1.
+    pub workers: usize,
+    /// What people on hold hear.
+    pub hold_music: HoldMusic,
+    /// An open leg that sends nothing this long is silent.
+    pub media_timeout: Duration,
+}
+
+/// Where a caller is sent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Target {
+    /// An agent.
+    Agent(AgentName),
+    /// A queue.
+    Queue(String),
+    /// A room.
+    Room(String),
+    /// An outside number.
+    Number(String),
+}
+
+/// `[transfer]`: the rules of transfers, and the keypad's codes.
+#[derive(Clone, Debug)]
+pub struct Transfer {
+    /// How long anybody is rung.
+    pub ring_timeout: Duration,
+    /// How long an initiator is rung again.
+    pub recall: Duration,
+    /// Where a customer goes whom nobody is left to serve; `None`: the announcement.
+    pub fallback: Option<Target>,
+    /// How long an agent or outside party on hold may be without anybody.
+    pub held_alone: Duration,
+    /// Law 3's guard; zero: measured.
+    pub tail_guard: Duration,
+    /// Whether supervisors hear consults.
+    pub supervise_consults: bool,
+    /// How long digits wait for the next inside a code.
+    pub code_timeout: Duration,
+    /// The codes.
+    pub codes: Codes,
+}
+
+/// `[transfer.codes]`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Codes {
+    /// Starts a transfer.
+    pub start: String,
+    /// Cancels it.
+    pub cancel: String,
+    /// Completes it.
+    pub complete: String,
+    /// Merges.
+    pub merge: String,
+    /// Swaps.
+    pub swap: String,
+}
+
+/// One of `[[agents]]`.
+#[derive(Clone, Debug)]
+pub struct Agent {
+    /// The name; also the SIP user.
+    pub name: AgentName,
+    /// Shown to people.
+    pub display_name: String,
+    /// What a keypad dials; may be empty.
+    pub extension: String,
+    /// The password for SIP.
+    pub password: Secret,
+    /// The queues served.
+    pub queues: Vec<String>,
+    /// Whether a supervisor.
+    pub supervisor: bool,
+    /// Calls others may put on the agent at once.
+    pub max_calls: u32,
+}
+
+/// One of `[[queues]]`. (The strategy, music and times of a queue are checked but not used before queues are built.)
+#[derive(Clone, Debug)]
+pub struct Queue {
+    /// The name.
+    pub name: String,
+    /// What a keypad dials; may be empty.
+    pub extension: String,
+}
+
+/// One of `[[rooms]]`.
+#[derive(Clone, Debug)]
+pub struct Room {
+    /// The name.
+    pub name: String,
+    /// What a keypad dials; may be empty.
+    pub extension: String,
+    /// How many may be in it.
+    pub max_participants: u32,
+    /// Whether there is music until an agent is in.
+    pub wait_for_agent: bool,
+}
+
+/// One of `[[trunks]]`.
+#[derive(Clone, Debug)]
+pub struct Trunk {
+    /// The name.
+    pub name: String,
+    /// Where outside numbers go.
+    pub address: SocketAddr,
+    /// Over what.
+    pub protocol: Protocol,
+    /// Name and password for the carrier.
+    pub credentials: Option<(String, Secret)>,
+    /// The number shown to the carrier; empty: the caller's own.
+    pub caller_id: String,
+    /// Where its calls come from.
+    pub accept_from: Vec<Source>,
+    /// Where a call to an unknown number goes; `None`: turned away.
+    pub route_in: Option<Target>,
+    /// Its numbers, in the order of the file.
+    pub numbers: Vec<NumberRule>,
+    /// Which numbers it takes; `None`: none.
+    pub match_out: Option<Regex>,
+    /// Calls at once.
+    pub max_calls: u32,
+}
+
+/// One entry of a trunk's `numbers`.
+#[derive(Clone, Debug)]
+pub struct NumberRule {
+    /// Which numbers.
+    pub dialled: Dialled,
+    /// `agent`, `queue` or `room`.
+    pub kind: TargetKind,
+    /// The name of the target; with a [`Dialled::Matching`], `$1` stands for its first group.
+    pub name: String,
+}
+
+/// What a trunk's number rule speaks of.
+#[derive(Clone, Debug)]
+pub enum Dialled {
+    /// Exactly this number.
+    Exactly(String),
+    /// Whatever matches.
+    Matching(Regex),
+}
+
+/// What a target is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TargetKind {
+    /// `agent:`.
+    Agent,
+    /// `queue:`.
+    Queue,
+    /// `room:`.
+    Room,
+    /// `number:`.
+    Number,
+}
+
+impl TargetKind {
+    /// The target of this kind and name.
+    #[must_use]
+    pub fn target(self, name: &str) -> Target {
+        match self {
+            Self::Agent => Target::Agent(AgentName(name.to_owned())),
+            Self::Queue => Target::Queue(name.to_owned()),
+            Self::Room => Target::Room(name.to_owned()),
+            Self::Number => Target::Number(name.to_owned()),
+        }
+    }
+}

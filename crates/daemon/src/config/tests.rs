@@ -1,0 +1,212 @@
+//! Mistakes in files, with the lines they stand on; the defaults; the environment.
+
+#![allow(clippy::unwrap_used)]
+
+use super::*;
+
+fn lines(text: &str) -> Vec<String> {
+    lines_under(text, &[])
+}
+
+fn lines_under(text: &str, variables: &[(&str, &str)]) -> Vec<String> {
+    let variables = variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+    match parse(text, &variables) {
+        Ok(_) => Vec::new(),
+        Err(all) => all.iter().map(|mistake| format!("{} {}", mistake.place, mistake.what)).collect(),
+    }
+}
+
+#[test]
+fn an_empty_file_gives_the_defaults() {
+    let checked = parse("", &Variables::new()).unwrap();
+    assert_eq!(checked.warnings, []);
+    let config = checked.config;
+    assert_eq!(config.server.domain, "baton.local");
+    assert_eq!(config.sip.listen.len(), 2);
+    assert_eq!(config.media.rtp_ports, (16384, 32767));
+    assert_eq!(config.media.codecs, [AudioCodec::Pcmu, AudioCodec::Pcma]);
+    assert_eq!(config.transfer.ring_timeout.as_secs(), 25);
+    assert_eq!(config.transfer.codes.swap, "*4");
+    assert!(config.agents.is_empty() && config.transfer.fallback.is_none());
+}
+
+#[test]
+fn every_key_of_the_default_file_is_read() {
+    let all = "[[agents]]\nname = \"a\"\npassword = \"x\"\n[[queues]]\nname = \"q\"\n[[rooms]]\nname = \"r\"\n\
+               [[trunks]]\nname = \"t\"\naddress = \"127.0.0.1:1\"\n";
+    let findings = Findings::default();
+    read(all, &Variables::new(), &findings).unwrap();
+    let asked = findings.asked.borrow().clone();
+    let mut known = std::collections::BTreeSet::new();
+    for section in default_tree().entries {
+        let branches = match section.node.value {
+            tree::Content::Table(branch) => vec![(section.key, branch)],
+            tree::Content::List(items) => {
+                items.into_iter().map(|item| (section.key.clone(), table(item))).collect()
+            }
+            other => panic!("{} is {}", section.key, other.kind()),
+        };
+        for (name, branch) in branches {
+            for entry in branch.entries {
+                match entry.node.value {
+                    tree::Content::Table(below) if !below.entries.is_empty() => {
+                        known.extend(below.entries.iter().map(|below| format!("{name}.{}.{}", entry.key, below.key)));
+                    }
+                    _ => {
+                        known.insert(format!("{name}.{}", entry.key));
+                    }
+                }
+            }
+        }
+    }
+    assert_eq!(asked, known);
+}
+
+fn table(node: tree::Node) -> Branch {
+    match node.value {
+        tree::Content::Table(branch) => branch,
+        other => panic!("{}", other.kind()),
+    }
+}
+
+#[test]
+fn every_key_of_the_default_file_has_a_comment_above_it() {
+    let mut explained = false;
+    let mut group = false;
+    for line in DEFAULTS.lines() {
+        match line.trim() {
+            "" => (explained, group) = (false, false),
+            line if line.starts_with('#') => explained = true,
+            line if line.starts_with('[') => (explained, group) = (false, false),
+            line => {
+                // keys that belong together share the comment above the first
+                let pair = line.starts_with("private_key") || line.starts_with("password");
+                assert!(explained || (group && pair), "no comment above: {line}");
+                (explained, group) = (false, true);
+            }
+        }
+    }
+}
+
+#[test]
+fn the_demo_set_up_has_no_mistake() {
+    let demo = include_str!("../../../../config/baton.toml");
+    let checked = parse(demo, &Variables::new()).unwrap();
+    let names: Vec<&str> = checked.config.agents.iter().map(|agent| agent.name.0.as_str()).collect();
+    assert_eq!(names, ["alice", "bob", "carol"]);
+    assert_eq!(checked.config.transfer.fallback, Some(Target::Queue("support".to_owned())));
+    assert_eq!(checked.config.trunks[0].numbers.len(), 3);
+    let warned: Vec<&str> = checked.warnings.iter().map(|warning| warning.what.as_str()).collect();
+    assert!(warned.iter().any(|what| what.starts_with("media.codecs: opus")), "{warned:?}");
+    assert!(warned.iter().any(|what| what.starts_with("http is not built")), "{warned:?}");
+    assert!(warned.iter().any(|what| what.starts_with("queues are not built")), "{warned:?}");
+    assert!(warned.iter().any(|what| what.ends_with("alice, bob, carol")), "{warned:?}");
+}
+
+/// The example of the contract, whole: every key that outside set-ups rely on.
+#[test]
+fn the_file_of_the_contract_has_no_mistake() {
+    let text = include_str!("tests/contract.toml");
+    assert_eq!(lines(text), Vec::<String>::new());
+}
+
+#[test]
+fn all_mistakes_are_named_in_one_go_with_line_and_column() {
+    let text = include_str!("tests/mistakes.toml");
+    let expected: Vec<&str> = include_str!("tests/mistakes.txt").lines().collect();
+    let found = lines(text);
+    assert_eq!(found, expected, "\n{}", found.join("\n"));
+}
+
+#[test]
+fn text_that_is_no_toml_is_named_by_line_and_column() {
+    let found = lines("[server]\ndomain = \"a\"\ndomain = \"b\"\n");
+    assert_eq!(found, ["3:1 this is not TOML: duplicate key"]);
+    let found = lines("[server\n");
+    assert!(found[0].starts_with("1:8 this is not TOML: "), "{found:?}");
+}
+
+#[test]
+fn the_environment_overrides_the_file_and_is_checked_like_it() {
+    let text = "[sip]\nlisten = [\"udp:127.0.0.1:5060\"]\n[[agents]]\nname = \"alice\"\npassword = \"x1y2z3\"\n";
+    let variables: Variables = [
+        ("BATON_SIP__LISTEN", "udp:127.0.0.9:5070, tcp:127.0.0.9:5071"),
+        ("BATON_MEDIA__RTP_PORTS", "20000,20100"),
+        ("BATON_TRANSFER__RING_TIMEOUT_S", "7"),
+        ("BATON_TRANSFER__SUPERVISE_CONSULTS", "true"),
+        ("BATON_TRANSFER__CODES__SWAP", "*9"),
+        ("BATON_AGENTS__ALICE__PASSWORD", "from-outside"),
+        ("BATON_AGENTS__0__EXTENSION", "555"),
+        ("BATON_HOME", "not a setting of ours"),
+    ]
+    .map(|(name, value)| (name.to_owned(), value.to_owned()))
+    .to_vec();
+    let config = parse(text, &variables).unwrap().config;
+    assert_eq!(config.sip.listen[1].1, "127.0.0.9:5071".parse().unwrap());
+    assert_eq!(config.media.rtp_ports, (20000, 20100));
+    assert_eq!(config.transfer.ring_timeout.as_secs(), 7);
+    assert!(config.transfer.supervise_consults);
+    assert_eq!(config.transfer.codes.swap, "*9");
+    assert_eq!(config.agents[0].password.0, "from-outside");
+    assert_eq!(config.agents[0].extension, "555");
+
+    let found = lines_under("", &[
+        ("BATON_SIP__LISTEN", "udp:nowhere"),
+        ("BATON_SIP__LISTNE", "x"),
+        ("BATON_TRANSFER__RECALL_S", "soon"),
+        ("BATON_AGENTS__DAVE__PASSWORD", "x"),
+    ]);
+    assert_eq!(found, [
+        "BATON_AGENTS__DAVE__PASSWORD the file has no [[agents]] dave",
+        "BATON_SIP__LISTEN sip.listen must be ADDRESS:PORT with a numeric address (IPv6 in brackets), not \"nowhere\"",
+        "BATON_SIP__LISTNE names no key of ours: listne; did you mean LISTEN?",
+        "BATON_TRANSFER__RECALL_S must be a whole number, not \"soon\"",
+    ]);
+}
+
+#[test]
+fn passwords_are_never_shown() {
+    let text = "[[agents]]\nname = \"alice\"\npassword = \"hunter2-hunter2\"\n[[trunks]]\nname = \"t\"\n\
+                address = \"127.0.0.1:1\"\nuser = \"u\"\npassword = \"carrier-password\"\n";
+    let shown = format!("{:?}", from_text(text).unwrap());
+    assert!(!shown.contains("hunter2") && !shown.contains("carrier-password"), "{shown}");
+    // nor in a complaint about them
+    let found = lines("[[agents]]\nname = \"a\"\npassword = [\"hunter2\"]\n").join("\n");
+    assert!(found.contains("3:12 agents[0].password must be a string, not a list"), "{found}");
+    assert!(!found.contains("hunter2"), "{found}");
+}
+
+#[test]
+fn a_password_file_is_read_and_a_missing_one_is_named() {
+    let path = std::env::temp_dir().join(format!("baton-password-{}", std::process::id()));
+    std::fs::write(&path, "from-a-file\n").unwrap();
+    let text = format!("[[agents]]\nname = \"a\"\npassword_file = \"{}\"\n", path.display());
+    let config = from_text(&text).unwrap();
+    std::fs::remove_file(&path).unwrap();
+    assert_eq!(config.agents[0].password.0, "from-a-file");
+    let found = lines(&text);
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert!(found[0].starts_with("3:17 agents[0].password_file cannot be read: "), "{found:?}");
+}
+
+#[test]
+fn a_file_of_secrets_that_everybody_can_read_is_warned_of() {
+    use std::os::unix::fs::PermissionsExt;
+    let path = std::env::temp_dir().join(format!("baton-open-{}.toml", std::process::id()));
+    std::fs::write(&path, "[[agents]]\nname = \"a\"\npassword = \"long and secret\"\n").unwrap();
+    let warnings = |mode| {
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).unwrap();
+        load(&path, &Variables::new()).unwrap().warnings
+    };
+    let (open, closed) = (warnings(0o644), warnings(0o640));
+    std::fs::remove_file(&path).unwrap();
+    assert_eq!(open.len(), 1);
+    assert!(open[0].what.contains("chmod 640"));
+    assert_eq!(closed, []);
+}
+
+#[test]
+fn a_file_that_is_missing_is_one_clear_line() {
+    let error = load(Path::new("/nowhere/baton.toml"), &Variables::new()).unwrap_err().to_string();
+    assert_eq!(error, "/nowhere/baton.toml: cannot be read: No such file or directory (os error 2)");
+}

@@ -1,0 +1,189 @@
+//! Reads `[[trunks]]`: the carriers that bring customers and take calls to outside numbers.
+
+use std::net::SocketAddr;
+
+use regex::Regex;
+use sip_signalling::{Protocol, Secret, Source};
+
+use super::directory::{Directory, target};
+use super::house::{required_name, secret};
+use super::model::{Dialled, NumberRule, Target, TargetKind, Trunk};
+use super::reader::{At, Section};
+use super::tree::{Content, Node, Place};
+use super::values::{flag, number, socket, source, text};
+
+/// Entries of one trunk's `numbers`.
+const NUMBERS: usize = 10_000;
+/// Characters of a pattern.
+const PATTERN: usize = 256;
+/// Bytes a compiled pattern may take.
+const COMPILED: usize = 1 << 20;
+
+pub(crate) fn trunks(root: &Section<'_>, directory: &mut Directory) -> Vec<Trunk> {
+    let sections = root.tables("trunks");
+    let mut sources: Vec<At<Source>> = Vec::new();
+    let mut trunks: Vec<Trunk> = Vec::new();
+    for section in &sections {
+        let trunk = trunk(section, directory, &mut sources);
+        if trunks.iter().any(|other| other.name == trunk.name && !trunk.name.is_empty()) {
+            let what = format!("{} has the name of an earlier trunk: \"{}\"", section.name, trunk.name);
+            section.findings.mistake(&section.place, what);
+        }
+        trunks.push(trunk);
+    }
+    trunks
+}
+
+fn trunk(section: &Section<'_>, directory: &mut Directory, sources: &mut Vec<At<Source>>) -> Trunk {
+    let name = required_name(section);
+    let (protocol, address) = carrier(section);
+    section.read("register", flag);
+    Trunk {
+        name: name.value,
+        address,
+        protocol,
+        credentials: credentials(section),
+        caller_id: section.read("caller_id", caller_id).value,
+        accept_from: accept_from(section, sources),
+        route_in: route_in(section, directory),
+        numbers: numbers(section, directory),
+        match_out: match_out(section),
+        max_calls: section.read("max_calls", |node| number(node, 1, 100_000)).value,
+    }
+}
+
+/// `ADDRESS:PORT`, or with `udp:` or `tcp:` before it.
+fn carrier(section: &Section<'_>) -> (Protocol, SocketAddr) {
+    let read = section.read("address", |node| {
+        if node.place == Place::Default {
+            return Ok((Protocol::Udp, SocketAddr::from(([0, 0, 0, 0], 0))));
+        }
+        let written = text(node)?;
+        let (protocol, address) = match written.split_once(':') {
+            Some(("tcp", address)) => (Protocol::Tcp, address),
+            Some(("udp", address)) => (Protocol::Udp, address),
+            Some(_) | None => (Protocol::Udp, written.as_str()),
+        };
+        let address = socket(address)?;
+        if address.port() == 0 || address.ip().is_unspecified() {
+            return Err(format!("must be an address and a port that calls can be sent to, not {address}"));
+        }
+        Ok((protocol, address))
+    });
+    if !read.said() && !section.says("address") {
+        section.findings.mistake(&section.place, format!("{} has no address", section.name));
+    }
+    read.value
+}
+
+fn credentials(section: &Section<'_>) -> Option<(String, Secret)> {
+    let user = section.read("user", text);
+    let password = section.read("password", secret);
+    match (user.value.is_empty(), password.value.is_empty()) {
+        (true, true) => None,
+        (false, false) => Some((user.value, Secret(password.value))),
+        (true, false) | (false, true) => {
+            let place = if user.said() { &user.place } else { &password.place };
+            section.mistake("user", place, "and password belong together: one of them is empty");
+            None
+        }
+    }
+}
+
+fn caller_id(node: &Node) -> Result<String, String> {
+    let written = text(node)?;
+    let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '+' | '.' | '_' | '-' | '*' | '#');
+    match written.len() <= 64 && written.chars().all(allowed) {
+        true => Ok(written),
+        false => Err(format!("must be a number or a name, not \"{}\"", written.escape_debug())),
+    }
+}
+
+fn accept_from(section: &Section<'_>, sources: &mut Vec<At<Source>>) -> Vec<Source> {
+    let read = section.list("accept_from", source);
+    for found in &read.value {
+        if let Some(earlier) = sources.iter().find(|earlier| earlier.value == found.value) {
+            let what = format!("has an address that is taken already at {}", earlier.place);
+            section.mistake("accept_from", &found.place, &what);
+        }
+    }
+    let values = read.value.iter().map(|found| found.value).collect();
+    sources.extend(read.value);
+    values
+}
+
+const INWARDS: [TargetKind; 3] = [TargetKind::Agent, TargetKind::Queue, TargetKind::Room];
+
+fn route_in(section: &Section<'_>, directory: &mut Directory) -> Option<Target> {
+    let read = section.read("route_in", |node| match text(node)?.as_str() {
+        "" => Ok(None),
+        written => target(written, &INWARDS).map(|(kind, name)| Some(kind.target(&name))),
+    });
+    if let Some(wanted) = &read.value {
+        directory.want(section.path("route_in"), &read.place, wanted.clone());
+    }
+    read.value
+}
+
+fn numbers(section: &Section<'_>, directory: &mut Directory) -> Vec<NumberRule> {
+    let table = section.free_table("numbers");
+    if table.value.entries.len() > NUMBERS {
+        section.mistake("numbers", &table.place, &format!("has more than {NUMBERS} entries"));
+    }
+    let mut rules = Vec::new();
+    for entry in &table.value.entries {
+        let path = section.path("numbers");
+        let rule = dialled(&entry.key)
+            .map_err(|what| (entry.place.clone(), format!("{path}: {what}")))
+            .and_then(|dialled| {
+                let wrong = |what| (entry.node.place.clone(), format!("{path}: {what}"));
+                let written = text(&entry.node).map_err(wrong)?;
+                let (kind, name) = target(&written, &INWARDS).map_err(wrong)?;
+                Ok(NumberRule { dialled, kind, name })
+            });
+        match rule {
+            Ok(rule) => {
+                // what a pattern's groups make of the name is known only when somebody calls
+                if !rule.name.contains('$') {
+                    directory.want(path, &entry.node.place, rule.kind.target(&rule.name));
+                }
+                rules.push(rule);
+            }
+            Err((place, what)) => section.findings.mistake(&place, what),
+        }
+    }
+    rules
+}
+
+fn dialled(key: &str) -> Result<Dialled, String> {
+    match key.strip_prefix('/') {
+        Some(rest) => match rest.strip_suffix('/') {
+            Some(inside) => pattern(inside).map(Dialled::Matching),
+            None => Err(format!("a pattern ends with /: \"{}\"", key.escape_debug())),
+        },
+        None if key.is_empty() || key.chars().any(|c| c.is_control() || c.is_whitespace()) => {
+            Err(format!("no number: \"{}\"", key.escape_debug()))
+        }
+        None => Ok(Dialled::Exactly(key.to_owned())),
+    }
+}
+
+fn match_out(section: &Section<'_>) -> Option<Regex> {
+    let read = section.read("match_out", |node| match &node.value {
+        Content::Text(text) if text.is_empty() => Ok(None),
+        Content::Text(text) => pattern(text).map(Some),
+        other => Err(format!("must be a pattern in a string, not {}", other.kind())),
+    });
+    read.value
+}
+
+fn pattern(written: &str) -> Result<Regex, String> {
+    if written.len() > PATTERN {
+        return Err(format!("is a pattern of more than {PATTERN} bytes"));
+    }
+    regex::RegexBuilder::new(written).size_limit(COMPILED).build().map_err(|error| {
+        let reason = error.to_string();
+        let last = reason.lines().last().unwrap_or_default().trim_start_matches("error: ").to_owned();
+        format!("is no pattern: \"{}\": {last}", written.escape_debug())
+    })
+}

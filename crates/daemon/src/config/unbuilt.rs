@@ -1,0 +1,82 @@
+//! Says, one line each, which settings of the file are understood but not built yet. Never an error: a file that is
+//! right stays right.
+//!
+//! Only what the file or the environment says is mentioned: nobody is warned of a default he did not choose.
+
+use super::reader::{At, Section};
+use super::values::{number, text};
+use super::wires::{Way, codec, listener};
+
+pub(crate) fn warn(root: &Section<'_>) {
+    server(&root.table("server"));
+    sip(&root.table("sip"));
+    media(&root.table("media"));
+    let http = root.table("http");
+    if http.said() {
+        root.findings.warn(&http.place, "http is not built yet: no API, desktop, /metrics or /healthz");
+    }
+    let codes = root.table("transfer").table("codes");
+    if codes.said() {
+        root.findings.warn(&codes.place, "transfer.codes: codes on the keypad are not built yet");
+    }
+    if let Some(queue) = root.tables("queues").first() {
+        root.findings.warn(&queue.place, "queues are not built yet: a call to a queue is turned away");
+    }
+    for room in root.tables("rooms") {
+        let pin = room.read("pin", text);
+        if !pin.value.is_empty() {
+            room.findings.warn(&pin.place, format!("{} is not built yet: everybody gets in", room.path("pin")));
+        }
+    }
+    for trunk in root.tables("trunks") {
+        let register = trunk.read("register", super::values::flag);
+        if register.value {
+            let what = format!("{} = true is not built yet: the trunk must know our address", trunk.path("register"));
+            trunk.findings.warn(&register.place, what);
+        }
+    }
+}
+
+fn server(section: &Section<'_>) {
+    let database = section.read("database", text);
+    if database.said() {
+        let what = "server.database is not built yet: registrations live as long as the process";
+        section.findings.warn(&database.place, what);
+    }
+}
+
+fn sip(section: &Section<'_>) {
+    for entry in section.list("listen", listener).value {
+        if let Way::Unbuilt(word) = entry.value.0 {
+            section.findings.warn(&entry.place, format!("sip.listen: {word}: is not built yet and not listened on"));
+        }
+    }
+    let expires = section.read("session_expires_s", |node| number(node, 90, 86_400));
+    warn_if(section, "session_expires_s", &expires, "is not built yet: session timers are not asked for");
+    for key in ["certificate", "private_key"] {
+        let file = section.read(key, text);
+        if !file.value.is_empty() {
+            warn_if(section, key, &file, "is not used yet: tls: and wss: are not built");
+        }
+    }
+}
+
+fn media(section: &Section<'_>) {
+    let codecs = section.list("codecs", codec);
+    if codecs.said() {
+        for entry in codecs.value.iter().filter(|codec| codec.value.is_none()) {
+            section.findings.warn(&entry.place, "media.codecs: opus and G722 are not built yet and not offered");
+            break;
+        }
+    }
+    let srtp = section.read("srtp", text);
+    if !srtp.value.eq_ignore_ascii_case("off") {
+        warn_if(section, "srtp", &srtp, "is not built yet: sound goes unencrypted");
+    }
+}
+
+fn warn_if<T>(section: &Section<'_>, key: &str, read: &At<T>, what: &str) {
+    if read.said() {
+        section.findings.warn(&read.place, format!("{} {what}", section.path(key)));
+    }
+}

@@ -1,0 +1,209 @@
+//! Reads `[sip]`, `[media]` and `[http]`: addresses, ports, codecs, limits.
+
+use std::fs::File;
+use std::net::{IpAddr, SocketAddr};
+
+use sip_signalling::{Algorithm, Protocol};
+
+use super::house::music;
+use super::model::{AudioCodec, Media, Sip};
+use super::reader::Section;
+use super::tree::{Content, Node};
+use super::values::{choice, flag, ip, number, optional_ip, seconds, socket, text};
+
+/// The lowest RTP port that may be set.
+const FIRST_PORT: u32 = 1024;
+/// Listeners of one daemon.
+const LISTENERS: usize = 32;
+/// User-Agent fragments that may be dropped.
+const DROPPED: usize = 100;
+
+/// A way to listen that a file can name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Way {
+    Built(Protocol),
+    /// `tls`, `ws`, `wss`: checked, not built yet.
+    Unbuilt(&'static str),
+}
+
+/// One entry of `sip.listen`.
+pub(crate) fn listener(node: &Node) -> Result<(Way, SocketAddr), String> {
+    let written = text(node)?;
+    let ways = [
+        ("udp", Way::Built(Protocol::Udp)),
+        ("tcp", Way::Built(Protocol::Tcp)),
+        ("tls", Way::Unbuilt("tls")),
+        ("ws", Way::Unbuilt("ws")),
+        ("wss", Way::Unbuilt("wss")),
+    ];
+    let found = written.split_once(':').and_then(|(word, address)| {
+        ways.iter().find(|(known, _)| *known == word).map(|(_, way)| (*way, address))
+    });
+    match found {
+        Some((way, address)) => Ok((way, socket(address)?)),
+        None => Err(format!(
+            "must be udp:, tcp:, tls:, ws: or wss: and ADDRESS:PORT, not \"{}\"",
+            written.escape_debug()
+        )),
+    }
+}
+
+pub(crate) fn sip(root: &Section<'_>) -> Sip {
+    let section = root.table("sip");
+    let listen = listeners(&section);
+    let digest = section.list("digest", |node| {
+        choice(node, &[("SHA-256", Algorithm::Sha256), ("MD5", Algorithm::Md5)])
+    });
+    if digest.value.is_empty() && digest.whole {
+        section.mistake("digest", &digest.place, "has nothing in it: nobody could authenticate");
+    }
+    section.read("session_expires_s", |node| number(node, 90, 86_400));
+    let certificate = section.read("certificate", readable);
+    let key = section.read("private_key", readable);
+    let unreadable = (section.says("certificate") && !certificate.said()) || (section.says("private_key") && !key.said());
+    if certificate.value != key.value && !unreadable {
+        section.mistake("certificate", &certificate.place, "and private_key belong together: one of them is empty");
+    }
+    let drop = section.list("drop_user_agents", |node| match text(node)?.trim() {
+        "" => Err("has an empty string in it, which every User-Agent contains".to_owned()),
+        fragment => Ok(fragment.to_ascii_lowercase()),
+    });
+    if drop.value.len() > DROPPED {
+        section.mistake("drop_user_agents", &drop.place, &format!("has more than {DROPPED} entries"));
+    }
+    Sip {
+        listen,
+        external_address: section.read("external_address", optional_ip).value,
+        digest: digest.plain(),
+        keep_alive: section.read("keep_alive_s", |node| seconds(node, 5, 3600)).value,
+        drop_user_agents: drop.plain(),
+        ban_loopback: section.read("ban_loopback", flag).value,
+    }
+}
+
+fn listeners(section: &Section<'_>) -> Vec<(Protocol, SocketAddr)> {
+    let listen = section.list("listen", listener);
+    if listen.value.len() > LISTENERS {
+        section.mistake("listen", &listen.place, &format!("has more than {LISTENERS} entries"));
+    }
+    for (index, entry) in listen.value.iter().enumerate() {
+        let (way, address) = entry.value;
+        if address.port() != 0 && listen.value[..index].iter().any(|other| other.value == (way, address)) {
+            section.mistake("listen", &entry.place, &format!("has {address} twice over the same transport"));
+        }
+    }
+    let built: Vec<(Protocol, SocketAddr)> = listen
+        .value
+        .iter()
+        .filter_map(|entry| match entry.value {
+            (Way::Built(protocol), address) => Some((protocol, address)),
+            (Way::Unbuilt(_), _) => None,
+        })
+        .collect();
+    if built.is_empty() && listen.whole {
+        section.mistake("listen", &listen.place, "has no udp: or tcp: address that this build could listen on");
+    }
+    built
+}
+
+/// Whether a file is named; one that is named must be readable.
+fn readable(node: &Node) -> Result<bool, String> {
+    match text(node)?.as_str() {
+        "" => Ok(false),
+        path => match File::open(path) {
+            Ok(_) => Ok(true),
+            Err(error) => Err(format!("cannot be read: \"{}\": {error}", path.escape_debug())),
+        },
+    }
+}
+
+pub(crate) fn media(root: &Section<'_>) -> Media {
+    let section = root.table("media");
+    let address = section.read("address", ip);
+    if address.value.is_unspecified() || is_group(address.value) {
+        let what = format!("must be an address that phones can send to, not {}", address.value);
+        section.mistake("address", &address.place, &what);
+    }
+    let workers = section.read("workers", |node| number(node, 0, 256));
+    section.read("srtp", |node| {
+        choice(node, &[("auto", ()), ("off", ()), ("optional", ()), ("required", ())])
+    });
+    Media {
+        address: address.value,
+        rtp_ports: rtp_ports(&section),
+        codecs: codecs(&section),
+        nat: section.read("nat", |node| choice(node, &[("auto", true), ("off", false)])).value,
+        workers: threads(workers.value),
+        hold_music: section.read("hold_music", music).value,
+        media_timeout: section.read("media_timeout_s", |node| seconds(node, 5, 3600)).value,
+    }
+}
+
+const fn is_group(address: IpAddr) -> bool {
+    match address {
+        IpAddr::V4(address) => address.is_multicast() || address.is_broadcast(),
+        IpAddr::V6(address) => address.is_multicast(),
+    }
+}
+
+/// 0: cores - 1, at least 1 (signalling needs the other).
+fn threads(asked: u32) -> usize {
+    match usize::try_from(asked) {
+        Ok(asked @ 1..) => asked,
+        Ok(0) | Err(_) => std::thread::available_parallelism().map_or(1, |cores| cores.get().saturating_sub(1)).max(1),
+    }
+}
+
+fn rtp_ports(section: &Section<'_>) -> (u16, u16) {
+    let read = section.read("rtp_ports", |node| {
+        let wrong = || Err(format!("must be [FIRST, LAST], two ports from {FIRST_PORT} to 65535"));
+        let Content::List(items) = &node.value else { return wrong() };
+        let [first, last] = items.as_slice() else { return wrong() };
+        let port = |node| number(node, FIRST_PORT, 65_535).ok().and_then(|port| u16::try_from(port).ok());
+        let (Some(first), Some(last)) = (port(first), port(last)) else { return wrong() };
+        // one leg takes an even port and the odd one above it (RFC 3550 §11)
+        if u32::from(first.next_multiple_of(2)) + 1 > u32::from(last) {
+            return Err(format!("has no even port with the odd one above it between {first} and {last}"));
+        }
+        Ok((first, last))
+    });
+    read.value
+}
+
+/// A codec that a file can name.
+pub(crate) fn codec(node: &Node) -> Result<Option<AudioCodec>, String> {
+    choice(node, &[
+        ("opus", None),
+        ("G722", None),
+        ("PCMU", Some(AudioCodec::Pcmu)),
+        ("PCMA", Some(AudioCodec::Pcma)),
+    ])
+}
+
+fn codecs(section: &Section<'_>) -> Vec<AudioCodec> {
+    let codecs = section.list("codecs", codec);
+    let mut built = Vec::new();
+    for codec in codecs.value.iter().filter_map(|codec| codec.value) {
+        if built.contains(&codec) {
+            section.mistake("codecs", &codecs.place, "has a codec twice");
+        }
+        built.push(codec);
+    }
+    if built.is_empty() && codecs.whole {
+        section.mistake("codecs", &codecs.place, "has none that this build speaks: PCMU or PCMA");
+    }
+    built
+}
+
+/// `[http]` is checked here and used when the HTTP API is built.
+pub(crate) fn http(root: &Section<'_>) {
+    let section = root.table("http");
+    section.read("listen", |node| {
+        let written = text(node)?;
+        socket(written.strip_prefix("https:").unwrap_or(&written)).map(|_| ())
+    });
+    section.read("admin_token_file", |node| match text(node)?.as_str() {
+        "" => Err("must be a file".to_owned()),
+        _ => Ok(()),
+    });
+}
