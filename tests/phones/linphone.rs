@@ -1,0 +1,157 @@
+//! linphonec 5.1, steered over stdin and followed in its log file (without a terminal its stdout says nothing).
+//!
+//! One WAV holds what it heard in all its calls; no time passes in it while a call is held.
+
+use std::fs::File;
+use std::io::{Read, Result as IoResult};
+use std::path::PathBuf;
+use std::process::Command;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use super::ear::Recording;
+use super::ports::{free_port, rtp_range};
+use super::process::{Lines, Process};
+use super::{Person, Phone, STEP, make_folder, write_file};
+
+pub(crate) struct Linphone {
+    process: Process,
+    log: Lines,
+    read: usize,
+    /// linphonec numbers its calls 1, 2, .. in and out together.
+    calls: usize,
+    heard: PathBuf,
+    over: Arc<AtomicBool>,
+}
+
+impl Linphone {
+    pub(crate) fn start(person: &Person) -> Linphone {
+        let folder = &person.folder;
+        make_folder(&folder.join(".local/share/linphone"));
+        make_folder(&folder.join(".config/linphone"));
+        let (settings, log_path) = (folder.join("rc"), folder.join("log"));
+        write_file(&settings, &settings_of(person));
+        write_file(&log_path, "");
+        let mut command = Command::new("linphonec");
+        command.arg("-c").arg(&settings).args(["-d", "6", "-l"]).arg(&log_path).env("HOME", folder);
+        let process = Process::start(&mut command);
+        let (log, over) = (Lines::default(), Arc::new(AtomicBool::new(false)));
+        log.follow(Growing::open(&log_path, over.clone()));
+        let heard = folder.join("heard.wav");
+        let mut phone = Linphone { process, log, read: 0, calls: 0, heard, over };
+        phone.expect("LinphoneRegistrationOk");
+        phone.process.say("soundcard use files");
+        phone.process.say(&format!("play {}", person.tone_file().display()));
+        let record = format!("record {}", phone.heard.display());
+        phone.process.say(&record);
+        phone
+    }
+
+    fn expect(&mut self, what: &str) {
+        self.read = self.log.wait(self.read, STEP, &format!("{what} (linphonec)"), |line| line.contains(what));
+    }
+
+    fn state(&mut self, state: &str) {
+        self.expect(&format!("to LinphoneCall{state}"));
+    }
+}
+
+impl Phone for Linphone {
+    fn call(&mut self, address: &str) {
+        self.calls += 1;
+        self.process.say(&format!("call {address}"));
+        self.state("StreamsRunning");
+    }
+
+    fn answer(&mut self) {
+        self.state("IncomingReceived");
+        self.calls += 1;
+        let answer = format!("answer {}", self.calls);
+        self.process.say(&answer);
+        self.state("StreamsRunning");
+    }
+
+    fn hold(&mut self) {
+        self.process.say("pause");
+        self.state("Paused");
+    }
+
+    fn resume(&mut self) {
+        let resume = format!("resume {}", self.calls);
+        self.process.say(&resume);
+        self.state("StreamsRunning");
+    }
+
+    fn hang_up(&mut self) {
+        let terminate = format!("terminate {}", self.calls);
+        self.process.say(&terminate);
+        self.state("Released");
+    }
+
+    fn wait_until_ended(&mut self) {
+        self.state("Released");
+    }
+
+    fn switch_off(mut self: Box<Self>) -> Recording {
+        self.process.say("quit");
+        self.process.wait(STEP);
+        Recording::read(&[&self.heard])
+    }
+}
+
+impl Drop for Linphone {
+    fn drop(&mut self) {
+        self.over.store(true, Ordering::Relaxed);
+    }
+}
+
+fn settings_of(person: &Person) -> String {
+    let codecs: String = [("PCMU", 1), ("PCMA", 0), ("opus", 0), ("speex", 0), ("G722", 0), ("GSM", 0)]
+        .iter()
+        .enumerate()
+        .map(|(index, (mime, on))| format!("[audio_codec_{index}]\nmime={mime}\nrate=8000\nchannels=1\nenabled={on}\n"))
+        .collect();
+    format!(
+        "[sip]\nsip_port={sip}\nsip_tcp_port=0\nsip_tls_port=0\nuse_ipv6=0\nguess_hostname=0\nbind_address=127.0.0.1\n\
+         contact={address}\nmedia_encryption=none\ndefault_proxy=0\nregister_only_when_network_is_up=0\n\
+         [net]\nfirewall_policy=no_firewall\n\
+         [rtp]\naudio_rtp_port={rtp}\n\
+         [sound]\nplayback_dev_id=\ncapture_dev_id=\nec=0\nagc=0\nnoise_gate=0\n\
+         [video]\nenabled=0\ncapture=0\ndisplay=0\n\
+         [proxy_0]\nreg_proxy=<sip:{server}>\nreg_route=<sip:{server};lr>\nreg_identity={address}\nreg_expires=600\nreg_sendregister=1\npublish=0\ndial_escape_plus=0\n\
+         [auth_info_0]\nusername={name}\npasswd={password}\n\
+         {codecs}",
+        sip = free_port(),
+        rtp = rtp_range().0,
+        server = person.server,
+        address = person.address(),
+        name = person.name,
+        password = person.password(),
+    )
+}
+
+/// A log file that somebody else is writing: its end is not the end until the phone is off.
+struct Growing {
+    file: File,
+    over: Arc<AtomicBool>,
+}
+
+impl Growing {
+    fn open(path: &PathBuf, over: Arc<AtomicBool>) -> Growing {
+        let file = File::open(path).unwrap_or_else(|why| panic!("cannot read {}: {why}", path.display()));
+        Growing { file, over }
+    }
+}
+
+impl Read for Growing {
+    fn read(&mut self, buffer: &mut [u8]) -> IoResult<usize> {
+        loop {
+            let count = self.file.read(buffer)?;
+            if count > 0 || self.over.load(Ordering::Relaxed) {
+                return Ok(count);
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+}

@@ -1,0 +1,343 @@
+//! The calls of a run: callers on the trunk's address, phones registered as Alice, both in one loop over two sockets.
+//!
+//! ```text
+//!   caller (trunk)        baton          phone (alice)
+//!    |--- INVITE --------->|--- INVITE ------>|
+//!    |                     |<-- 180, 200 -----|   answers at once
+//!    |<-- 200 -------------|                  |   set-up ends here
+//!    |--- ACK, tone <======|=====> tone ------|   the media thread
+//!    |--- BYE ------------>|--- BYE --------->|
+//! ```
+//!
+//! A call fails when it is refused, when anything takes longer than [`PATIENCE`], or when an ear did not hear the other
+//! side. It knows nothing of rates or verdicts: `main` says when calls start and what the figures mean.
+
+use std::collections::{BTreeMap, HashMap};
+use std::io::Result as IoResult;
+use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
+use std::time::{Duration, Instant};
+
+use crate::answerer::Answerer;
+use crate::caller::{Caller, Step};
+use crate::media::{Figures, Media, Voice};
+use crate::wire::{Message, authorize};
+
+/// How long any step of a call may take before the call has failed.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
+
+/// How often timers are looked at.
+const SWEEP: Duration = Duration::from_millis(10);
+
+/// What the trunk's calls say, and what the phones say.
+pub(crate) const CALLER_SAYS: usize = 0;
+pub(crate) const PHONE_SAYS: usize = 1;
+
+/// One call to be made.
+pub(crate) struct Plan {
+    /// The user part that is dialled.
+    pub(crate) to: String,
+    pub(crate) says: usize,
+    pub(crate) hears: Vec<usize>,
+    /// How long to talk; without it until [`Traffic::end_all`].
+    pub(crate) talk: Option<Duration>,
+}
+
+/// What became of the calls.
+#[derive(Default)]
+pub(crate) struct Outcome {
+    pub(crate) started: u64,
+    pub(crate) connected: u64,
+    pub(crate) ended_well: u64,
+    pub(crate) phone_legs: u64,
+    pub(crate) resent: u64,
+    pub(crate) setup: Vec<Duration>,
+    /// Why calls failed, and how many of each.
+    pub(crate) failed: BTreeMap<String, u64>,
+    /// Sums over all legs that have ended.
+    pub(crate) media: Figures,
+    /// Legs whose media have ended.
+    pub(crate) legs: u64,
+}
+
+impl Outcome {
+    pub(crate) fn fail(&mut self, why: impl Into<String>) {
+        *self.failed.entry(why.into()).or_default() += 1;
+    }
+
+    pub(crate) fn failures(&self) -> u64 {
+        self.failed.values().sum()
+    }
+}
+
+/// The loop's state.
+pub(crate) struct Traffic {
+    server: SocketAddr,
+    trunk: UdpSocket,
+    phones: UdpSocket,
+    media: Media,
+    callers: HashMap<String, Caller>,
+    answerer: Answerer,
+    swept: Instant,
+    next_leg: u64,
+    pub(crate) outcome: Outcome,
+}
+
+impl Traffic {
+    /// Opens both sockets: the trunk's on 127.0.0.2, the phones' on 127.0.0.1.
+    pub(crate) fn open(server: SocketAddr) -> IoResult<Traffic> {
+        let trunk = UdpSocket::bind((Ipv4Addr::new(127, 0, 0, 2), 0))?;
+        let phones = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))?;
+        trunk.set_nonblocking(true)?;
+        phones.set_nonblocking(true)?;
+        let answerer = Answerer::new(phones.local_addr()?);
+        Ok(Traffic {
+            server,
+            trunk,
+            phones,
+            media: Media::start(),
+            callers: HashMap::new(),
+            answerer,
+            swept: Instant::now(),
+            next_leg: 0,
+            outcome: Outcome::default(),
+        })
+    }
+
+    /// Registers the phones' socket as Alice's phone, by digest.
+    pub(crate) fn register(&self, domain: &str) -> Result<(), String> {
+        let mut authorization = String::new();
+        for sequence in 1..20 {
+            let request = self.answerer.registration(domain, sequence, &authorization);
+            self.phones.send_to(request.as_bytes(), self.server).map_err(|why| why.to_string())?;
+            let Some(answer) = self.wait_for_answer(sequence) else { continue };
+            let message = Message::read(answer.as_bytes()).ok_or("a garbled answer to REGISTER")?;
+            match message.status() {
+                Some(200) => return Ok(()),
+                Some(401) => {
+                    let challenge = message.header("WWW-Authenticate").ok_or("401 without a challenge")?;
+                    let uri = format!("sip:{domain}");
+                    let value = authorize(challenge, "alice", "alice-secret", "REGISTER", &uri);
+                    authorization = format!("Authorization: {}\r\n", value.ok_or("an unreadable challenge")?);
+                }
+                status => return Err(format!("REGISTER was answered {status:?}")),
+            }
+        }
+        Err("REGISTER is not answered".to_owned())
+    }
+
+    /// Starts one call.
+    pub(crate) fn start(&mut self, plan: Plan) -> IoResult<()> {
+        let number = self.outcome.started;
+        self.outcome.started += 1;
+        let voice = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))?;
+        voice.set_nonblocking(true)?;
+        let leg = self.new_leg();
+        let caller = Caller::dial(number, leg, self.server, self.trunk.local_addr()?, plan, voice)?;
+        self.trunk.send_to(caller.request().as_bytes(), self.server)?;
+        self.callers.insert(caller.call_id().to_owned(), caller);
+        Ok(())
+    }
+
+    /// Says BYE on every call that is still up.
+    pub(crate) fn end_all(&mut self) {
+        for caller in self.callers.values_mut() {
+            if let Some(bye) = caller.hang_up() {
+                drop(self.trunk.send_to(bye.as_bytes(), self.server));
+            }
+        }
+    }
+
+    /// Calls that have not ended, on either side.
+    pub(crate) fn open_calls(&self) -> usize {
+        self.callers.len() + self.answerer.open_calls()
+    }
+
+    /// Forgets what media counted so far.
+    pub(crate) fn reset_media(&mut self) {
+        self.media.reset();
+    }
+
+    /// Reads and sends what is due; sleeps a moment when there was nothing.
+    pub(crate) fn turn(&mut self) {
+        let mut idle = true;
+        let mut buffer = [0; 8192];
+        while let Ok(length) = self.trunk.recv(&mut buffer) {
+            idle = false;
+            self.for_a_caller(&buffer[..length]);
+        }
+        while let Ok(length) = self.phones.recv(&mut buffer) {
+            idle = false;
+            self.for_a_phone(&buffer[..length]);
+        }
+        let now = Instant::now();
+        if now >= self.swept + SWEEP {
+            self.swept = now;
+            self.sweep(now);
+        }
+        if idle {
+            std::thread::sleep(Duration::from_micros(300));
+        }
+    }
+
+    /// Stops media and gives the whole outcome, with the generator's worst lateness.
+    pub(crate) fn close(mut self) -> (Outcome, Duration) {
+        self.collect();
+        let (rest, late) = self.media.stop();
+        for (_, figures) in rest {
+            add(&mut self.outcome, &figures);
+        }
+        (self.outcome, late)
+    }
+
+    fn new_leg(&mut self) -> u64 {
+        self.next_leg += 1;
+        self.next_leg
+    }
+
+    fn wait_for_answer(&self, sequence: u32) -> Option<String> {
+        let end = Instant::now() + Duration::from_millis(500);
+        let mut buffer = [0; 8192];
+        while Instant::now() < end {
+            if let Ok(length) = self.phones.recv(&mut buffer) {
+                let message = Message::read(&buffer[..length])?;
+                if message.status().is_some() && message.cseq().is_some_and(|(number, _)| number == sequence) {
+                    return Some(String::from_utf8_lossy(&buffer[..length]).into_owned());
+                }
+            }
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        None
+    }
+
+    fn for_a_caller(&mut self, datagram: &[u8]) {
+        let Some(message) = Message::read(datagram) else { return self.outcome.fail("a garbled message") };
+        let Some(call_id) = message.header("Call-ID") else { return };
+        if message.status().is_none() {
+            return self.request_to_a_caller(&message, call_id);
+        }
+        let Some(caller) = self.callers.get_mut(call_id) else { return };
+        match caller.receive(&message) {
+            Step::Nothing => {}
+            Step::Connected { acknowledge, media, first } => {
+                drop(self.trunk.send_to(acknowledge.as_bytes(), self.server));
+                if first {
+                    self.outcome.connected += 1;
+                    self.outcome.setup.push(caller.set_up_in());
+                    match caller.take_voice(media) {
+                        Some(voice) => self.media.begin(caller.leg(), voice),
+                        None => self.outcome.fail("no usable SDP in the 200"),
+                    }
+                }
+            }
+            Step::Refused { acknowledge, status } => {
+                drop(self.trunk.send_to(acknowledge.as_bytes(), self.server));
+                self.outcome.fail(format!("refused with {status}"));
+                self.callers.remove(call_id);
+            }
+            Step::Ended => {
+                self.outcome.ended_well += 1;
+                self.media.end(caller.leg());
+                self.callers.remove(call_id);
+            }
+        }
+    }
+
+    /// The server hangs up or asks something of its own accord.
+    fn request_to_a_caller(&mut self, message: &Message<'_>, call_id: &str) {
+        let answer = match message.method() {
+            "ACK" => return,
+            "BYE" => {
+                if let Some(caller) = self.callers.remove(call_id) {
+                    self.media.end(caller.leg());
+                    if !caller.is_ending() {
+                        self.outcome.fail("hung up by the server");
+                    }
+                }
+                "200 OK"
+            }
+            "OPTIONS" => "200 OK",
+            _ => "405 Method Not Allowed",
+        };
+        drop(self.trunk.send_to(message.respond(answer, "load", "", "").as_bytes(), self.server));
+    }
+
+    fn for_a_phone(&mut self, datagram: &[u8]) {
+        let Some(message) = Message::read(datagram) else { return self.outcome.fail("a garbled message") };
+        let leg = self.new_leg();
+        let answer = match self.answerer.receive(&message, leg) {
+            Ok(answer) => answer,
+            Err(why) => return self.outcome.fail(why),
+        };
+        for text in &answer.send {
+            drop(self.phones.send_to(text.as_bytes(), self.server));
+        }
+        if let Some(voice) = answer.begins {
+            self.outcome.phone_legs += 1;
+            self.media.begin(leg, voice);
+        }
+        if let Some(ended) = answer.ends {
+            self.media.end(ended);
+        }
+    }
+
+    fn sweep(&mut self, now: Instant) {
+        let mut given_up = Vec::new();
+        for (call_id, caller) in &mut self.callers {
+            if let Some(why) = caller.gives_up(now) {
+                self.outcome.fail(why);
+                self.media.end(caller.leg());
+                given_up.push(call_id.clone());
+            } else if let Some(request) = caller.due(now) {
+                self.outcome.resent += u64::from(request.again);
+                drop(self.trunk.send_to(request.text.as_bytes(), self.server));
+            }
+        }
+        for call_id in given_up {
+            self.callers.remove(&call_id);
+        }
+        for due in self.answerer.due(now) {
+            match due {
+                Ok(text) => {
+                    self.outcome.resent += 1;
+                    drop(self.phones.send_to(text.as_bytes(), self.server));
+                }
+                Err((leg, why)) => {
+                    self.media.end(leg);
+                    self.outcome.fail(why);
+                }
+            }
+        }
+        self.collect();
+    }
+
+    fn collect(&mut self) {
+        for (_, figures) in self.media.figures() {
+            add(&mut self.outcome, &figures);
+        }
+    }
+}
+
+/// Adds one leg's figures, and says what its ear missed.
+fn add(outcome: &mut Outcome, leg: &Figures) {
+    outcome.legs += 1;
+    outcome.media.sent += leg.sent;
+    outcome.media.received += leg.received;
+    outcome.media.lost += leg.lost;
+    outcome.media.reported_lost += leg.reported_lost;
+    outcome.media.judged += leg.judged;
+    outcome.media.right += leg.right;
+    outcome.media.own += leg.own;
+    if leg.sent > 0 && leg.right == 0 {
+        let nothing = leg.received == 0;
+        outcome.fail(if nothing { "an ear got no packet" } else { "an ear did not hear whom it should" });
+    }
+    if leg.own > 0 {
+        outcome.fail("an ear heard itself");
+    }
+}
+
+/// The voice of a leg whose far end is now known.
+pub(crate) fn voice(socket: UdpSocket, to: Option<SocketAddr>, says: usize, hears: Vec<usize>) -> Option<Voice> {
+    socket.connect(to?).ok()?;
+    Some(Voice { socket, says, hears })
+}
