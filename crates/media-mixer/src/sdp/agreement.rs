@@ -13,6 +13,9 @@ pub enum Codec {
     Pcmu,
     /// G.711 A-law (RFC 3551 §4.5.14).
     Pcma,
+    /// Plain 16-bit samples (RFC 3551 §4.5.11), bit-exact and never offered unless the settings name it: for tests.
+    #[doc(hidden)]
+    L16,
 }
 
 impl Codec {
@@ -24,13 +27,14 @@ impl Codec {
         match self {
             Codec::Pcmu => "PCMU",
             Codec::Pcma => "PCMA",
+            Codec::L16 => "L16",
         }
     }
 
     /// RTP clock rate in Hz.
     pub const fn clock_rate(self) -> u32 {
         match self {
-            Codec::Pcmu | Codec::Pcma => 8000,
+            Codec::Pcmu | Codec::Pcma | Codec::L16 => 8000,
         }
     }
 
@@ -39,21 +43,18 @@ impl Codec {
         match self {
             Codec::Pcmu => Some(0),
             Codec::Pcma => Some(8),
+            Codec::L16 => None,
         }
     }
 
     /// The codec of that encoding name, whatever its case; `None` for one we do not speak.
     pub fn named(name: &str) -> Option<Codec> {
-        Codec::ALL
-            .into_iter()
-            .find(|codec| codec.name().eq_ignore_ascii_case(name))
+        Codec::ALL.into_iter().chain([Codec::L16]).find(|codec| codec.name().eq_ignore_ascii_case(name))
     }
 
     /// The codec that a payload type means without an `rtpmap` line.
     pub(crate) fn of_static(payload_type: u8) -> Option<Codec> {
-        Codec::ALL
-            .into_iter()
-            .find(|codec| codec.static_payload_type() == Some(payload_type))
+        Codec::ALL.into_iter().find(|codec| codec.static_payload_type() == Some(payload_type))
     }
 }
 
@@ -80,9 +81,7 @@ impl PayloadMap {
 
     /// The codec of a payload type that was agreed.
     pub fn codec(&self, payload_type: u8) -> Option<Codec> {
-        self.iter()
-            .find(|(number, _)| *number == payload_type)
-            .map(|(_, codec)| codec)
+        self.iter().find(|(number, _)| *number == payload_type).map(|(_, codec)| codec)
     }
 
     /// The entries in order of preference.
