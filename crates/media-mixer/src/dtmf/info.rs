@@ -35,16 +35,11 @@ pub fn parse_relay(body: &[u8]) -> Result<Digit, InfoError> {
             .find(|(key, _)| key.trim().eq_ignore_ascii_case(name))
             .map(|(_, value)| value.trim())
     };
-    let symbol = value("signal")
-        .and_then(symbol)
-        .ok_or(InfoError::NoDigit)?;
+    let symbol = value("signal").and_then(symbol).ok_or(InfoError::NoDigit)?;
     let duration_ms = value("duration")
         .and_then(|duration| duration.parse::<u16>().ok())
         .map_or(DURATION_MS, |ms| ms.clamp(SHORTEST_MS, LONGEST_MS));
-    Ok(Digit {
-        symbol,
-        duration_ms,
-    })
+    Ok(Digit { symbol, duration_ms })
 }
 
 /// The key itself, or, as some phones have it, the event number of `*`, `#` and the letters.
@@ -62,10 +57,7 @@ mod tests {
     use super::*;
 
     fn digit(symbol: char, duration_ms: u16) -> Result<Digit, InfoError> {
-        Ok(Digit {
-            symbol,
-            duration_ms,
-        })
+        Ok(Digit { symbol, duration_ms })
     }
 
     #[test]

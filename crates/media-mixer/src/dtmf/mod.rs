@@ -23,9 +23,7 @@ pub use sender::{EventPacket, QueueFull, Sender};
 /// Samples in a millisecond: telephone events count in the clock of the audio beside them.
 const SAMPLES_PER_MS: u32 = 8;
 /// The symbols of events 0 to 15 (RFC 4733 §3.2).
-const SYMBOLS: [char; 16] = [
-    '0', '1', '2', '3', '4', '5', '6', '7', '8', '9', '*', '#', 'A', 'B', 'C', 'D',
-];
+const SYMBOLS: [char; 16] = ['0', '1', '2', '3', '4', '5', '6', '7', '8', '9', '*', '#', 'A', 'B', 'C', 'D'];
 /// Shortest digit that we send, in milliseconds; what is shorter is easily missed.
 pub const SHORTEST_MS: u16 = 40;
 /// Longest digit that we send, in milliseconds; it still fits one event's duration field.

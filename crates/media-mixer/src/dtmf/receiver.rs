@@ -78,10 +78,7 @@ impl Event {
 
     fn digit(&self) -> Digit {
         let ms = self.length / SAMPLES_PER_MS;
-        Digit {
-            symbol: self.symbol,
-            duration_ms: u16::try_from(ms).unwrap_or(u16::MAX),
-        }
+        Digit { symbol: self.symbol, duration_ms: u16::try_from(ms).unwrap_or(u16::MAX) }
     }
 }
 
@@ -116,13 +113,8 @@ impl Receiver {
                 if let Some(before) = self.release() {
                     news.push(Key::Ended(before));
                 }
-                self.pressed = Some(Event {
-                    symbol,
-                    start: timestamp,
-                    length: duration,
-                    began_us: now_us,
-                    heard_us: now_us,
-                });
+                self.pressed =
+                    Some(Event { symbol, start: timestamp, length: duration, began_us: now_us, heard_us: now_us });
                 news.push(Key::Began(symbol));
             }
         }
@@ -197,13 +189,8 @@ mod tests {
 
     #[test]
     fn one_digit_however_often_its_end_is_repeated() {
-        let whole = [
-            (800, 5, false, 160),
-            (800, 5, false, 320),
-            (800, 5, true, 480),
-            (800, 5, true, 480),
-            (800, 5, true, 480),
-        ];
+        let whole =
+            [(800, 5, false, 160), (800, 5, false, 320), (800, 5, true, 480), (800, 5, true, 480), (800, 5, true, 480)];
         assert_eq!(heard(&whole), digit('5', 60));
         assert_eq!(heard(&whole[2..]), digit('5', 60), "lost start");
         assert_eq!(heard(&whole[..2]), digit('5', 40), "lost end");
@@ -222,13 +209,8 @@ mod tests {
 
     #[test]
     fn the_same_key_twice_is_two_digits() {
-        let twice = [
-            (0, 1, false, 400),
-            (0, 1, true, 800),
-            (800, 1, false, 400),
-            (800, 1, true, 800),
-            (0, 1, true, 800),
-        ];
+        let twice =
+            [(0, 1, false, 400), (0, 1, true, 800), (800, 1, false, 400), (800, 1, true, 800), (0, 1, true, 800)];
         assert_eq!(heard(&twice), [digit('1', 100), digit('1', 100)].concat());
     }
 
@@ -259,11 +241,7 @@ mod tests {
 
     #[test]
     fn a_long_event_in_segments_is_one_digit() {
-        let long = [
-            (0, 3, false, 0xffff),
-            (0xffff, 3, false, 800),
-            (0xffff, 3, true, 1600),
-        ];
+        let long = [(0, 3, false, 0xffff), (0xffff, 3, false, 800), (0xffff, 3, true, 1600)];
         assert_eq!(heard(&long), digit('3', 8391));
     }
 

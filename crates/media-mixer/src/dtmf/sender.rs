@@ -77,10 +77,7 @@ impl Sender {
     /// Ends the digit that was begun. Without one it does nothing.
     pub fn release(&mut self, duration_ms: u16) {
         let said = self.saying.as_mut().map(|saying| &mut saying.order);
-        let open = said
-            .into_iter()
-            .chain(self.waiting.iter_mut().flatten())
-            .find(|order| order.samples.is_none());
+        let open = said.into_iter().chain(self.waiting.iter_mut().flatten()).find(|order| order.samples.is_none());
         if let Some(order) = open {
             order.samples = Some(samples(duration_ms));
         }
@@ -130,12 +127,7 @@ impl Sender {
         self.pause_until = None;
         let order = self.waiting[0].take()?;
         self.waiting.rotate_left(1);
-        Some(Saying {
-            order,
-            start: timestamp,
-            said: 0,
-            ends_left: ENDS,
-        })
+        Some(Saying { order, start: timestamp, said: 0, ends_left: ENDS })
     }
 }
 
@@ -144,11 +136,7 @@ impl Saying {
         let duration = u16::try_from(self.said).unwrap_or(u16::MAX);
         let [high, low] = duration.to_be_bytes();
         let flags = VOLUME | if end { END_BIT } else { 0 };
-        EventPacket {
-            marker,
-            timestamp: self.start,
-            payload: [self.order.event, flags, high, low],
-        }
+        EventPacket { marker, timestamp: self.start, payload: [self.order.event, flags, high, low] }
     }
 }
 
@@ -165,9 +153,7 @@ mod tests {
 
     /// Runs the sender for `steps` packet times of 20 ms; (packet time, packet).
     fn said(sender: &mut Sender, steps: u32) -> Vec<(u32, EventPacket)> {
-        (0..steps)
-            .filter_map(|step| Some((step, sender.next(step * 160, 160)?)))
-            .collect()
+        (0..steps).filter_map(|step| Some((step, sender.next(step * 160, 160)?))).collect()
     }
 
     #[test]
@@ -176,10 +162,8 @@ mod tests {
         let digit = Digit { symbol: '*', duration_ms: 100 };
         sender.press(digit).unwrap();
         let packets = said(&mut sender, 20);
-        let durations: Vec<u16> = packets
-            .iter()
-            .map(|(_, packet)| u16::from_be_bytes([packet.payload[2], packet.payload[3]]))
-            .collect();
+        let durations: Vec<u16> =
+            packets.iter().map(|(_, packet)| u16::from_be_bytes([packet.payload[2], packet.payload[3]])).collect();
         assert_eq!(durations, [160, 320, 480, 640, 800, 800, 800]);
         assert!(packets.iter().all(|(_, packet)| packet.timestamp == 0 && packet.payload[0] == 10));
         let markers = packets.iter().filter(|(_, packet)| packet.marker).count();
@@ -191,10 +175,7 @@ mod tests {
     #[test]
     fn what_is_sent_is_received_once_each_and_in_order() {
         let mut sender = Sender::default();
-        let digits: Vec<Digit> = "1159#D"
-            .chars()
-            .map(|symbol| Digit { symbol, duration_ms: 120 })
-            .collect();
+        let digits: Vec<Digit> = "1159#D".chars().map(|symbol| Digit { symbol, duration_ms: 120 }).collect();
         for digit in &digits {
             sender.press(*digit).unwrap();
         }

@@ -7,9 +7,7 @@ use std::net::SocketAddr;
 
 use serde::{Deserialize, Serialize};
 
-use super::{
-    CONTENDERS, FASTEST_PACKET_US, LOCK_PACKETS, LOCK_SPAN_US, MOVE_SLACK, Rank, SILENT_US,
-};
+use super::{CONTENDERS, FASTEST_PACKET_US, LOCK_PACKETS, LOCK_SPAN_US, MOVE_SLACK, Rank, SILENT_US};
 
 /// One source: a socket and an SSRC, and how long its run of packets in sequence is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -24,14 +22,7 @@ pub(super) struct Contender {
 
 impl Contender {
     pub(super) fn new(from: SocketAddr, ssrc: u32, sequence: u16, now_us: u64) -> Contender {
-        Contender {
-            from,
-            ssrc,
-            sequence,
-            run: 1,
-            run_since_us: now_us,
-            heard_us: now_us,
-        }
+        Contender { from, ssrc, sequence, run: 1, run_since_us: now_us, heard_us: now_us }
     }
 
     pub(super) fn from(&self) -> SocketAddr {
@@ -60,8 +51,7 @@ impl Contender {
     }
 
     pub(super) fn has_proved_itself(&self) -> bool {
-        self.run >= LOCK_PACKETS
-            && self.heard_us.saturating_sub(self.run_since_us) >= LOCK_SPAN_US
+        self.run >= LOCK_PACKETS && self.heard_us.saturating_sub(self.run_since_us) >= LOCK_SPAN_US
     }
 
     /// Whether `packet` is this source behind a new port of its address translator (`trust.md` rule 1, part 4).
@@ -90,12 +80,7 @@ impl Contenders {
     /// Takes a packet; `None` if no place is left for its source.
     pub(super) fn hear(&mut self, rank: Rank, packet: Contender) -> Option<Contender> {
         self.forget_silent(packet.heard_us);
-        if let Some((_, known)) = self
-            .places
-            .iter_mut()
-            .flatten()
-            .find(|(_, known)| known.is_same(&packet))
-        {
+        if let Some((_, known)) = self.places.iter_mut().flatten().find(|(_, known)| known.is_same(&packet)) {
             known.hear(&packet);
             return Some(*known);
         }
@@ -124,11 +109,12 @@ impl Contenders {
 
     /// The place of the same socket's old SSRC, a free one, or that of a lower rank.
     fn place_for(&self, rank: Rank, packet: &Contender) -> Option<usize> {
-        let find = |wanted: &dyn Fn(&Option<(Rank, Contender)>) -> bool| {
-            self.places.iter().position(wanted)
-        };
-        find(&|place| place.is_some_and(|(_, known)| known.from == packet.from))
-            .or_else(|| find(&|place| place.is_none()))
-            .or_else(|| find(&|place| place.is_some_and(|(lower, _)| lower < rank)))
+        let mut places = self.places.iter();
+        let same_socket = |place: &Option<(Rank, Contender)>| place.is_some_and(|(_, known)| known.from == packet.from);
+        let lower = |place: &Option<(Rank, Contender)>| place.is_some_and(|(lower, _)| lower < rank);
+        places
+            .position(same_socket)
+            .or_else(|| self.places.iter().position(Option::is_none))
+            .or_else(|| self.places.iter().position(lower))
     }
 }

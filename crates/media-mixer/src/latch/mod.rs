@@ -64,12 +64,7 @@ pub enum Reason {
 
 impl Reason {
     /// Every reason, in the order of [`Latch::drops`].
-    pub const ALL: [Reason; 4] = [
-        Reason::NotSdp,
-        Reason::Stranger,
-        Reason::Locked,
-        Reason::Outranked,
-    ];
+    pub const ALL: [Reason; 4] = [Reason::NotSdp, Reason::Stranger, Reason::Locked, Reason::Outranked];
 
     /// The label for counters.
     pub const fn label(self) -> &'static str {
@@ -99,6 +94,7 @@ enum Rank {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(clippy::large_enum_variant, reason = "a box would allocate on the tick")]
 enum State {
     Open(Contenders),
     Locked { rank: Rank, source: Contender },
@@ -168,11 +164,7 @@ impl Latch {
             self.learned_rtcp = Some(from);
             return Verdict::Accept;
         }
-        let reason = if self.mode == Mode::Off {
-            Reason::NotSdp
-        } else {
-            Reason::Stranger
-        };
+        let reason = if self.mode == Mode::Off { Reason::NotSdp } else { Reason::Stranger };
         self.drops[reason as usize] += 1;
         Verdict::Drop(reason)
     }
@@ -223,9 +215,7 @@ impl Latch {
         }
         match self.mode {
             Mode::Off => None,
-            Mode::Auto if self.sdp.is_some_and(|sdp| sdp.ip() == from.ip()) => {
-                Some(Rank::SdpAddress)
-            }
+            Mode::Auto if self.sdp.is_some_and(|sdp| sdp.ip() == from.ip()) => Some(Rank::SdpAddress),
             Mode::Auto if self.signalling == from.ip() => Some(Rank::Signalling),
             Mode::Auto => None,
         }
@@ -233,10 +223,7 @@ impl Latch {
 
     fn judge(&mut self, rank: Rank, packet: Contender) -> Verdict {
         match &mut self.state {
-            State::Locked {
-                rank: locked,
-                source,
-            } => {
+            State::Locked { rank: locked, source } => {
                 if source.is_same(&packet) {
                     source.hear(&packet);
                     return Verdict::Accept;
@@ -275,10 +262,7 @@ impl Latch {
         }
         if heard.has_proved_itself() {
             self.kept = None;
-            self.state = State::Locked {
-                rank,
-                source: heard,
-            };
+            self.state = State::Locked { rank, source: heard };
         }
         Verdict::Accept
     }

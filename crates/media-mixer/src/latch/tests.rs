@@ -92,16 +92,10 @@ fn the_exact_source_takes_over_even_from_a_locked_one_until_it_is_locked_itself(
     let mut latch = locked_behind_nat();
     assert_eq!(stream(&mut latch, PHONE, 500, 1, 80_000), Verdict::Accept);
     assert_eq!((latch.is_locked(), latch.target()), (false, Some(at(PHONE))));
-    assert_eq!(
-        stream(&mut latch, BEHIND_NAT, 4, 1, 81_000),
-        Verdict::Drop(Reason::Outranked)
-    );
+    assert_eq!(stream(&mut latch, BEHIND_NAT, 4, 1, 81_000), Verdict::Drop(Reason::Outranked));
     stream(&mut latch, PHONE, 501, 3, 100_000);
     assert_eq!((latch.is_locked(), latch.target()), (true, Some(at(PHONE))));
-    assert_eq!(
-        stream(&mut latch, BEHIND_NAT, 5, 50, 160_000),
-        Verdict::Drop(Reason::Locked)
-    );
+    assert_eq!(stream(&mut latch, BEHIND_NAT, 5, 50, 160_000), Verdict::Drop(Reason::Locked));
 }
 
 #[test]
@@ -109,10 +103,7 @@ fn the_sdp_address_is_preferred_to_the_signalling_address() {
     let mut latch = latch(Mode::Auto);
     assert_eq!(stream(&mut latch, BEHIND_NAT, 0, 3, 0), Verdict::Accept);
     assert_eq!(stream(&mut latch, "10.0.0.5:9", 0, 1, 41_000), Verdict::Accept);
-    assert_eq!(
-        stream(&mut latch, BEHIND_NAT, 3, 1, 60_000),
-        Verdict::Drop(Reason::Outranked)
-    );
+    assert_eq!(stream(&mut latch, BEHIND_NAT, 3, 1, 60_000), Verdict::Drop(Reason::Outranked));
     assert!(!latch.is_locked());
     stream(&mut latch, "10.0.0.5:9", 1, 3, 61_000);
     assert_eq!(latch.target(), Some(at("10.0.0.5:9")));
@@ -121,10 +112,7 @@ fn the_sdp_address_is_preferred_to_the_signalling_address() {
 #[test]
 fn a_lower_source_that_is_locked_stays_when_a_mere_address_match_appears() {
     let mut latch = locked_behind_nat();
-    assert_eq!(
-        stream(&mut latch, "10.0.0.5:9", 0, 20, 80_000),
-        Verdict::Drop(Reason::Locked)
-    );
+    assert_eq!(stream(&mut latch, "10.0.0.5:9", 0, 20, 80_000), Verdict::Drop(Reason::Locked));
     assert_eq!(latch.target(), Some(at(BEHIND_NAT)));
 }
 
@@ -132,17 +120,11 @@ fn a_lower_source_that_is_locked_stays_when_a_mere_address_match_appears() {
 fn nat_off_takes_the_sdp_address_and_port_only() {
     let mut latch = latch(Mode::Off);
     for from in [BEHIND_NAT, "10.0.0.5:9", ATTACKER] {
-        assert_eq!(
-            stream(&mut latch, from, 0, 10, 0),
-            Verdict::Drop(Reason::NotSdp)
-        );
+        assert_eq!(stream(&mut latch, from, 0, 10, 0), Verdict::Drop(Reason::NotSdp));
     }
     assert_eq!(stream(&mut latch, PHONE, 0, 10, 200_000), Verdict::Accept);
     // no move either, however long the silence
-    assert_eq!(
-        stream(&mut latch, "10.0.0.5:9", 10, 1, 2_000_000),
-        Verdict::Drop(Reason::NotSdp)
-    );
+    assert_eq!(stream(&mut latch, "10.0.0.5:9", 10, 1, 2_000_000), Verdict::Drop(Reason::NotSdp));
     assert_eq!(latch.target(), Some(at(PHONE)));
     assert_eq!(latch.drops()[Reason::NotSdp as usize], 31);
 }
@@ -174,14 +156,8 @@ fn d1_a_sprayer_gets_nothing() {
 fn d2_an_injector_with_the_right_ssrc_and_sequence_is_dropped_and_counted() {
     let mut latch = latch(Mode::Auto);
     stream(&mut latch, PHONE, 0, 4, 0);
-    assert_eq!(
-        latch.admit(at(ATTACKER), SSRC, 4, 80_000),
-        Verdict::Drop(Reason::Stranger)
-    );
-    assert_eq!(
-        latch.admit(at("10.0.0.5:5"), SSRC, 4, 80_000),
-        Verdict::Drop(Reason::Locked)
-    );
+    assert_eq!(latch.admit(at(ATTACKER), SSRC, 4, 80_000), Verdict::Drop(Reason::Stranger));
+    assert_eq!(latch.admit(at("10.0.0.5:5"), SSRC, 4, 80_000), Verdict::Drop(Reason::Locked));
     assert_eq!(latch.drops(), [0, 1, 1, 0]);
 }
 
@@ -209,10 +185,7 @@ fn c10_a_re_invite_that_moves_the_stream_starts_from_nothing() {
     let mut latch = locked_behind_nat();
     latch.renegotiated(Some(at("10.0.0.7:4000")), at(BEHIND_NAT).ip());
     assert_eq!((latch.is_locked(), latch.target()), (false, Some(at("10.0.0.7:4000"))));
-    assert_eq!(
-        stream(&mut latch, PHONE, 0, 10, 100_000),
-        Verdict::Drop(Reason::Stranger)
-    );
+    assert_eq!(stream(&mut latch, PHONE, 0, 10, 100_000), Verdict::Drop(Reason::Stranger));
     stream(&mut latch, "10.0.0.7:4000", 0, 4, 100_000);
     assert!(latch.is_locked());
 }
@@ -240,10 +213,7 @@ fn a_silent_contender_is_forgotten_so_that_places_do_not_run_out() {
     for port in 1..=4 {
         latch.admit(at(&format!("192.0.2.9:{port}")), SSRC, 0, 0);
     }
-    assert_eq!(
-        stream(&mut latch, BEHIND_NAT, 0, 1, 20_000),
-        Verdict::Drop(Reason::Outranked)
-    );
+    assert_eq!(stream(&mut latch, BEHIND_NAT, 0, 1, 20_000), Verdict::Drop(Reason::Outranked));
     stream(&mut latch, BEHIND_NAT, 1, 4, 520_000);
     assert_eq!(latch.target(), Some(at(BEHIND_NAT)));
 }

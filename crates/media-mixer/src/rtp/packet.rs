@@ -54,9 +54,7 @@ impl<'a> Packet<'a> {
         if datagram.len() > MAX_PACKET {
             return Err(RtpError::TooLong);
         }
-        let (fixed, rest) = datagram
-            .split_first_chunk::<12>()
-            .ok_or(RtpError::TooShort)?;
+        let (fixed, rest) = datagram.split_first_chunk::<12>().ok_or(RtpError::TooShort)?;
         let [flags, kind, s0, s1, t0, t1, t2, t3, c0, c1, c2, c3] = *fixed;
         if flags >> 6 != 2 {
             return Err(RtpError::Version);
@@ -82,9 +80,7 @@ impl<'a> Packet<'a> {
 
 /// Whether a datagram on a shared port is RTCP (RFC 5761 §4: its packet types look like payload types 64 to 95).
 pub fn is_rtcp(datagram: &[u8]) -> bool {
-    datagram
-        .get(1)
-        .is_some_and(|kind| (192..=223).contains(kind))
+    datagram.get(1).is_some_and(|kind| (192..=223).contains(kind))
 }
 
 /// RFC 3550 §5.3.1: 16 bits of profile, 16 bits of length in words.

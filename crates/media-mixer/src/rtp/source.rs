@@ -94,9 +94,7 @@ impl Source {
         self.expected_prior = self.expected();
         self.received_prior = self.received;
         match expected.checked_sub(received) {
-            Some(lost) if lost > 0 => {
-                u8::try_from(u64::from(lost) * 256 / u64::from(expected)).unwrap_or(u8::MAX)
-            }
+            Some(lost) if lost > 0 => u8::try_from(u64::from(lost) * 256 / u64::from(expected)).unwrap_or(u8::MAX),
             Some(_) | None => 0,
         }
     }
@@ -109,11 +107,7 @@ impl Source {
     }
 
     fn prove(&mut self, sequence: u16, in_sequence: bool) -> bool {
-        self.probation = if in_sequence {
-            self.probation - 1
-        } else {
-            MIN_SEQUENTIAL - 1
-        };
+        self.probation = if in_sequence { self.probation - 1 } else { MIN_SEQUENTIAL - 1 };
         self.max_sequence = sequence;
         if self.probation > 0 {
             return false;
@@ -137,22 +131,27 @@ impl Source {
 /// Interarrival jitter (RFC 3550 A.8), in the codec's clock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Jitter {
-    transit: Option<u32>,
+    /// Transit and timestamp of the packet before.
+    last: Option<(u32, u32)>,
     /// Sixteen times the estimate, so that nothing is lost by rounding.
     sixteenfold: u32,
 }
 
 impl Jitter {
-    /// Takes one packet: when it arrived, in the codec's clock, and its timestamp.
+    /// Takes one packet: when it arrived, in the codec's clock, and its timestamp. Packets that share a timestamp (those of a
+    /// telephone event) count once.
     pub fn update(&mut self, arrival: u32, timestamp: u32) {
         let transit = arrival.wrapping_sub(timestamp);
-        if let Some(last) = self.transit {
+        if let Some((last, before)) = self.last {
+            if before == timestamp {
+                return;
+            }
             let change = (transit.wrapping_sub(last) as i32).unsigned_abs();
             // one wild timestamp (a new base, for example) must not spoil the estimate for minutes
             let change = change.min(1 << 16);
             self.sixteenfold = self.sixteenfold + change - ((self.sixteenfold + 8) >> 4);
         }
-        self.transit = Some(transit);
+        self.last = Some((transit, timestamp));
     }
 
     /// The estimate, in the codec's clock.

@@ -7,7 +7,7 @@ use std::net::{IpAddr, SocketAddr};
 use sdp_types::{Attribute, Connection, Media};
 
 use super::agreement::{Codec, Direction};
-use super::clean::clean;
+use super::clean::{clean, media_fields};
 use super::{SdpError, limits};
 
 /// A direction attribute as written (RFC 8866 §6.7).
@@ -55,7 +55,7 @@ impl Way {
 }
 
 /// The audio line we take, understood.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug)]
 pub(super) struct Stream {
     /// Its place among the media lines.
     pub(super) index: usize,
@@ -89,28 +89,38 @@ impl Stream {
     }
 }
 
-/// A description and the line of it that we take.
+/// The line that we take, and what must be said of the others in an answer.
+#[derive(Debug)]
 pub(super) struct Chosen {
-    pub(super) session: sdp_types::Session,
     pub(super) stream: Stream,
+    /// It is RTP/AVPF.
+    pub(super) feedback: bool,
+    /// Its formats as written.
+    pub(super) formats: String,
+    /// The lines before it, refused: complete lines with port 0.
+    pub(super) before: String,
+    /// The lines behind it, refused.
+    pub(super) after: String,
 }
 
 /// Reads `body` and takes its first audio line that is usable, else its first one with port 0.
+///
+/// One section is looked at after the other, so that a long description never stands in memory as a tree.
 ///
 /// # Errors
 /// As [`SdpError`] says; `NoCommonCodec` wins over `NoAudio`.
 pub(super) fn choose(body: &[u8], local: IpAddr, codecs: &[Codec]) -> Result<Chosen, SdpError> {
     let cleaned = clean(body)?;
-    let session = sdp_types::Session::parse(&cleaned)
-        .map_err(|error| SdpError::Malformed(error.to_string()))?;
-    drop(cleaned);
+    let session = parse(cleaned.head())?;
     let mut refused = None;
     let mut verdict = SdpError::NoAudio;
-    for (index, media) in session.medias.iter().enumerate() {
-        if !is_plain_audio(media) {
+    let mut usable = None;
+    for (index, section) in cleaned.sections().enumerate() {
+        let [media, _, proto, _] = media_fields(section)?;
+        if !is_plain_audio(media, proto) || usable.is_some() {
             continue;
         }
-        let stream = understand(&session, index, media, codecs)?;
+        let stream = understand(&session, index, section, codecs)?;
         if stream.port_zero {
             refused = refused.or(Some(stream));
         } else if stream.remote.is_some_and(|remote| !reachable(local, remote)) {
@@ -118,21 +128,49 @@ pub(super) fn choose(body: &[u8], local: IpAddr, codecs: &[Codec]) -> Result<Cho
         } else if stream.codecs.is_empty() {
             verdict = SdpError::NoCommonCodec;
         } else {
-            return Ok(Chosen { session, stream });
+            usable = Some(stream);
         }
     }
-    match refused {
-        Some(stream) if verdict == SdpError::NoAudio => Ok(Chosen { session, stream }),
-        Some(_) | None => Err(verdict),
+    let refused = refused.filter(|_| verdict == SdpError::NoAudio);
+    let stream = usable.or(refused).ok_or(verdict)?;
+    let lines = |range: &dyn Fn(usize) -> bool| refused_lines(cleaned.sections(), range);
+    let section = cleaned.sections().nth(stream.index).unwrap_or_default();
+    let [_, _, proto, formats] = media_fields(section)?;
+    Ok(Chosen {
+        feedback: proto.eq_ignore_ascii_case(FEEDBACK),
+        formats: formats.to_owned(),
+        before: lines(&|index| index < stream.index)?,
+        after: lines(&|index| index > stream.index)?,
+        stream,
+    })
+}
+
+fn parse(section: &[u8]) -> Result<sdp_types::Session, SdpError> {
+    sdp_types::Session::parse(section).map_err(|error| SdpError::Malformed(error.to_string()))
+}
+
+/// The `m=` lines of the sections in `range`, with port 0 (RFC 3264 §6).
+fn refused_lines<'a>(
+    sections: impl Iterator<Item = &'a [u8]>,
+    range: &dyn Fn(usize) -> bool,
+) -> Result<String, SdpError> {
+    let mut lines = String::new();
+    for (index, section) in sections.enumerate() {
+        if range(index) {
+            let [media, _, proto, formats] = media_fields(section)?;
+            for piece in ["m=", media, " 0 ", proto, " ", formats, "\r\n"] {
+                lines.push_str(piece);
+            }
+        }
     }
+    Ok(lines)
 }
 
 /// RTP/AVPF is taken too: its feedback is permitted, not demanded (RFC 4585 §4.2).
-fn is_plain_audio(media: &Media) -> bool {
-    media.media.eq_ignore_ascii_case("audio")
-        && ["RTP/AVP", "RTP/AVPF"]
-            .iter()
-            .any(|proto| media.proto.eq_ignore_ascii_case(proto))
+const FEEDBACK: &str = "RTP/AVPF";
+
+fn is_plain_audio(media: &str, proto: &str) -> bool {
+    media.eq_ignore_ascii_case("audio") && ["RTP/AVP", FEEDBACK].iter().any(|plain| proto.eq_ignore_ascii_case(plain))
 }
 
 /// Only a single host of our own address family: nobody makes us flood a group or a whole network.
@@ -147,9 +185,11 @@ fn reachable(local: IpAddr, remote: SocketAddr) -> bool {
 fn understand(
     session: &sdp_types::Session,
     index: usize,
-    media: &Media,
+    section: &[u8],
     codecs: &[Codec],
 ) -> Result<Stream, SdpError> {
+    let section = parse(section)?;
+    let media = section.medias.first().ok_or_else(|| SdpError::Malformed("m= line".to_owned()))?;
     let payload_types = payload_types(media)?;
     let meanings = Meanings::read(&media.attributes)?;
     let known = payload_types
@@ -157,15 +197,10 @@ fn understand(
         .filter_map(|number| Some((*number, meanings.codec(*number)?)))
         .filter(|(_, codec)| codecs.contains(codec))
         .collect();
-    let events = payload_types
-        .iter()
-        .copied()
-        .find(|number| meanings.is_event(*number));
+    let events = payload_types.iter().copied().find(|number| meanings.is_event(*number));
     let address = address(session, media)?;
     let (address_zero, remote) = match address {
-        Some(ip) if !ip.is_unspecified() && media.port != 0 => {
-            (false, Some(SocketAddr::new(ip, media.port)))
-        }
+        Some(ip) if !ip.is_unspecified() && media.port != 0 => (false, Some(SocketAddr::new(ip, media.port))),
         Some(ip) => (ip.is_unspecified(), None),
         None => (false, None),
     };
@@ -176,9 +211,7 @@ fn understand(
         remote_rtcp: remote.and_then(|remote| rtcp_address(media, remote, rtcp_mux)),
         port_zero: media.port == 0,
         address_zero,
-        way: way(&media.attributes)
-            .or_else(|| way(&session.attributes))
-            .unwrap_or(Way::SendRecv),
+        way: way(&media.attributes).or_else(|| way(&session.attributes)).unwrap_or(Way::SendRecv),
         rtcp_mux,
         codecs: known,
         events,
@@ -271,17 +304,12 @@ fn meaning(encoding: &str) -> Option<Meaning> {
     if name.eq_ignore_ascii_case("telephone-event") {
         return (rate == super::render::EVENT_RATE).then_some(Meaning::Event);
     }
-    Codec::named(name)
-        .filter(|codec| codec.clock_rate() == rate)
-        .map(Meaning::Audio)
+    Codec::named(name).filter(|codec| codec.clock_rate() == rate).map(Meaning::Audio)
 }
 
 /// The last direction attribute counts: some phones append theirs behind another, even without a line end.
 fn way(attributes: &[Attribute]) -> Option<Way> {
-    attributes
-        .iter()
-        .rev()
-        .find_map(|attribute| Way::named(&attribute.attribute))
+    attributes.iter().rev().find_map(|attribute| Way::named(&attribute.attribute))
 }
 
 /// What we send: the packet time asked for, not longer than `maxptime`, in whole tens (RFC 8866 §6.4, §6.5).
@@ -294,10 +322,7 @@ fn ptime(attributes: &[Attribute]) -> u8 {
     let asked = number("ptime").unwrap_or(u32::from(limits::PTIME_DEFAULT_MS));
     let most = number("maxptime").unwrap_or(u32::MAX);
     let tens = asked.min(most) / 10 * 10;
-    let clamped = tens.clamp(
-        u32::from(limits::PTIME_MIN_MS),
-        u32::from(limits::PTIME_MAX_MS),
-    );
+    let clamped = tens.clamp(u32::from(limits::PTIME_MIN_MS), u32::from(limits::PTIME_MAX_MS));
     u8::try_from(clamped).unwrap_or(limits::PTIME_DEFAULT_MS)
 }
 
@@ -306,10 +331,7 @@ fn rtcp_address(media: &Media, remote: SocketAddr, mux: bool) -> Option<SocketAd
     if mux {
         return Some(remote);
     }
-    let next = remote
-        .port()
-        .checked_add(1)
-        .map(|port| SocketAddr::new(remote.ip(), port));
+    let next = remote.port().checked_add(1).map(|port| SocketAddr::new(remote.ip(), port));
     let Some(value) = find(&media.attributes, "rtcp") else {
         return next;
     };

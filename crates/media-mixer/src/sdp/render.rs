@@ -5,7 +5,6 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use sdp_types::{Attribute, Connection, Media, Origin};
-use serde::{Deserialize, Serialize};
 
 use super::agreement::Codec;
 use super::choose::Way;
@@ -14,26 +13,10 @@ use super::choose::Way;
 pub(super) const EVENT_RATE: u32 = 8000;
 /// The events we read and write: digits, `*`, `#` and `A` to `D` (RFC 4733 §3.2).
 const EVENTS: &str = "0-15";
+/// Bytes that our own part of a description usually has.
+const SIZE: usize = 512;
 /// A media line needs a format even when it is refused.
 const NO_FORMAT: &str = "0";
-
-/// A media line that we refuse: repeated as it came, with port 0 (RFC 3264 §6).
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct RefusedLine {
-    media: String,
-    proto: String,
-    fmt: String,
-}
-
-impl From<&Media> for RefusedLine {
-    fn from(line: &Media) -> RefusedLine {
-        RefusedLine {
-            media: line.media.clone(),
-            proto: line.proto.clone(),
-            fmt: line.fmt.clone(),
-        }
-    }
-}
 
 /// Everything a description of ours says.
 pub(super) struct Words<'a> {
@@ -51,29 +34,26 @@ pub(super) struct Words<'a> {
     pub(super) way: Way,
     pub(super) rtcp_mux: bool,
     /// The formats of the audio line if it is refused.
-    pub(super) refused_fmt: &'a str,
-    pub(super) before: &'a [RefusedLine],
-    pub(super) after: &'a [RefusedLine],
+    pub(super) refused_formats: &'a str,
+    /// Refused lines, complete.
+    pub(super) before: &'a str,
+    pub(super) after: &'a str,
 }
 
 /// The description as text.
 pub(super) fn render(words: &Words<'_>) -> String {
     let origin = Origin::with_ip_addr(words.session_id, words.version, words.address);
-    let connection = Connection::from_ip_addr(if words.address_zero {
-        zero(words.address)
-    } else {
-        words.address
-    });
+    let connection = Connection::from_ip_addr(if words.address_zero { zero(words.address) } else { words.address });
     let mut session = sdp_types::Session::new(origin, "-");
     session.connection = Some(connection);
-    session.medias.extend(words.before.iter().map(refused));
     session.medias.push(audio(words));
-    session.medias.extend(words.after.iter().map(refused));
-    let mut text = Vec::with_capacity(512);
+    let mut ours = Vec::with_capacity(SIZE);
     // writing into a vector cannot fail, and everything we write is ASCII
-    let written = session.write(&mut text);
+    let written = session.write(&mut ours);
     debug_assert!(written.is_ok());
-    String::from_utf8_lossy(&text).into_owned()
+    let ours = String::from_utf8_lossy(&ours);
+    let (head, audio) = ours.split_at(ours.find("m=").unwrap_or(ours.len()));
+    [head, words.before, audio, words.after].concat()
 }
 
 fn zero(family: IpAddr) -> IpAddr {
@@ -83,26 +63,13 @@ fn zero(family: IpAddr) -> IpAddr {
     }
 }
 
-fn refused(line: &RefusedLine) -> Media {
-    plain_line(&line.media, 0, &line.proto, line.fmt.clone())
-}
-
 fn audio(words: &Words<'_>) -> Media {
     if words.port == 0 {
-        let fmt = if words.refused_fmt.is_empty() {
-            NO_FORMAT
-        } else {
-            words.refused_fmt
-        };
+        let fmt = if words.refused_formats.is_empty() { NO_FORMAT } else { words.refused_formats };
         return plain_line("audio", 0, words.proto, fmt.to_owned());
     }
-    let numbers: Vec<String> = words
-        .codecs
-        .iter()
-        .map(|(number, _)| *number)
-        .chain(words.events)
-        .map(|number| number.to_string())
-        .collect();
+    let numbers: Vec<String> =
+        words.codecs.iter().map(|(number, _)| *number).chain(words.events).map(|number| number.to_string()).collect();
     let mut line = plain_line("audio", words.port, words.proto, numbers.join(" "));
     for (number, codec) in words.codecs {
         let map = format!("{number} {}/{}", codec.name(), codec.clock_rate());
@@ -111,11 +78,9 @@ fn audio(words: &Words<'_>) -> Media {
     if let Some(number) = words.events {
         let map = format!("{number} telephone-event/{EVENT_RATE}");
         line.attributes.push(attribute("rtpmap", Some(map)));
-        line.attributes
-            .push(attribute("fmtp", Some(format!("{number} {EVENTS}"))));
+        line.attributes.push(attribute("fmtp", Some(format!("{number} {EVENTS}"))));
     }
-    line.attributes
-        .push(attribute("ptime", Some(words.ptime_ms.to_string())));
+    line.attributes.push(attribute("ptime", Some(words.ptime_ms.to_string())));
     if words.rtcp_mux {
         line.attributes.push(attribute("rtcp-mux", None));
     }
@@ -139,8 +104,5 @@ fn plain_line(media: &str, port: u16, proto: &str, fmt: String) -> Media {
 }
 
 fn attribute(name: &str, value: Option<String>) -> Attribute {
-    Attribute {
-        attribute: name.to_owned(),
-        value,
-    }
+    Attribute { attribute: name.to_owned(), value }
 }

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::agreement::{Agreement, Codec, Direction, PayloadMap};
 use super::choose::{Chosen, Stream, Way, choose};
-use super::render::{RefusedLine, Words, render};
+use super::render::{Words, render};
 use super::{SdpError, limits};
 
 /// Our telephone events' payload type, unless the peer uses the number for something else.
@@ -87,8 +87,8 @@ pub struct Session {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct Line {
     /// Lines of the peer that we refused, before and behind the audio line.
-    before: Vec<RefusedLine>,
-    after: Vec<RefusedLine>,
+    before: String,
+    after: String,
     /// RTP/AVPF instead of RTP/AVP.
     feedback: bool,
     rtcp_mux: bool,
@@ -111,8 +111,8 @@ impl Session {
             settled_wish: Wish::default(),
             outstanding: false,
             line: Line {
-                before: Vec::new(),
-                after: Vec::new(),
+                before: String::new(),
+                after: String::new(),
                 feedback: false,
                 rtcp_mux: false,
                 numbers: PayloadMap::default(),
@@ -167,10 +167,7 @@ impl Session {
     /// As [`SdpError`] says.
     pub fn read(&self, offer: &[u8]) -> Result<Reading, SdpError> {
         let chosen = choose(offer, self.local.address, &self.local.codecs)?;
-        Ok(Reading {
-            direction: chosen.stream.direction(),
-            stream: !chosen.stream.port_zero,
-        })
+        Ok(Reading { direction: chosen.stream.direction(), stream: !chosen.stream.port_zero })
     }
 
     /// Answers an offer (RFC 3264 §6). A hold is never answered `sendrecv`.
@@ -181,13 +178,11 @@ impl Session {
         let chosen = choose(offer, self.local.address, &self.local.codecs)?;
         let stream = &chosen.stream;
         let agreement = self.agree(stream, &[]);
-        self.remember(&chosen, &agreement);
         let port = if stream.port_zero { 0 } else { self.local.port };
         let codecs: Vec<(u8, Codec)> = stream.codecs.first().copied().into_iter().collect();
-        let fmt = chosen.session.medias.get(stream.index);
-        let fmt = fmt.map(|line| line.fmt.as_str()).unwrap_or_default();
-        let way = answering_way(stream, self.wish);
-        let text = self.describe(port, &codecs, stream.events, agreement.ptime_ms, way, fmt);
+        let (events, way) = (stream.events, answering_way(stream, self.wish));
+        let formats = self.remember(chosen, &agreement);
+        let text = self.describe(port, &codecs, events, agreement.ptime_ms, way, &formats);
         self.settle(agreement);
         Ok((text, agreement))
     }
@@ -203,8 +198,9 @@ impl Session {
         let chosen = choose(answer, self.local.address, &self.local.codecs)?;
         let offered = self.numbered_codecs();
         let agreement = self.agree(&chosen.stream, &offered);
+        self.line.events = Some(self.events_number());
         self.line.taken |= chosen.stream.mapped;
-        for (number, codec) in &chosen.stream.codecs {
+        for (number, codec) in offered.iter().chain(&chosen.stream.codecs) {
             self.line.numbers.insert(*number, *codec);
         }
         self.line.rtcp_mux = agreement.rtcp_mux;
@@ -223,9 +219,7 @@ impl Session {
         let rtcp_mux = stream.rtcp_mux && (offered.is_empty() || self.line.rtcp_mux);
         Agreement {
             remote: stream.remote.filter(|_| !stream.port_zero),
-            remote_rtcp: stream
-                .remote_rtcp
-                .filter(|_| rtcp_mux == stream.rtcp_mux),
+            remote_rtcp: stream.remote_rtcp.filter(|_| rtcp_mux == stream.rtcp_mux),
             rtcp_mux,
             codec,
             send_pt,
@@ -248,20 +242,17 @@ impl Session {
         }
     }
 
-    /// Keeps the order of the peer's lines and the meaning of its numbers for our next offer.
-    fn remember(&mut self, chosen: &Chosen, agreement: &Agreement) {
-        let index = chosen.stream.index;
-        let lines = &chosen.session.medias;
-        self.line.before = lines.iter().take(index).map(RefusedLine::from).collect();
-        self.line.after = lines.iter().skip(index + 1).map(RefusedLine::from).collect();
-        self.line.feedback = lines
-            .get(index)
-            .is_some_and(|line| line.proto.eq_ignore_ascii_case("RTP/AVPF"));
+    /// Keeps the order of the peer's lines and the meaning of its numbers for our next offer. Returns the formats it offered.
+    fn remember(&mut self, chosen: Chosen, agreement: &Agreement) -> String {
+        self.line.before = chosen.before;
+        self.line.after = chosen.after;
+        self.line.feedback = chosen.feedback;
         self.line.rtcp_mux = agreement.rtcp_mux;
         self.line.numbers = agreement.receive;
         self.line.events = agreement.dtmf_receive_pt.or(self.line.events);
         self.line.taken |= chosen.stream.mapped;
         self.line.ptime_ms = agreement.ptime_ms;
+        chosen.formats
     }
 
     fn settle(&mut self, agreement: Agreement) {
@@ -270,29 +261,30 @@ impl Session {
         self.agreement = Some(agreement);
     }
 
-    /// Our codecs, each under the number the peer knows it by.
+    /// Our codecs, each under the number the peer knows it by, else its static one, else a dynamic one that means nothing yet.
     fn numbered_codecs(&self) -> Vec<(u8, Codec)> {
-        let number = |codec: Codec| {
+        let events = self.events_number();
+        let mut free = DYNAMIC.filter(|number| *number != events && self.is_free(*number));
+        let mut number = |codec: Codec| {
             let known = self.line.numbers.iter().find(|(_, known)| *known == codec);
-            known
-                .map(|(number, _)| number)
-                .or(codec.static_payload_type())
+            known.map(|(number, _)| number).or(codec.static_payload_type()).or_else(|| free.next())
         };
-        self.local
-            .codecs
-            .iter()
-            .filter_map(|codec| Some((number(*codec)?, *codec)))
-            .collect()
+        self.local.codecs.iter().filter_map(|codec| Some((number(*codec)?, *codec))).collect()
     }
 
     /// A dynamic number keeps its meaning for the whole session (RFC 3264 §8.3.2).
     fn events_number(&self) -> u8 {
-        let free = |number: &u8| self.line.taken & (1 << (number - DYNAMIC.start())) == 0;
+        let free = |number: &u8| self.is_free(*number);
         self.line
             .events
             .or_else(|| Some(EVENTS_PAYLOAD_TYPE).filter(free))
             .or_else(|| DYNAMIC.rev().find(free))
             .unwrap_or(EVENTS_PAYLOAD_TYPE)
+    }
+
+    /// Whether a dynamic number means nothing yet, neither to the peer nor to us.
+    fn is_free(&self, number: u8) -> bool {
+        self.line.taken & (1 << (number - DYNAMIC.start())) == 0 && self.line.numbers.codec(number).is_none()
     }
 
     /// Our description; its version rises only if it differs from the last one (RFC 3264 §8).
@@ -303,7 +295,7 @@ impl Session {
         events: Option<u8>,
         ptime_ms: u8,
         way: Way,
-        refused_fmt: &str,
+        refused_formats: &str,
     ) -> Bytes {
         let mut words = Words {
             address: self.local.address,
@@ -317,7 +309,7 @@ impl Session {
             ptime_ms,
             way,
             rtcp_mux: self.line.rtcp_mux,
-            refused_fmt,
+            refused_formats,
             before: &self.line.before,
             after: &self.line.after,
         };
@@ -327,8 +319,9 @@ impl Session {
             text = render(&words);
         }
         self.version = words.version;
-        self.described = Some(text.clone());
-        Bytes::from(text)
+        let sent = Bytes::copy_from_slice(text.as_bytes());
+        self.described = Some(text);
+        sent
     }
 }
 
