@@ -128,6 +128,11 @@ impl Process {
         }
     }
 
+    /// Whether it has not ended yet.
+    pub(crate) fn is_running(&mut self) -> bool {
+        matches!(self.child.try_wait(), Ok(None))
+    }
+
     fn kill(&mut self) {
         drop(self.child.kill());
         drop(self.child.wait());

@@ -4,6 +4,7 @@
 //! A phone that is not installed fails its scenarios. Transfers by these phones are not here.
 
 #[path = "../phones/mod.rs"]
+#[allow(dead_code, reason = "SIPp's scenarios use the rest")]
 mod phones;
 
 use std::thread::sleep;
