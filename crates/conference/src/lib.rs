@@ -3,13 +3,24 @@
 //! Pure: no socket, no clock, no task, no log. Time comes in as a [`Moment`], ids come from counters, maps are
 //! ordered: the same inputs give the same outputs.
 
+mod audibility;
+mod books;
+mod conference;
+mod consult;
 mod ids;
 mod input;
 mod mask;
 mod moment;
+#[cfg(feature = "break")]
+pub mod mutants;
+#[cfg(not(feature = "break"))]
+mod mutants;
 mod output;
+mod participant;
+mod reaction;
 mod refusal;
 mod settings;
+mod switchboard;
 
 pub use ids::{AgentName, CallId, LegId, ParticipantId, Phone};
 pub use input::{Asker, Caller, Command, Destination, Direction, Ending, Report, Service, SuperviseMode};
@@ -18,3 +29,4 @@ pub use moment::Moment;
 pub use output::{Cue, Effect, Event, Identity, Left, Outcome, Output, Phase, Role, Status};
 pub use refusal::Refusal;
 pub use settings::{AgentSettings, RoomSettings, Settings, TransferSettings};
+pub use switchboard::{CallView, LegView, ParticipantView, Switchboard, TransferView};

@@ -1,11 +1,12 @@
 //! What the mixer is told: one mask per leg, and the one question it may ask of two of them.
 //!
-//! Masks are derived by [`crate::audibility`] from a call's state and never edited. This file holds the vocabulary that
+//! Masks are derived by `audibility` from a call's state and never edited. This file holds the vocabulary that
 //! crosses to the mixer; it does not know roles, holds or consults.
 
 use serde::{Deserialize, Serialize};
 
 use crate::ids::{CallId, LegId, ParticipantId};
+use crate::mutants::broken;
 
 /// Where a leg is while a consult is private: with the customer, or on the consult's side.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -78,16 +79,17 @@ impl LegMask {
     /// Closed by default: whatever is not allowed here is not heard.
     #[must_use]
     pub fn hears(&self, speaker: &Self) -> bool {
-        if self.person == speaker.person || !self.open || !speaker.open || speaker.muted {
+        let shut = (!self.open || !speaker.open) && !broken!(ClosedIsHeard);
+        if self.person == speaker.person || shut || (speaker.muted && !broken!(MutedIsHeard)) {
             return false;
         }
         match (&self.supervises, &speaker.supervises) {
-            (None, None) => self.place == speaker.place,
+            (None, None) => self.place == speaker.place || broken!(PlacesAreOne),
             (Some(tie), None) => match speaker.place {
                 Place::Main => tie.hears_main,
                 Place::Side => tie.hears_side,
             },
-            (None, Some(tie)) => tie.whisper_to == Some(self.leg),
+            (None, Some(tie)) => tie.whisper_to == Some(self.leg) || broken!(WhisperToAll),
             (Some(_), Some(_)) => false,
         }
     }

@@ -1,0 +1,112 @@
+//! What the switchboard knows beyond one call: which call a leg is in, in which calls an agent is, the counters.
+//!
+//! And the [`Desk`]: what a call is lent while it reacts. It holds no rule.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use serde::{Deserialize, Serialize};
+
+use crate::ids::{AgentName, CallId, LegId};
+use crate::moment::Moment;
+use crate::reaction::Reaction;
+use crate::settings::Settings;
+
+/// How many completed joins are remembered, so that a repeated REFER is absorbed.
+const JOINS_REMEMBERED: usize = 64;
+
+/// Indexes and counters over all calls.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Books {
+    pub(crate) legs: BTreeMap<LegId, CallId>,
+    /// The calls of each agent, and whether others put the agent on them.
+    agents: BTreeMap<AgentName, BTreeMap<CallId, bool>>,
+    last_call: u64,
+    last_rung: u64,
+    /// First lines that are taken to be away, by the second line because of which.
+    assumed: BTreeMap<LegId, BTreeSet<LegId>>,
+    /// The legs of the last REFERs with Replaces that were carried out.
+    joined: VecDeque<(LegId, LegId)>,
+}
+
+impl Books {
+    pub(crate) fn next_call(&mut self) -> CallId {
+        self.last_call += 1;
+        CallId(self.last_call)
+    }
+
+    pub(crate) fn next_rung(&mut self) -> LegId {
+        self.last_rung += 1;
+        LegId::rung(self.last_rung)
+    }
+
+    /// Whether a leg is one that we once rang.
+    pub(crate) fn was_rung(&self, leg: LegId) -> bool {
+        leg.is_rung() && leg.0 <= LegId::rung(self.last_rung).0
+    }
+
+    pub(crate) fn note_agent(&mut self, agent: &AgentName, call: CallId, put_on: bool) {
+        self.agents.entry(agent.clone()).or_default().insert(call, put_on);
+    }
+
+    pub(crate) fn forget_agent(&mut self, agent: &AgentName, call: CallId) {
+        if let Some(calls) = self.agents.get_mut(agent) {
+            calls.remove(&call);
+            if calls.is_empty() {
+                self.agents.remove(agent);
+            }
+        }
+    }
+
+    /// An agent goes on in another call; who put them on a call stays as it was.
+    pub(crate) fn move_agent(&mut self, agent: &AgentName, from: CallId, to: CallId) {
+        let put_on = self.agents.get(agent).and_then(|calls| calls.get(&from)).copied().unwrap_or(false);
+        self.forget_agent(agent, from);
+        self.note_agent(agent, to, put_on);
+    }
+
+    pub(crate) fn calls_of(&self, agent: &AgentName) -> Vec<CallId> {
+        self.agents.get(agent).map(|calls| calls.keys().copied().collect()).unwrap_or_default()
+    }
+
+    /// Whether others may put no further call on an agent.
+    pub(crate) fn is_busy(&self, agent: &AgentName, settings: &Settings) -> bool {
+        let most = settings.agents.get(agent).map_or(0, |known| known.max_calls);
+        let count = self.agents.get(agent).map_or(0, |calls| calls.values().filter(|put_on| **put_on).count());
+        u32::try_from(count).unwrap_or(u32::MAX) >= most
+    }
+
+    pub(crate) fn note_join(&mut self, by: LegId, named: LegId) {
+        self.joined.push_back((by, named));
+        if self.joined.len() > JOINS_REMEMBERED {
+            self.joined.pop_front();
+        }
+    }
+
+    /// Whether this very join was carried out already.
+    pub(crate) fn was_joined(&self, by: LegId, named: LegId) -> bool {
+        self.joined.iter().any(|pair| *pair == (by, named) || *pair == (named, by))
+    }
+
+    /// `first` is taken to be away because `second` arrived.
+    pub(crate) fn assume_away(&mut self, first: LegId, second: LegId) {
+        self.assumed.entry(second).or_default().insert(first);
+    }
+
+    /// A second line ended: the calls of the legs that were taken to be away because of it, with those legs.
+    pub(crate) fn end_assumption(&mut self, second: LegId) -> Vec<(CallId, LegId)> {
+        let firsts = self.assumed.remove(&second).unwrap_or_default();
+        firsts.into_iter().filter_map(|first| Some((*self.legs.get(&first)?, first))).collect()
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.legs.is_empty() && self.agents.is_empty() && self.assumed.is_empty()
+    }
+}
+
+/// What a call is lent while it reacts to one input.
+pub(crate) struct Desk<'a> {
+    pub(crate) now: Moment,
+    pub(crate) settings: &'a Settings,
+    pub(crate) books: &'a mut Books,
+    pub(crate) out: &'a mut Reaction,
+}

@@ -1,0 +1,421 @@
+//! Who leaves, and what becomes of those who are left: holds, transfers, customers without an agent.
+//!
+//! Nobody waits for ever: every customer left alone has somebody who is rung, an announcement, or a BYE.
+
+use super::clock::ANNOUNCEMENT;
+use super::{Call, Kind};
+use crate::audibility;
+use crate::books::Desk;
+use crate::consult::Stage;
+use crate::ids::{LegId, ParticipantId};
+use crate::input::Destination;
+use crate::mask::Place;
+use crate::moment::Moment;
+use crate::mutants::broken;
+use crate::output::{Cue, Effect, Event, Left, Outcome, Role};
+use crate::participant::{Errand, HeldBy, Line, Participant, Parting};
+
+/// How somebody leaves.
+pub(crate) struct Exit {
+    pub(crate) why: Left,
+    /// If they are a transfer's target: how it comes out, and the status its referrer is told.
+    pub(crate) outcome: Option<(Outcome, u16)>,
+}
+
+impl Exit {
+    /// They leave, and their phones are told if they do not know.
+    pub(crate) fn told(why: Left) -> Self {
+        Self { why, outcome: None }
+    }
+}
+
+impl Call {
+    /// How things stand for those whom somebody would leave now.
+    pub(crate) fn parting(&self, who: ParticipantId, dead: bool) -> Parting {
+        let open = |id: &LegId| self.published.get(id).filter(|mask| mask.open && mask.supervises.is_none());
+        let own = self.people.get(&who).map(|person| person.legs.clone()).unwrap_or_default();
+        let places: Vec<Place> = own.iter().filter_map(open).map(|mask| mask.place).collect();
+        let talked_with = self
+            .customers()
+            .into_iter()
+            .filter(|customer| {
+                let legs = self.people.get(customer).map(|person| person.legs.as_slice()).unwrap_or_default();
+                legs.iter().filter_map(open).any(|mask| places.contains(&mask.place))
+            })
+            .collect();
+        let faced_side =
+            self.transfer.as_ref().is_some_and(|transfer| transfer.initiator == who) && audibility::faces_side(self);
+        Parting { talked_with, faced_side, dead }
+    }
+
+    /// A leg is no longer in the call; its phone is told unless it knows.
+    pub(crate) fn drop_leg(&mut self, desk: &mut Desk<'_>, id: LegId, tell: bool) {
+        let Some(leg) = self.legs.remove(&id) else { return };
+        if let Some(person) = self.people.get_mut(&leg.person) {
+            person.legs.retain(|other| *other != id);
+        }
+        desk.books.legs.remove(&id);
+        desk.out.dropped.push(id);
+        if !tell || leg.dying == Some(true) {
+            return;
+        }
+        match leg.line {
+            Line::Arrived => {
+                let status = desk.out.status.unwrap_or(480);
+                desk.out.effect(Effect::Reject { leg: id, status, refusal: None });
+            }
+            Line::Calling | Line::Ringing | Line::Live => desk.out.effect(Effect::Hangup { leg: id, status: None }),
+        }
+    }
+
+    /// Somebody leaves with all their legs.
+    pub(crate) fn part(&mut self, desk: &mut Desk<'_>, who: ParticipantId, exit: Exit) {
+        let initiates = self.transfer.as_ref().is_some_and(|transfer| transfer.initiator == who);
+        if !initiates {
+            self.judge_grace(desk);
+        }
+        let Some(person) = self.people.get(&who) else { return };
+        let parting = person.parting.clone().unwrap_or_else(|| self.parting(who, exit.why == Left::Dead));
+        for leg in person.legs.clone() {
+            self.drop_leg(desk, leg, true);
+        }
+        let Some(person) = self.people.remove(&who) else { return };
+        if let Some(agent) = &person.agent {
+            desk.books.forget_agent(agent, self.id);
+        }
+        desk.out.event(Event::ParticipantLeft { call: self.id, who, why: exit.why });
+        let kept = self.transfer.as_ref().filter(|transfer| transfer.initiator == who).map(|transfer| transfer.target);
+        for (other, held) in &mut self.people {
+            if held.held == Some(HeldBy::Person(who)) && Some(*other) != kept {
+                held.held = None;
+            }
+        }
+        if person.serves() && person.errand.is_none() {
+            self.parted = Some(parting.clone());
+        }
+        let supervisors: Vec<ParticipantId> = self
+            .people
+            .iter()
+            .filter(|(_, other)| other.lurks() && other.supervises.is_some_and(|(agent, _)| agent == who))
+            .map(|(other, _)| *other)
+            .collect();
+        for supervisor in supervisors {
+            self.part(desk, supervisor, Exit::told(Left::Released));
+        }
+        let Some(transfer) = self.transfer.as_ref() else { return };
+        if transfer.initiator == who {
+            self.initiator_gone(desk, who, &parting);
+        } else if transfer.target == who {
+            let (outcome, status) = exit.outcome.unwrap_or((Outcome::TargetGone, 487));
+            self.target_gone(desk, outcome, status);
+        }
+    }
+
+    /// The initiator's last leg is gone (state-change table).
+    fn initiator_gone(&mut self, desk: &mut Desk<'_>, initiator: ParticipantId, parting: &Parting) {
+        let Some(transfer) = self.transfer.as_mut() else { return };
+        transfer.referrer = None;
+        transfer.grace = None;
+        match transfer.stage {
+            Stage::Ringing => {
+                transfer.stage = Stage::Cold;
+                self.recall = transfer.agent.clone();
+            }
+            Stage::Private => {
+                let target = transfer.target;
+                if let Some(target) = self.people.get_mut(&target) {
+                    if !parting.faced_side && !broken!(LeavingJoinsUnfaced) {
+                        target.held.get_or_insert(HeldBy::Person(initiator));
+                    }
+                }
+                self.end_transfer(desk, Outcome::Completed, 200);
+            }
+            Stage::Merged => self.end_transfer(desk, Outcome::Completed, 200),
+            Stage::Cold => {}
+        }
+    }
+
+    /// The target is gone, or could not be had (state-change table).
+    fn target_gone(&mut self, desk: &mut Desk<'_>, outcome: Outcome, status: u16) {
+        let Some(transfer) = self.transfer.as_ref() else { return };
+        let (stage, initiator) = (transfer.stage, transfer.initiator);
+        self.end_transfer(desk, outcome, status);
+        if !stage.is_private() {
+            return;
+        }
+        for person in self.people.values_mut() {
+            if person.held == Some(HeldBy::Person(initiator)) && !broken!(FailureKeepsHold) {
+                person.held = None;
+            }
+        }
+        let Some(person) = self.people.get(&initiator) else { return };
+        if person.legs.len() > 1 {
+            let side: Vec<LegId> = self
+                .legs_of(person)
+                .filter(|(_, leg)| leg.faces == Place::Side && leg.dying.is_none())
+                .map(|(id, _)| id)
+                .collect();
+            for id in side.into_iter().take(person.legs.len() - 1) {
+                desk.out.status = Some(status);
+                self.drop_leg(desk, id, true);
+            }
+        }
+        self.face_main(initiator);
+        if outcome != Outcome::Cancelled && outcome != Outcome::CustomerGone {
+            self.cue(desk, initiator, Cue::Failure);
+        }
+    }
+
+    /// Every leg of somebody faces Main.
+    pub(super) fn face_main(&mut self, who: ParticipantId) {
+        for leg in self.legs.values_mut().filter(|leg| leg.person == who) {
+            leg.faces = Place::Main;
+        }
+    }
+
+    /// The transfer is over; its referrer hears the last word.
+    pub(super) fn end_transfer(&mut self, desk: &mut Desk<'_>, outcome: Outcome, status: u16) {
+        let Some(transfer) = self.transfer.take() else { return };
+        if let Some(leg) = transfer.referrer.filter(|leg| self.legs.contains_key(leg)) {
+            desk.out.effect(Effect::NotifyReferrer { leg, status, last: true });
+        }
+        if let Some(initiator) = self.people.get_mut(&transfer.initiator) {
+            initiator.parting = None;
+        }
+        desk.out.event(Event::TransferEnded { call: self.id, outcome });
+        if broken!(TwoOutcomes) {
+            desk.out.event(Event::TransferEnded { call: self.id, outcome });
+        }
+    }
+
+    /// The consult ends before completion; the target goes.
+    pub(super) fn cancel_transfer(&mut self, desk: &mut Desk<'_>) {
+        let Some(transfer) = self.transfer.as_mut() else { return };
+        transfer.grace = None;
+        let target = transfer.target;
+        let exit = Exit { why: Left::Cancelled, outcome: Some((Outcome::Cancelled, 487)) };
+        self.part(desk, target, exit);
+    }
+
+    /// A BYE on one of two lines, the other of which goes on, is judged.
+    pub(super) fn judge_grace(&mut self, desk: &mut Desk<'_>) {
+        let Some(transfer) = self.transfer.as_mut() else { return };
+        let Some(grace) = transfer.grace.take() else { return };
+        let initiator = transfer.initiator;
+        if let Some(person) = self.people.get_mut(&initiator) {
+            person.parting = None;
+        }
+        match grace.faced {
+            Place::Side => self.cancel_transfer(desk),
+            Place::Main => self.release_main(desk, initiator),
+        }
+    }
+
+    /// The initiator hung up on Main: its customers are released, unless somebody else is there for them.
+    fn release_main(&mut self, desk: &mut Desk<'_>, initiator: ParticipantId) {
+        let Some(transfer) = self.transfer.as_ref() else { return };
+        let (target, stage) = (transfer.target, transfer.stage);
+        let accompanied = self.people.iter().any(|(who, person)| {
+            person.serves()
+                && *who != target
+                && (*who != initiator || self.legs_of(person).any(|(_, leg)| leg.faces == Place::Main))
+        });
+        if self.is_room() || accompanied {
+            return;
+        }
+        let calls_by_itself = self.legs.values().any(|leg| leg.person == initiator && leg.line == Line::Arrived);
+        if stage == Stage::Ringing && calls_by_itself {
+            // The agent let the customer go and goes on calling the colleague: from here on a plain call.
+            self.end_transfer(desk, Outcome::CustomerGone, 487);
+            self.face_main(initiator);
+            if let Some(target) = self.people.get_mut(&target) {
+                target.errand = Some(Errand::Callee);
+            }
+        }
+        for customer in self.customers() {
+            self.part(desk, customer, Exit::told(Left::Released));
+        }
+    }
+
+    /// Lets the rules about who is left run until nothing changes any more.
+    pub(super) fn settle(&mut self, desk: &mut Desk<'_>) {
+        while self.settle_once(desk) {}
+        self.parted = None;
+    }
+
+    /// One rule that applies, if any does.
+    fn settle_once(&mut self, desk: &mut Desk<'_>) -> bool {
+        if self.people.is_empty() {
+            return false;
+        }
+        if self.people.values().all(Participant::lurks) || !self.has_anchor() {
+            for who in self.people.keys().copied().collect::<Vec<_>>() {
+                self.part(desk, who, Exit::told(Left::Cancelled));
+            }
+            return true;
+        }
+        if self.customers_gone(desk) {
+            return true;
+        }
+        match self.kind {
+            Kind::Plain => self.serve_customers(desk) || self.release_last(desk),
+            Kind::Room(_) | Kind::Service(_) => false,
+        }
+    }
+
+    /// Whether somebody is there for whose sake the call goes on: anybody who is not rung for another.
+    fn has_anchor(&self) -> bool {
+        self.people.values().any(|person| !person.lurks() && is_anchor(person))
+    }
+
+    /// Nobody, or only the initiator, is left in Main (state-change table).
+    fn customers_gone(&mut self, desk: &mut Desk<'_>) -> bool {
+        let Some(transfer) = self.transfer.as_ref() else { return false };
+        let (stage, initiator, target) = (transfer.stage, transfer.initiator, transfer.target);
+        let others =
+            |(who, person): (&ParticipantId, &Participant)| *who != initiator && *who != target && !person.lurks();
+        if self.people.iter().any(others) {
+            return false;
+        }
+        if transfer.grace.is_some() {
+            self.judge_grace(desk);
+            return true;
+        }
+        match stage {
+            Stage::Ringing | Stage::Cold => {
+                desk.out.status = Some(480);
+                let exit = Exit { why: Left::Cancelled, outcome: Some((Outcome::CustomerGone, 487)) };
+                self.part(desk, target, exit);
+            }
+            Stage::Private => self.consult_goes_on(desk, initiator, target),
+            Stage::Merged => self.end_transfer(desk, Outcome::CustomerGone, 487),
+        }
+        true
+    }
+
+    /// The customer is gone, initiator and target go on talking.
+    fn consult_goes_on(&mut self, desk: &mut Desk<'_>, initiator: ParticipantId, target: ParticipantId) {
+        self.end_transfer(desk, Outcome::CustomerGone, 487);
+        for person in self.people.values_mut() {
+            person.held = None;
+        }
+        let legs: Vec<(LegId, Place)> = self
+            .people
+            .get(&initiator)
+            .map(|person| self.legs_of(person).map(|(id, leg)| (id, leg.faces)).collect())
+            .unwrap_or_default();
+        if legs.iter().any(|(_, faces)| *faces == Place::Side) {
+            for (id, _) in legs.iter().filter(|(_, faces)| *faces == Place::Main) {
+                self.drop_leg(desk, *id, true);
+            }
+        }
+        self.face_main(initiator);
+        self.cue(desk, initiator, Cue::Notice);
+        self.cue(desk, target, Cue::Notice);
+    }
+
+    /// Customers without anybody who serves them: recall, fallback, announcement, or the BYE.
+    fn serve_customers(&mut self, desk: &mut Desk<'_>) -> bool {
+        if self.people.values().any(|person| person.serves() && person.errand != Some(Errand::Supervise)) {
+            if self.transfer.is_none() {
+                self.recall = None;
+            }
+            return false;
+        }
+        let customers = self.customers();
+        if customers.is_empty() {
+            return false;
+        }
+        if let Some(agent) = self.recall.take().filter(|_| !broken!(NoRecall)) {
+            if self.ring_for(desk, Destination::Agent(agent.clone()), Errand::Recall, &customers) {
+                desk.out.event(Event::Recalling { call: self.id, agent });
+                return true;
+            }
+        }
+        if let Some(parting) = self.parted.take().filter(|parting| !parting.dead) {
+            let released: Vec<ParticipantId> =
+                customers.iter().copied().filter(|customer| parting.talked_with.contains(customer)).collect();
+            for customer in &released {
+                self.part(desk, *customer, Exit::told(Left::Released));
+            }
+            if !released.is_empty() {
+                return true;
+            }
+        }
+        self.fall_back(desk, &customers);
+        true
+    }
+
+    fn fall_back(&mut self, desk: &mut Desk<'_>, customers: &[ParticipantId]) {
+        if broken!(NoFallback) {
+            for customer in customers {
+                if let Some(person) = self.people.get_mut(customer) {
+                    person.announced_until = Some(Moment(u64::MAX));
+                }
+            }
+            return;
+        }
+        let first_time = !std::mem::replace(&mut self.fallback_tried, true);
+        if first_time {
+            for who in customers {
+                desk.out.event(Event::FellBack { call: self.id, who: *who });
+            }
+            let to = desk.settings.transfer.fallback.clone();
+            if to.is_some_and(|to| self.ring_for(desk, to, Errand::Fallback, customers)) {
+                return;
+            }
+        }
+        for customer in customers {
+            self.announce(desk.now, *customer);
+        }
+    }
+
+    /// Rings somebody for customers who wait; false if there is nobody to ring.
+    fn ring_for(&mut self, desk: &mut Desk<'_>, to: Destination, errand: Errand, customers: &[ParticipantId]) -> bool {
+        if self.has(&to) || self.is_full(desk.settings) {
+            return false;
+        }
+        let (role, agent, name) = match &to {
+            Destination::Agent(agent) => {
+                let busy = errand == Errand::Fallback && desk.books.is_busy(agent, desk.settings);
+                if busy || !desk.settings.agents.contains_key(agent) {
+                    return false;
+                }
+                (Role::Agent, Some(agent.clone()), agent.0.clone())
+            }
+            Destination::Outside { number, .. } => (Role::Outside, None, number.clone()),
+            Destination::Queue(_) | Destination::Room(_) | Destination::Service(_) | Destination::Unknown => {
+                return false;
+            }
+        };
+        let mut person = Participant::new(role, agent, name);
+        person.errand = Some(errand);
+        let shown = customers.first().map(|customer| self.identity(*customer, desk.settings)).unwrap_or_default();
+        self.ring(desk, to, person, shown);
+        true
+    }
+
+    /// Somebody hears that nobody can take the call; then their BYE.
+    pub(crate) fn announce(&mut self, now: Moment, who: ParticipantId) {
+        if let Some(person) = self.people.get_mut(&who) {
+            person.announced_until = Some(now + ANNOUNCEMENT);
+        }
+    }
+
+    /// One person is left for whom nobody is rung.
+    fn release_last(&mut self, desk: &mut Desk<'_>) -> bool {
+        let mut present = self.people.iter().filter(|(_, person)| !person.lurks());
+        let (Some((who, person)), None) = (present.next(), present.next()) else { return false };
+        if person.announced_until.is_some() || matches!(person.errand, Some(Errand::First { .. })) {
+            return false;
+        }
+        let who = *who;
+        self.part(desk, who, Exit::told(Left::Released));
+        true
+    }
+}
+
+/// Whether somebody is in the call for their own sake: live, calling us, or rung to be connected.
+fn is_anchor(person: &Participant) -> bool {
+    matches!(person.errand, None | Some(Errand::First { .. }))
+}

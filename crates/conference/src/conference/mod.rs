@@ -1,0 +1,308 @@
+//! One call: its people, their legs, at most one transfer.
+//!
+//! This file holds the state and how a reaction is closed: masks, statuses and events are derived and compared with
+//! what was told last. What people ask is in `steps`, what happens on legs in `news`, who leaves and what becomes of
+//! those left in `leaving`, time in `clock`. It does not decide who hears whom (`audibility`).
+
+mod clock;
+mod leaving;
+mod news;
+mod steps;
+mod union;
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use serde::{Deserialize, Serialize};
+
+use crate::audibility::{self, Picture};
+use crate::books::Desk;
+use crate::consult::Transfer;
+use crate::ids::{AgentName, CallId, LegId, ParticipantId, Phone};
+use crate::input::{Destination, Direction, Service};
+use crate::mask::LegMask;
+use crate::moment::Moment;
+use crate::mutants::broken;
+use crate::output::{Effect, Event, Identity, Phase, Role, Status};
+use crate::participant::{Errand, Leg, Line, Participant, Parting};
+use crate::reaction;
+use crate::settings::Settings;
+
+pub(crate) use leaving::Exit;
+pub(crate) use steps::Asked;
+
+/// How many may be in a call that has no limit of its own.
+pub(crate) const MAX_PARTICIPANTS: usize = 1000;
+
+/// What kind of call it is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Kind {
+    /// Ends when one is left for whom nobody is rung.
+    Plain,
+    /// Waits for others; its customers hear each other.
+    Room(String),
+    /// A phone tests itself.
+    Service(Service),
+}
+
+/// What people were told last; the next reaction tells the difference.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+struct Told {
+    statuses: BTreeMap<ParticipantId, Status>,
+    transfer: Option<(Phase, bool)>,
+    bridged: BTreeSet<ParticipantId>,
+}
+
+/// One call.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Call {
+    pub(crate) id: CallId,
+    pub(crate) kind: Kind,
+    pub(crate) people: BTreeMap<ParticipantId, Participant>,
+    pub(crate) legs: BTreeMap<LegId, Leg>,
+    pub(crate) transfer: Option<Transfer>,
+    next_person: u32,
+    /// The version of the last change-set.
+    version: u64,
+    /// The masks as the mixer has them.
+    published: BTreeMap<LegId, LegMask>,
+    told: Told,
+    /// When transfers were started, newest last.
+    starts: VecDeque<Moment>,
+    /// Whom to ring again when a cold hand-over failed.
+    recall: Option<AgentName>,
+    /// Whether the fallback was tried for the customers who are left.
+    fallback_tried: bool,
+    /// When a hold that nobody can end is ended.
+    held_alone_until: Option<Moment>,
+    /// How things stood before the last one left who served; set only within a reaction.
+    parted: Option<Parting>,
+    /// When the switchboard wakes this call.
+    alarm: Option<Moment>,
+}
+
+impl Call {
+    pub(crate) fn new(id: CallId, kind: Kind) -> Self {
+        Self {
+            id,
+            kind,
+            people: BTreeMap::new(),
+            legs: BTreeMap::new(),
+            transfer: None,
+            next_person: 1,
+            version: 0,
+            published: BTreeMap::new(),
+            told: Told::default(),
+            starts: VecDeque::new(),
+            recall: None,
+            fallback_tried: false,
+            held_alone_until: None,
+            parted: None,
+            alarm: None,
+        }
+    }
+
+    /// A person's legs, oldest first.
+    pub(crate) fn legs_of<'a>(&'a self, person: &'a Participant) -> impl Iterator<Item = (LegId, &'a Leg)> + Clone {
+        person.legs.iter().filter_map(|id| Some((*id, self.legs.get(id)?)))
+    }
+
+    pub(crate) fn person_of(&self, leg: LegId) -> Option<ParticipantId> {
+        self.legs.get(&leg).map(|leg| leg.person)
+    }
+
+    pub(crate) fn is_live(&self, who: ParticipantId) -> bool {
+        self.people.get(&who).is_some_and(|person| self.legs_of(person).any(|(_, leg)| leg.is_live()))
+    }
+
+    /// Whether customers hear music while nobody serves them.
+    pub(crate) fn customers_wait(&self, settings: &Settings) -> bool {
+        match &self.kind {
+            Kind::Plain => true,
+            Kind::Room(name) => settings.rooms.get(name).is_some_and(|room| room.wait_for_agent) || broken!(RoomsWait),
+            Kind::Service(_) => false,
+        }
+    }
+
+    pub(crate) fn is_room(&self) -> bool {
+        matches!(self.kind, Kind::Room(_))
+    }
+
+    /// How many may be in it.
+    pub(crate) fn capacity(&self, settings: &Settings) -> usize {
+        match &self.kind {
+            Kind::Room(name) => {
+                let room = settings.rooms.get(name);
+                room.map_or(MAX_PARTICIPANTS, |room| usize::try_from(room.max_participants).unwrap_or(usize::MAX))
+            }
+            Kind::Plain | Kind::Service(_) => MAX_PARTICIPANTS,
+        }
+    }
+
+    pub(crate) fn is_full(&self, settings: &Settings) -> bool {
+        self.people.len() >= self.capacity(settings)
+    }
+
+    /// Adds a person without a leg.
+    pub(crate) fn join(&mut self, desk: &mut Desk<'_>, person: Participant) -> ParticipantId {
+        let who = ParticipantId(self.next_person);
+        self.next_person += 1;
+        desk.out.event(Event::ParticipantJoined {
+            call: self.id,
+            who,
+            role: person.role,
+            agent: person.agent.clone(),
+            name: person.name.clone(),
+        });
+        if let Some(agent) = &person.agent {
+            let put_on = matches!(person.errand, Some(Errand::Callee | Errand::Target | Errand::Fallback));
+            desk.books.note_agent(agent, self.id, put_on);
+        }
+        self.people.insert(who, person);
+        who
+    }
+
+    /// Adds a leg to a person.
+    pub(crate) fn add_leg(&mut self, desk: &mut Desk<'_>, id: LegId, leg: Leg) {
+        if let Some(person) = self.people.get_mut(&leg.person) {
+            person.legs.push(id);
+        }
+        desk.books.legs.insert(id, self.id);
+        self.legs.insert(id, leg);
+    }
+
+    /// Adds a person and rings them.
+    pub(crate) fn ring(
+        &mut self,
+        desk: &mut Desk<'_>,
+        to: Destination,
+        mut person: Participant,
+        shown: Identity,
+    ) -> (ParticipantId, LegId) {
+        let recalls = person.errand == Some(Errand::Recall);
+        let patience = if recalls { desk.settings.transfer.recall } else { desk.settings.transfer.ring_timeout };
+        person.rings_until = Some(desk.now + patience);
+        person.dialled = matches!(to, Destination::Outside { .. }).then(|| to.clone());
+        let who = self.join(desk, person);
+        let leg = desk.books.next_rung();
+        self.add_leg(desk, leg, Leg::new(who, Line::Calling, Direction::Both, None));
+        desk.out.effect(Effect::Ring { call: self.id, leg, to, shown });
+        (who, leg)
+    }
+
+    /// Answers an arrived leg.
+    pub(crate) fn answer(&mut self, desk: &mut Desk<'_>, id: LegId) {
+        if let Some(leg) = self.legs.get_mut(&id).filter(|leg| leg.line == Line::Arrived) {
+            leg.line = Line::Live;
+            desk.out.effect(Effect::Answer { leg: id });
+        }
+    }
+
+    /// How somebody is shown to a phone that we ring for them.
+    pub(crate) fn identity(&self, who: ParticipantId, settings: &Settings) -> Identity {
+        let Some(person) = self.people.get(&who) else { return Identity::default() };
+        match &person.agent {
+            Some(agent) => Identity {
+                display: settings.agents.get(agent).map_or_else(String::new, |known| known.display_name.clone()),
+                user: agent.0.clone(),
+            },
+            None => Identity { display: String::new(), user: person.name.clone() },
+        }
+    }
+
+    /// Whether an agent or an outside number is in the call already.
+    pub(crate) fn has(&self, destination: &Destination) -> bool {
+        self.people.values().any(|person| match destination {
+            Destination::Agent(name) => person.agent.as_ref() == Some(name),
+            Destination::Outside { .. } => person.dialled.as_ref() == Some(destination),
+            Destination::Queue(_) | Destination::Room(_) | Destination::Service(_) | Destination::Unknown => false,
+        })
+    }
+
+    /// The legs of one phone that are live.
+    pub(crate) fn legs_of_phone(&self, agent: &AgentName, phone: &Phone) -> Vec<LegId> {
+        let owner = self.people.values().find(|person| person.agent.as_ref() == Some(agent));
+        let legs = owner.into_iter().flat_map(|person| self.legs_of(person));
+        legs.filter(|(_, leg)| leg.phone.as_ref() == Some(phone) && leg.is_live()).map(|(id, _)| id).collect()
+    }
+
+    /// When the switchboard will wake this call.
+    pub(crate) fn alarm(&self) -> Option<Moment> {
+        self.alarm
+    }
+
+    /// Notes when the call wants to be woken next.
+    pub(crate) fn set_alarm(&mut self) -> Option<Moment> {
+        self.alarm = self.deadline();
+        self.alarm
+    }
+
+    /// Closes a reaction: lets the rules run until nothing changes, then tells what is different. True: the call is
+    /// over.
+    pub(crate) fn close(&mut self, desk: &mut Desk<'_>) -> bool {
+        self.settle(desk);
+        let picture = audibility::picture(self, desk.settings);
+        if let Some(change) = reaction::diff(self.id, self.version + 1, &self.published, &picture.masks) {
+            self.version = change.version;
+            desk.out.masks(change);
+        }
+        self.watch_legs(desk.now, &picture);
+        self.watch_holds(desk, &picture);
+        self.tell(desk, picture);
+        if self.people.is_empty() {
+            desk.out.event(Event::CallEnded { call: self.id });
+        }
+        self.people.is_empty()
+    }
+
+    /// Events for what differs from what was told last.
+    fn tell(&mut self, desk: &mut Desk<'_>, picture: Picture) {
+        let call = self.id;
+        for (who, status) in &picture.statuses {
+            if self.told.statuses.get(who) != Some(status) {
+                desk.out.event(Event::StatusChanged { call, who: *who, status: *status });
+            }
+        }
+        let transfer = self.transfer.as_ref().map(|transfer| (transfer.stage.phase(), audibility::faces_side(self)));
+        if let Some((phase, faces_target)) = transfer.filter(|now| self.told.transfer != Some(*now)) {
+            desk.out.event(Event::TransferChanged { call, phase, faces_target });
+        }
+        let everybody: BTreeSet<ParticipantId> = self.told.bridged.union(&picture.bridged).copied().collect();
+        for who in everybody {
+            let bridged = picture.bridged.contains(&who);
+            if bridged != self.told.bridged.contains(&who) && self.people.contains_key(&who) {
+                desk.out.event(Event::BridgedByPhone { call, who, bridged });
+            }
+        }
+        self.told = Told { statuses: picture.statuses, transfer, bridged: picture.bridged };
+        self.published = picture.masks;
+    }
+
+    /// The masks and their version as the mixer should have them.
+    pub(crate) fn published(&self) -> (u64, &BTreeMap<LegId, LegMask>) {
+        (self.version, &self.published)
+    }
+
+    /// The status of somebody as it was told last.
+    pub(crate) fn status(&self, who: ParticipantId) -> Option<Status> {
+        self.told.statuses.get(&who).copied()
+    }
+
+    /// Whether a transfer may still be started this minute; notes it if so.
+    fn note_start(&mut self, now: Moment) {
+        self.starts.push_back(now);
+        while self.starts.len() > steps::STARTS_PER_MINUTE {
+            self.starts.pop_front();
+        }
+    }
+
+    /// Customers who are live and not hearing an announcement.
+    fn customers(&self) -> Vec<ParticipantId> {
+        self.people
+            .iter()
+            .filter(|(who, person)| {
+                person.role == Role::Customer && person.announced_until.is_none() && self.is_live(**who)
+            })
+            .map(|(who, _)| *who)
+            .collect()
+    }
+}

@@ -1,0 +1,128 @@
+//! Two calls become one: what each of them does for it. Which calls may, and which goes on, is `switchboard::joining`.
+
+use super::{Call, Exit, Kind};
+use crate::books::Desk;
+use crate::consult::{Stage, Step, Transfer, allowed};
+use crate::ids::{AgentName, CallId, LegId, ParticipantId};
+use crate::output::{Event, Left, Outcome, Role};
+use crate::participant::{Errand, Leg, Line, Participant};
+use crate::refusal::Refusal;
+
+/// Somebody on the way from one call to another.
+pub(crate) struct Mover {
+    person: Participant,
+    legs: Vec<(LegId, Leg)>,
+}
+
+impl Mover {
+    fn rings(&self) -> bool {
+        self.person.errand == Some(Errand::Callee)
+    }
+}
+
+impl Call {
+    /// Whether a leg is a caller's whose callee still rings.
+    pub(crate) fn is_early(&self, leg: LegId) -> bool {
+        self.legs.get(&leg).is_some_and(|leg| leg.line == Line::Arrived)
+    }
+
+    /// Whether this call of an agent's leg can become one with another.
+    pub(crate) fn may_be_united(&self, leg: LegId) -> Result<(), Refusal> {
+        let who = self.person_of(leg).ok_or(Refusal::CallNotFound)?;
+        let mine = self.people.get(&who).ok_or(Refusal::CallNotFound)?;
+        let line = self.legs.get(&leg).map(|leg| leg.line);
+        if matches!(self.kind, Kind::Service(_)) || !matches!(line, Some(Line::Live | Line::Arrived)) {
+            return Err(Refusal::CallNotLive);
+        }
+        let others = self.people.iter().any(|(other, person)| *other != who && !person.lurks());
+        if !others || mine.announced_until.is_some() {
+            return Err(Refusal::CallNotLive);
+        }
+        allowed(self.transfer.as_ref().map(|transfer| transfer.stage), Step::Start)?;
+        if mine.held.is_some() { Err(Refusal::InitiatorOnHold) } else { Ok(()) }
+    }
+
+    /// Ends a merged transfer, every hold, and what is supervised.
+    pub(crate) fn ready_for_union(&mut self, desk: &mut Desk<'_>) {
+        if self.transfer.is_some() {
+            self.end_transfer(desk, Outcome::Joined, 200);
+        }
+        for person in self.people.values_mut() {
+            person.held = None;
+        }
+        let lurking: Vec<ParticipantId> =
+            self.people.iter().filter(|(_, person)| person.lurks()).map(|(who, _)| *who).collect();
+        for who in lurking {
+            self.part(desk, who, Exit::told(Left::Released));
+        }
+    }
+
+    /// Takes everybody out, with their legs.
+    pub(crate) fn take_everybody(&mut self) -> Vec<Mover> {
+        let mut legs = std::mem::take(&mut self.legs);
+        let people = std::mem::take(&mut self.people);
+        let movers = people.into_values().map(|person| {
+            let own = person.legs.iter().filter_map(|id| Some((*id, legs.remove(id)?))).collect();
+            Mover { person, legs: own }
+        });
+        movers.collect()
+    }
+
+    /// Takes in the people of another call; the agent who joined the two leaves.
+    pub(crate) fn receive(&mut self, desk: &mut Desk<'_>, from: CallId, movers: Vec<Mover>, agent: &AgentName) {
+        let Some(initiator) = self.named(agent) else { return };
+        let mut target = None;
+        for mover in movers {
+            let rings = mover.rings();
+            let who = self.admit(desk, from, mover);
+            if who != initiator && (rings || target.is_none()) {
+                target = Some((who, rings));
+            }
+        }
+        if let Some((target, rings)) = target {
+            desk.out.event(Event::TransferStarted { call: self.id, by: initiator, target });
+            if rings {
+                let (agent, stage) = (Some(agent.clone()), Stage::Ringing);
+                self.transfer = Some(Transfer { initiator, agent, target, stage, referrer: None, grace: None });
+            } else {
+                desk.out.event(Event::TransferEnded { call: self.id, outcome: Outcome::Completed });
+            }
+        }
+        desk.out.status = Some(487);
+        self.part(desk, initiator, Exit::told(Left::Completed));
+    }
+
+    /// The participant of an agent.
+    fn named(&self, agent: &AgentName) -> Option<ParticipantId> {
+        self.people.iter().find(|(_, person)| person.agent.as_ref() == Some(agent)).map(|(who, _)| *who)
+    }
+
+    /// One mover finds their place here: as themselves if they are in this call already.
+    fn admit(&mut self, desk: &mut Desk<'_>, from: CallId, mover: Mover) -> ParticipantId {
+        let Mover { mut person, legs } = mover;
+        let agent = person.agent.clone();
+        let who = match agent.as_ref().and_then(|agent| self.named(agent)) {
+            Some(present) => present,
+            None => {
+                person.legs.clear();
+                person.parting = None;
+                person.supervises = None;
+                if person.role == Role::Customer {
+                    person.role = Role::Outside;
+                }
+                if person.errand == Some(Errand::Callee) {
+                    person.errand = Some(Errand::Target);
+                }
+                self.join(desk, person)
+            }
+        };
+        if let Some(agent) = &agent {
+            desk.books.move_agent(agent, from, self.id);
+        }
+        for (id, mut leg) in legs {
+            leg.person = who;
+            self.add_leg(desk, id, leg);
+        }
+        who
+    }
+}

@@ -1,0 +1,205 @@
+//! One person in a call and the legs of that person: the facts from which everything else is derived.
+//!
+//! It holds no rule about who hears whom (that is `audibility`) and none about transfers (that is `consult`).
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::ids::{AgentName, LegId, ParticipantId, Phone};
+use crate::input::{Destination, Direction, SuperviseMode};
+use crate::mask::Place;
+use crate::moment::Moment;
+use crate::output::Role;
+
+/// How often a leg from which no media is expected is asked whether it lives.
+pub(crate) const PROBE_EVERY: Duration = Duration::from_secs(5);
+/// How long a probe may stay without any word from the edge (the edge itself gives up after 5 s).
+pub(crate) const PROBE_PATIENCE: Duration = Duration::from_secs(6);
+/// Probes in a row without an answer after which a leg is dead.
+pub(crate) const PROBES_MISSED: u8 = 3;
+/// Legs one person may have in one call.
+pub(crate) const LEGS_PER_PERSON: usize = 4;
+
+/// How far a leg has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Line {
+    /// Arrived, not answered by us yet.
+    Arrived,
+    /// We call it; no sign of ringing yet.
+    Calling,
+    /// We call it and it rings.
+    Ringing,
+    /// Answered.
+    Live,
+}
+
+/// Whether and how a leg from which no media is expected is asked if it lives.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Watch {
+    /// When to ask next, or until when the answer is awaited.
+    pub(crate) next: Option<Moment>,
+    /// Whether a question is out.
+    pub(crate) asked: bool,
+    /// Questions in a row without an answer.
+    pub(crate) missed: u8,
+    /// Asked because another leg of this phone was found dead: one missed answer is enough.
+    pub(crate) urgent: bool,
+}
+
+/// One leg of a person.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Leg {
+    pub(crate) person: ParticipantId,
+    pub(crate) line: Line,
+    /// What its phone asked for.
+    pub(crate) direction: Direction,
+    /// The second line whose INVITE made us assume that this one is away.
+    pub(crate) assumed_away: Option<LegId>,
+    /// When it went away last.
+    pub(crate) away_since: Option<Moment>,
+    pub(crate) phone: Option<Phone>,
+    /// Which place a leg of an initiator faces; of no meaning for anybody else.
+    pub(crate) faces: Place,
+    pub(crate) watch: Watch,
+    /// Found dead while another leg of its person is being asked whether that lives. True: the edge said it ended.
+    pub(crate) dying: Option<bool>,
+}
+
+impl Leg {
+    pub(crate) fn new(person: ParticipantId, line: Line, direction: Direction, phone: Option<Phone>) -> Self {
+        Self {
+            person,
+            line,
+            direction,
+            assumed_away: None,
+            away_since: None,
+            phone,
+            faces: Place::Main,
+            watch: Watch::default(),
+            dying: None,
+        }
+    }
+
+    pub(crate) fn is_live(&self) -> bool {
+        self.line == Line::Live
+    }
+
+    /// Whether we ring it and it did not answer yet.
+    pub(crate) fn is_ringing(&self) -> bool {
+        matches!(self.line, Line::Calling | Line::Ringing)
+    }
+
+    /// Whether its phone holds it, or is taken to.
+    pub(crate) fn is_away(&self) -> bool {
+        self.direction == Direction::Away || self.assumed_away.is_some()
+    }
+}
+
+/// Who put somebody on hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum HeldBy {
+    /// Somebody in the call.
+    Person(ParticipantId),
+    /// The operator.
+    Operator,
+}
+
+/// What a person who is rung is rung for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Errand {
+    /// A caller called them.
+    Callee,
+    /// To be connected to somebody else once they answer (`Command::Dial`).
+    First {
+        /// Whom then.
+        then: Destination,
+    },
+    /// As the target of the call's transfer.
+    Target,
+    /// An initiator who had left, for the customer they left.
+    Recall,
+    /// For a customer whom nobody is left to serve.
+    Fallback,
+    /// To supervise.
+    Supervise,
+}
+
+/// One person in one call.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Participant {
+    pub(crate) role: Role,
+    /// The agent, if it is one.
+    pub(crate) agent: Option<AgentName>,
+    /// Trunk and number, if it is an outside number that we dialled.
+    pub(crate) dialled: Option<Destination>,
+    /// The name or number to show.
+    pub(crate) name: String,
+    /// The legs, oldest first.
+    pub(crate) legs: Vec<LegId>,
+    pub(crate) held: Option<HeldBy>,
+    pub(crate) muted: bool,
+    /// What a person is rung for, until the answer.
+    pub(crate) errand: Option<Errand>,
+    /// Until when they are rung.
+    pub(crate) rings_until: Option<Moment>,
+    /// Set while they hear the announcement before their BYE.
+    pub(crate) announced_until: Option<Moment>,
+    /// Whom they supervise, and how.
+    pub(crate) supervises: Option<(ParticipantId, SuperviseMode)>,
+    /// How things stood before the first of their legs ended, while it is not judged yet what that means.
+    pub(crate) parting: Option<Parting>,
+}
+
+/// How things stood before somebody left; decides what becomes of whom they leave.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Parting {
+    /// The customers they were talking with, or whose line they ended by its own BYE.
+    pub(crate) talked_with: Vec<ParticipantId>,
+    /// Whether a ready leg of theirs faced the Side.
+    pub(crate) faced_side: bool,
+    /// Whether their phone died without a word.
+    pub(crate) dead: bool,
+}
+
+impl Participant {
+    pub(crate) fn new(role: Role, agent: Option<AgentName>, name: String) -> Self {
+        Self {
+            role,
+            agent,
+            dialled: None,
+            name,
+            legs: Vec::new(),
+            held: None,
+            muted: false,
+            errand: None,
+            rings_until: None,
+            announced_until: None,
+            supervises: None,
+            parting: None,
+        }
+    }
+
+    /// Whether they only listen or whisper: heard by one leg at most, counted by nobody.
+    pub(crate) fn lurks(&self) -> bool {
+        matches!(self.supervises, Some((_, SuperviseMode::Listen | SuperviseMode::Whisper)))
+    }
+
+    /// Whether a customer who shares their place is served by them.
+    pub(crate) fn serves(&self) -> bool {
+        match self.role {
+            Role::Agent | Role::Outside => true,
+            Role::Supervisor => !self.lurks(),
+            Role::Customer => false,
+        }
+    }
+
+    /// Whether they may command.
+    pub(crate) fn commands(&self) -> bool {
+        match self.role {
+            Role::Agent => true,
+            Role::Supervisor => !self.lurks(),
+            Role::Customer | Role::Outside => false,
+        }
+    }
+}

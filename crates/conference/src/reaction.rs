@@ -1,0 +1,69 @@
+//! One reaction: what one input leads to, collected in the order in which it is carried out, masks first.
+//!
+//! Also the diff of derived masks that becomes a change-set. It decides nothing.
+
+use std::collections::BTreeMap;
+
+use crate::ids::{AgentName, CallId, LegId, Phone};
+use crate::mask::{ChangeSet, LegMask};
+use crate::mutants::broken;
+use crate::output::{Effect, Event, Output};
+
+/// The outputs of one input, over all the calls it touches.
+#[derive(Default)]
+pub(crate) struct Reaction {
+    masks: Vec<ChangeSet>,
+    rest: Vec<Output>,
+    /// Legs that are no longer in any call: what was assumed because of them ends.
+    pub(crate) dropped: Vec<LegId>,
+    /// Phones of which a leg was found dead: their other legs are asked at once.
+    pub(crate) dead_phones: Vec<(AgentName, Phone)>,
+    /// The status for callers who never were answered and have nobody left to call.
+    pub(crate) status: Option<u16>,
+}
+
+impl Reaction {
+    pub(crate) fn masks(&mut self, change: ChangeSet) {
+        self.masks.push(change);
+    }
+
+    pub(crate) fn effect(&mut self, effect: Effect) {
+        self.rest.push(Output::Effect(effect));
+    }
+
+    pub(crate) fn event(&mut self, event: Event) {
+        self.rest.push(Output::Event(event));
+    }
+
+    /// Law 2: the masks come before everything else.
+    pub(crate) fn into_outputs(self) -> Vec<Output> {
+        let masks = self.masks.into_iter().map(|change| Output::Effect(Effect::SetAudibility(change)));
+        if broken!(TellBeforeTighten) {
+            return self.rest.into_iter().chain(masks).collect();
+        }
+        masks.chain(self.rest).collect()
+    }
+}
+
+/// The change-set that leads from `before` to `after`; `None` if nothing changed.
+pub(crate) fn diff(
+    call: CallId,
+    version: u64,
+    before: &BTreeMap<LegId, LegMask>,
+    after: &BTreeMap<LegId, LegMask>,
+) -> Option<ChangeSet> {
+    let legs: Vec<LegMask> =
+        after.iter().filter(|(leg, mask)| before.get(leg) != Some(mask)).map(|(_, mask)| mask.clone()).collect();
+    let gone: Vec<LegId> = before.keys().filter(|leg| !after.contains_key(leg)).copied().collect();
+    if legs.is_empty() && gone.is_empty() {
+        return None;
+    }
+    let tightens = legs.iter().any(|mask| before.get(&mask.leg).is_some_and(|old| may_hear_less(old, mask)))
+        || gone.iter().any(|leg| before.get(leg).is_some_and(|mask| mask.open));
+    Some(ChangeSet { call, version, full: false, legs, gone, tightens })
+}
+
+/// Whether anybody may hear less once `new` stands in for `old`. Says yes rather once too often.
+fn may_hear_less(old: &LegMask, new: &LegMask) -> bool {
+    old.open && (!new.open || old.place != new.place || (!old.muted && new.muted) || old.supervises != new.supervises)
+}
