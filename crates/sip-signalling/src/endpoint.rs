@@ -1,0 +1,386 @@
+//! The endpoint: binds sockets and runs the loop that feeds the stack. The only file that reads the clock.
+//!
+//! ```text
+//!   sockets ── Inbound ──> ┌──────┐ ── Output::Send ──> sockets
+//!   owner ──── Order ────> │ loop │ ── News ──────────> owner (bounded: who lags gets no new calls)
+//!   clock ───────────────> └──────┘
+//! ```
+
+use std::collections::VecDeque;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use bytes::Bytes;
+use conference::{LegId, Moment};
+use tokio::net::{TcpListener, UdpSocket};
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, sleep_until};
+
+use crate::flow::Flow;
+use crate::leg::DialogState;
+use crate::news::News;
+use crate::settings::{Protocol, SipSettings};
+use crate::stack::{Counts, Output, RegistrationView, Stack};
+use crate::transport::tcp::Connections;
+use crate::transport::{Inbound, route_to, tcp, udp};
+use crate::wish::Wish;
+
+/// News that wait for the owner before the endpoint keeps them itself and lets no new calls in.
+const NEWS: usize = 4096;
+/// News the endpoint keeps itself before it stops reading its sockets.
+const BACKLOG: usize = 65_536;
+/// Wishes that wait for the endpoint.
+const ORDERS: usize = 16_384;
+/// Messages that wait for the endpoint.
+const INBOUND: usize = 4096;
+/// Messages taken before the clock is looked at again.
+const AT_ONCE: usize = 64;
+
+/// Why an endpoint did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// An address could not be bound.
+    #[error("cannot listen on {}:{address}: {cause}", name(*protocol))]
+    Bind {
+        /// Over what.
+        protocol: Protocol,
+        /// Where.
+        address: SocketAddr,
+        /// What the operating system says.
+        cause: std::io::Error,
+    },
+    /// No address to listen on was given.
+    #[error("no address to listen on")]
+    NoListener,
+    /// The operating system has no random numbers.
+    #[error("no random numbers")]
+    Random,
+}
+
+fn name(protocol: Protocol) -> &'static str {
+    match protocol {
+        Protocol::Udp => "udp",
+        Protocol::Tcp => "tcp",
+    }
+}
+
+/// What the owner sends into the loop.
+enum Order {
+    Wish(Box<Wish>),
+    Freeze(LegId, oneshot::Sender<Option<DialogState>>),
+    Thaw(Box<DialogState>),
+    Counts(oneshot::Sender<Counts>),
+    Registrations(oneshot::Sender<Vec<RegistrationView>>),
+    Stop(oneshot::Sender<()>),
+}
+
+/// A running endpoint. Cheap to clone; it runs until `stop`, or until the last clone is dropped.
+#[derive(Clone)]
+pub struct Endpoint {
+    orders: mpsc::Sender<Order>,
+    addresses: Arc<[(Protocol, SocketAddr)]>,
+    lost: Arc<AtomicU64>,
+}
+
+impl Endpoint {
+    /// Binds every listener and starts, or starts nothing. Port 0 takes a free port. Must be called inside a tokio
+    /// runtime.
+    ///
+    /// # Errors
+    /// Which address could not be bound, and why.
+    #[expect(clippy::unused_async, reason = "sockets belong to the runtime this runs in")]
+    pub async fn start(settings: SipSettings) -> Result<(Self, mpsc::Receiver<News>), StartError> {
+        let sockets = Sockets::bind(&settings.listen)?;
+        let mut seed = [0; 32];
+        getrandom::fill(&mut seed).map_err(|_| StartError::Random)?;
+        let addresses: Arc<[_]> = sockets.addresses().into();
+        let (orders, given) = mpsc::channel(ORDERS);
+        let (news, told) = mpsc::channel(NEWS);
+        let lost = Arc::new(AtomicU64::new(0));
+        let stack = Stack::new(settings, addresses.to_vec(), Box::new(route_to), seed);
+        let (inbound, came) = mpsc::channel(INBOUND);
+        let tasks = sockets.read(&inbound);
+        let running = Running {
+            stack,
+            clock: Clock::new(),
+            udp: tasks.udp,
+            readers: tasks.readers,
+            connections: Connections::new(inbound),
+            news,
+            backlog: VecDeque::new(),
+            lost: Arc::clone(&lost),
+        };
+        tokio::spawn(running.run(given, came));
+        Ok((Self { orders, addresses, lost }, told))
+    }
+
+    /// What was bound, in the order of the settings.
+    #[must_use]
+    pub fn addresses(&self) -> &[(Protocol, SocketAddr)] {
+        &self.addresses
+    }
+
+    /// Asks for something. Never waits: if the endpoint cannot keep up the wish is lost, counted and logged.
+    pub fn wish(&self, wish: Wish) {
+        if self.orders.try_send(Order::Wish(Box::new(wish))).is_err() {
+            let lost = self.lost.fetch_add(1, Ordering::Relaxed) + 1;
+            tracing::warn!(lost, "the SIP endpoint does not keep up or has stopped; a wish is lost");
+        }
+    }
+
+    /// Takes an answered leg out as a value. What arrives for it is kept until `thaw`, for half a minute.
+    pub async fn freeze(&self, leg: LegId) -> Option<DialogState> {
+        let (reply, answer) = oneshot::channel();
+        self.orders.send(Order::Freeze(leg, reply)).await.ok()?;
+        answer.await.ok().flatten()
+    }
+
+    /// Puts a leg back; its dialog goes on.
+    pub fn thaw(&self, state: DialogState) {
+        if let Err(mpsc::error::TrySendError::Full(order)) = self.orders.try_send(Order::Thaw(Box::new(state))) {
+            let orders = self.orders.clone();
+            tokio::spawn(async move { orders.send(order).await });
+        }
+    }
+
+    /// How much there is of everything; for leak checks and gauges.
+    pub async fn counts(&self) -> Counts {
+        let (reply, answer) = oneshot::channel();
+        // a stopped endpoint has nothing
+        let _stopped = self.orders.send(Order::Counts(reply)).await;
+        Counts { lost_wishes: self.lost.load(Ordering::Relaxed), ..answer.await.unwrap_or_default() }
+    }
+
+    /// All contacts of all agents.
+    pub async fn registrations(&self) -> Vec<RegistrationView> {
+        let (reply, answer) = oneshot::channel();
+        // a stopped endpoint has none
+        let _stopped = self.orders.send(Order::Registrations(reply)).await;
+        answer.await.unwrap_or_default()
+    }
+
+    /// Sends what is left to send and closes the sockets. Says no BYE: whoever stops has ended the legs before.
+    pub async fn stop(self) {
+        let (reply, done) = oneshot::channel();
+        if self.orders.send(Order::Stop(reply)).await.is_ok() {
+            // an error means that it has stopped already
+            let _stopped = done.await;
+        }
+    }
+}
+
+/// Bound sockets.
+struct Sockets {
+    bound: Vec<(Protocol, SocketAddr, Socket)>,
+}
+
+enum Socket {
+    Udp(Arc<UdpSocket>),
+    Tcp(TcpListener),
+}
+
+struct Tasks {
+    udp: Vec<(SocketAddr, Arc<UdpSocket>)>,
+    readers: Vec<JoinHandle<()>>,
+}
+
+impl Sockets {
+    fn bind(listen: &[(Protocol, SocketAddr)]) -> Result<Self, StartError> {
+        if listen.is_empty() {
+            return Err(StartError::NoListener);
+        }
+        let bound = listen.iter().map(|(protocol, address)| {
+            let refused = |cause| StartError::Bind { protocol: *protocol, address: *address, cause };
+            let (local, socket) = Self::bind_one(*protocol, *address).map_err(refused)?;
+            Ok((*protocol, local, socket))
+        });
+        Ok(Self { bound: bound.collect::<Result<_, _>>()? })
+    }
+
+    fn bind_one(protocol: Protocol, address: SocketAddr) -> std::io::Result<(SocketAddr, Socket)> {
+        match protocol {
+            Protocol::Udp => {
+                let socket = udp::bind(address)?;
+                Ok((socket.local_addr()?, Socket::Udp(Arc::new(socket))))
+            }
+            Protocol::Tcp => {
+                let listener = tcp::bind(address)?;
+                Ok((listener.local_addr()?, Socket::Tcp(listener)))
+            }
+        }
+    }
+
+    fn addresses(&self) -> Vec<(Protocol, SocketAddr)> {
+        self.bound.iter().map(|(protocol, local, _)| (*protocol, *local)).collect()
+    }
+
+    fn read(self, inbound: &mpsc::Sender<Inbound>) -> Tasks {
+        let mut tasks = Tasks { udp: Vec::new(), readers: Vec::new() };
+        for (_, local, socket) in self.bound {
+            let reader = match socket {
+                Socket::Udp(socket) => {
+                    tasks.udp.push((local, Arc::clone(&socket)));
+                    tokio::spawn(udp::read(socket, local, inbound.clone()))
+                }
+                Socket::Tcp(listener) => tokio::spawn(tcp::accept(listener, local, inbound.clone())),
+            };
+            tasks.readers.push(reader);
+        }
+        tasks
+    }
+}
+
+/// Microseconds since 1970 that never go back.
+struct Clock {
+    base: Moment,
+    start: Instant,
+}
+
+impl Clock {
+    fn new() -> Self {
+        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        Self { base: Moment::ZERO + since, start: Instant::now() }
+    }
+
+    fn now(&self) -> Moment {
+        self.base + self.start.elapsed()
+    }
+
+    fn at(&self, moment: Moment) -> Instant {
+        self.start + moment.since(self.base)
+    }
+}
+
+/// The loop's state.
+struct Running {
+    stack: Stack,
+    clock: Clock,
+    udp: Vec<(SocketAddr, Arc<UdpSocket>)>,
+    readers: Vec<JoinHandle<()>>,
+    connections: Connections,
+    news: mpsc::Sender<News>,
+    backlog: VecDeque<News>,
+    lost: Arc<AtomicU64>,
+}
+
+impl Running {
+    async fn run(mut self, mut orders: mpsc::Receiver<Order>, mut inbound: mpsc::Receiver<Inbound>) {
+        let far = Duration::from_secs(3600);
+        loop {
+            self.flush();
+            let deadline = self.stack.deadline().map_or_else(|| Instant::now() + far, |at| self.clock.at(at));
+            let news = self.news.clone();
+            tokio::select! {
+                order = orders.recv() => match order {
+                    Some(Order::Stop(reply)) => {
+                        self.close().await;
+                        // whoever asked may have gone
+                        let _gone = reply.send(());
+                        return;
+                    }
+                    Some(order) => self.take(order),
+                    None => return self.close().await,
+                },
+                permit = news.reserve(), if !self.backlog.is_empty() => match (permit, self.backlog.pop_front()) {
+                    (Ok(permit), Some(first)) => permit.send(first),
+                    (Err(_), _) => self.backlog.clear(),
+                    (Ok(_), None) => {}
+                },
+                Some(first) = inbound.recv(), if self.backlog.len() < BACKLOG => {
+                    self.brought(first);
+                    for _ in 1..AT_ONCE {
+                        let Ok(next) = inbound.try_recv() else { break };
+                        self.brought(next);
+                    }
+                }
+                () = sleep_until(deadline) => {}
+            }
+            self.stack.expire(self.clock.now());
+        }
+    }
+
+    fn take(&mut self, order: Order) {
+        let now = self.clock.now();
+        match order {
+            Order::Wish(wish) => self.stack.wish(now, *wish),
+            Order::Thaw(state) => self.stack.thaw(now, *state),
+            // whoever asked may have gone; a leg nobody takes goes back
+            Order::Freeze(leg, reply) => {
+                if let Err(Some(state)) = reply.send(self.stack.freeze(now, leg)) {
+                    self.stack.thaw(now, state);
+                }
+            }
+            Order::Counts(reply) => {
+                let counts = Counts {
+                    flows: self.connections.len(),
+                    lost_wishes: self.lost.load(Ordering::Relaxed),
+                    ..self.stack.counts()
+                };
+                let _gone = reply.send(counts);
+            }
+            Order::Registrations(reply) => {
+                let _gone = reply.send(self.stack.registrations(now));
+            }
+            Order::Stop(reply) => drop(reply),
+        }
+    }
+
+    fn brought(&mut self, inbound: Inbound) {
+        let now = self.clock.now();
+        match inbound {
+            Inbound::Message(flow, message) => self.stack.receive(now, flow, *message),
+            Inbound::Accepted(flow, stream) => self.connections.accepted(flow, stream),
+            Inbound::Ping(flow) => self.connections.send(flow, Bytes::from_static(b"\r\n")),
+            Inbound::Closed(flow, number) => {
+                if self.connections.closed(flow, number) {
+                    self.stack.flow_failed(now, flow);
+                }
+            }
+        }
+    }
+
+    /// Carries the stack's outputs out.
+    fn flush(&mut self) {
+        while let Some(output) = self.stack.next() {
+            match output {
+                Output::Send(flow, bytes) => self.send(flow, bytes),
+                Output::News(news) => self.tell(news),
+            }
+        }
+        let lags = !self.backlog.is_empty() || self.news.capacity() < NEWS / 4;
+        self.stack.set_congested(lags && !self.news.is_closed());
+    }
+
+    fn tell(&mut self, news: News) {
+        if !self.backlog.is_empty() {
+            return self.backlog.push_back(news);
+        }
+        if let Err(mpsc::error::TrySendError::Full(news)) = self.news.try_send(news) {
+            self.backlog.push_back(news);
+        }
+    }
+
+    fn send(&mut self, flow: Flow, bytes: Bytes) {
+        match flow.protocol {
+            Protocol::Tcp => self.connections.send(flow, bytes),
+            Protocol::Udp => {
+                let socket = self.udp.iter().find(|(local, _)| *local == flow.local).map(|(_, socket)| socket);
+                // what the kernel does not take now is lost as on the wire; transactions repeat it
+                if let Some(Err(error)) = socket.map(|socket| socket.try_send_to(&bytes, flow.peer)) {
+                    tracing::debug!(peer = %flow.peer, %error, "not sent");
+                }
+            }
+        }
+    }
+
+    async fn close(mut self) {
+        self.flush();
+        for reader in self.readers {
+            reader.abort();
+        }
+        self.connections.close().await;
+    }
+}

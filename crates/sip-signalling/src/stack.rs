@@ -1,0 +1,472 @@
+//! The user agent: messages, wishes and time in; messages and news out. No socket, no clock, no task.
+//!
+//! One file per duty below; each is an `impl Stack`. This one keeps the state, takes the inputs and hands them on.
+//!
+//! ```text
+//!   message ─> form, absorb ─> arrive │ register │ session        (requests)
+//!           ─> transactions ─> ring │ offer │ leave │ account     (responses)
+//!   wish    ─> arrive │ ring │ offer │ leave │ account │ freeze
+//!   time    ─> transactions, alarms
+//! ```
+
+mod account;
+mod arrive;
+mod branch;
+mod build;
+mod door;
+mod freeze;
+mod leave;
+mod offer;
+pub(crate) mod own;
+mod probe;
+mod register;
+pub use register::RegistrationView;
+mod respond;
+mod ring;
+mod session;
+#[cfg(test)]
+mod tests;
+
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::net::SocketAddr;
+
+use bytes::Bytes;
+use conference::{LegId, Moment};
+use rsip::{Method, Request, Response, SipMessage};
+
+use crate::chance::Chance;
+use crate::codec::headers::{call_id, to};
+use crate::codec::{Malformed, stamp_source, write};
+use crate::digest::{DigestServer, Ha1s};
+use crate::flow::Flow;
+use crate::fork::Branch;
+use crate::leg::{Leg, Party};
+use crate::news::News;
+use crate::registrar::Registrar;
+use crate::settings::{Directory, Protocol, SipSettings};
+use crate::transaction::{Alarms, ClientEvent, ClientId, Out, ServerId, Transactions};
+use crate::wish::Wish;
+use account::PhoneState;
+use freeze::Frozen;
+use own::{Own, RouteTo};
+
+/// Legs there may be at once; beyond, calls are answered 503.
+const MOST_LEGS: usize = 20_000;
+/// Security news told in one second; beyond, they are counted only.
+const SECURITY_PER_SECOND: u32 = 20;
+
+/// What comes out.
+#[derive(Debug)]
+pub(crate) enum Output {
+    /// To be sent.
+    Send(Flow, Bytes),
+    /// To be told.
+    News(News),
+}
+
+/// What time brings.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+enum Alarm {
+    /// The 200 of a leg is repeated.
+    Resend(LegId),
+    /// The ACK of a leg did not come.
+    NoAck(LegId),
+    /// An offer that met another is tried again.
+    Retry(LegId),
+    /// An INVITE that came has expired.
+    Expires(LegId),
+    /// A cancelled INVITE got no final answer.
+    GiveUp(ClientId),
+    /// A challenge that was held back after wrong passwords.
+    Challenge(ServerId, bool),
+    /// A contact is kept alive.
+    KeepAlive(String, String),
+    /// Registrations end.
+    Bindings,
+    /// A phone's registration is refreshed or tried again.
+    Account(String),
+    /// A frozen leg was not thawed.
+    Frozen(LegId),
+}
+
+/// What a request of ours, INVITEs apart, was for.
+#[derive(Debug)]
+enum User {
+    /// BYE of a leg that is gone already.
+    Bye(Party),
+    /// A digit of a leg.
+    Digit(LegId),
+    /// The question whether a leg lives.
+    Probe(LegId),
+    /// Nobody waits for the answer.
+    Nobody,
+    /// A phone's registration.
+    Account(String),
+}
+
+/// A request of ours, INVITEs apart, that waits for its answer.
+#[derive(Debug)]
+struct Pending {
+    user: User,
+    tries: u8,
+}
+
+/// How much there is of everything: zero, listeners apart, when all calls and registrations have ended and their timers
+/// have run out.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Legs, frozen ones included.
+    pub legs: usize,
+    /// Dialogs, early ones included.
+    pub dialogs: usize,
+    /// Transactions of both sides.
+    pub transactions: usize,
+    /// INVITEs of ours that may still be answered.
+    pub branches: usize,
+    /// Timers.
+    pub timers: usize,
+    /// Contacts of agents.
+    pub registrations: usize,
+    /// Open connections (TCP).
+    pub flows: usize,
+    /// Wishes that were lost because the endpoint could not keep up, since the start.
+    pub lost_wishes: u64,
+    /// Requests dropped without a word because of their User-Agent, since the start.
+    pub dropped: u64,
+}
+
+/// The user agent.
+pub(crate) struct Stack {
+    settings: SipSettings,
+    allow: &'static str,
+    dropped_agents: Vec<String>,
+    own: Own,
+    chance: Chance,
+    digest: DigestServer,
+    secrets: BTreeMap<String, Ha1s>,
+    registrar: Registrar<Flow>,
+    transactions: Transactions,
+    branches: HashMap<ClientId, Branch>,
+    pending: HashMap<ClientId, Pending>,
+    legs: HashMap<LegId, Leg>,
+    frozen: HashMap<LegId, Frozen>,
+    /// By Call-ID and our tag.
+    dialogs: HashMap<(String, String), LegId>,
+    /// INVITEs of ours by Call-ID and our tag, as long as their transactions live.
+    early: HashMap<(String, String), ClientId>,
+    /// INVITEs that came and have no final answer yet, for CANCEL.
+    waiting: HashMap<ServerId, LegId>,
+    trunk_legs: HashMap<String, u32>,
+    accounts: BTreeMap<String, PhoneState>,
+    alarms: Alarms<Alarm>,
+    out: VecDeque<Output>,
+    now: Moment,
+    next_leg: u64,
+    draining: bool,
+    congested: bool,
+    dropped: u64,
+    alarmed: (Moment, u32),
+}
+
+impl Stack {
+    /// A new one. `listeners` as they were bound; `seed` is random (or chosen, in tests).
+    pub(crate) fn new(
+        settings: SipSettings,
+        listeners: Vec<(Protocol, SocketAddr)>,
+        route_to: RouteTo,
+        seed: [u8; 32],
+    ) -> Self {
+        let own = Own::new(&settings, listeners, route_to);
+        let digest = DigestServer::new(&settings.domain, settings.digest.clone(), seed, settings.ban_loopback);
+        let mut stack = Self {
+            allow: build::allow(settings.doorkeeping),
+            dropped_agents: settings.dropped_user_agents.iter().map(|agent| agent.to_ascii_lowercase()).collect(),
+            own,
+            chance: Chance::new(seed),
+            digest,
+            secrets: BTreeMap::new(),
+            registrar: Registrar::default(),
+            transactions: Transactions::default(),
+            branches: HashMap::new(),
+            pending: HashMap::new(),
+            legs: HashMap::new(),
+            frozen: HashMap::new(),
+            dialogs: HashMap::new(),
+            early: HashMap::new(),
+            waiting: HashMap::new(),
+            trunk_legs: HashMap::new(),
+            accounts: BTreeMap::new(),
+            alarms: Alarms::default(),
+            out: VecDeque::new(),
+            now: Moment::ZERO,
+            next_leg: 0,
+            draining: false,
+            congested: false,
+            dropped: 0,
+            alarmed: (Moment::ZERO, 0),
+            settings,
+        };
+        stack.know_secrets();
+        stack
+    }
+
+    /// A message came, or what was to be one.
+    pub(crate) fn receive(&mut self, now: Moment, flow: Flow, message: Result<SipMessage, Malformed>) {
+        self.now = now;
+        match message {
+            Ok(SipMessage::Request(request)) => self.request(flow, request),
+            Ok(SipMessage::Response(response)) => self.response(flow, response),
+            Err(malformed) => {
+                tracing::debug!(peer = %flow.peer, fault = %malformed, "malformed message");
+                let tag = self.chance.word();
+                if let Some(response) = malformed.response(&tag) {
+                    self.out.push_back(Output::Send(flow, write(&SipMessage::Response(response))));
+                }
+            }
+        }
+        self.settle();
+    }
+
+    /// A wish of the owner.
+    pub(crate) fn wish(&mut self, now: Moment, wish: Wish) {
+        self.now = now;
+        self.carry_out(wish);
+        self.settle();
+    }
+
+    /// A connection is gone, or could not be made.
+    pub(crate) fn flow_failed(&mut self, now: Moment, flow: Flow) {
+        self.now = now;
+        self.transactions.flow_failed(now, flow);
+        let gone = self.registrar.flow_ended(&flow);
+        self.tell_registrations(gone.into_iter().map(|(aor, _)| aor));
+        self.settle();
+    }
+
+    /// When to call `expire` next.
+    pub(crate) fn deadline(&self) -> Option<Moment> {
+        [self.transactions.deadline(), self.alarms.deadline()].into_iter().flatten().min()
+    }
+
+    /// Time has passed.
+    pub(crate) fn expire(&mut self, now: Moment) {
+        self.now = now;
+        self.transactions.expire(now);
+        self.settle();
+        while let Some(alarm) = self.alarms.due(now) {
+            self.alarm(alarm);
+            self.settle();
+        }
+    }
+
+    /// The next output.
+    pub(crate) fn next(&mut self) -> Option<Output> {
+        self.out.pop_front()
+    }
+
+    /// Whether the owner lags behind with its news: then new calls are turned away.
+    pub(crate) fn set_congested(&mut self, congested: bool) {
+        self.congested = congested;
+    }
+
+    /// How much there is; flows and lost wishes are the endpoint's to fill in.
+    pub(crate) fn counts(&self) -> Counts {
+        Counts {
+            legs: self.legs.len() + self.frozen.len(),
+            dialogs: self.dialogs.len(),
+            transactions: self.transactions.len(),
+            branches: self.branches.len() + self.pending.len() + self.waiting.len(),
+            timers: self.transactions.timers() + self.alarms.len(),
+            registrations: self.registrar.iter().count(),
+            flows: 0,
+            lost_wishes: 0,
+            dropped: self.dropped,
+        }
+    }
+
+    fn request(&mut self, flow: Flow, mut request: Request) {
+        if crate::gate::is_dropped(&request, &self.dropped_agents) {
+            self.dropped += 1;
+            return;
+        }
+        let Some(via) = stamp_source(&mut request, flow.peer) else { return };
+        tracing::debug!(peer = %flow.peer, method = %request.method, call_id = call_id(&request.headers), "request");
+        if self.is_kept_for_thaw(flow, &request) {
+            return;
+        }
+        let back = match flow.protocol {
+            Protocol::Udp => flow.toward(via.response_target().unwrap_or(flow.peer)),
+            Protocol::Tcp => flow,
+        };
+        if request.method == Method::Ack {
+            return self.ack(flow, request);
+        }
+        if self.transactions.absorb(self.now, &request) {
+            return;
+        }
+        if request.method == Method::Cancel {
+            return self.cancel(flow, back, request);
+        }
+        if self.transactions.is_merged(&request) {
+            return self.refuse(back, &request, &crate::gate::Refusal::plain(482));
+        }
+        if self.transactions.is_full() {
+            return self.refuse(back, &request, &crate::gate::Refusal::plain(503));
+        }
+        let tag = to(&request.headers).ok().and_then(|to| to.tag().map(str::to_owned));
+        match tag {
+            Some(tag) => self.inside_dialog(flow, back, request, &tag),
+            None => self.outside_dialog(flow, back, request),
+        }
+    }
+
+    fn response(&mut self, flow: Flow, response: Response) {
+        let status = response.status_code.code();
+        tracing::debug!(peer = %flow.peer, status, call_id = call_id(&response.headers), "response");
+        let Some(client) = self.transactions.client_of(&response) else { return };
+        if let Some(frozen) = self.leg_of(client).and_then(|leg| self.frozen.get_mut(&leg)) {
+            frozen.keep_message(flow, SipMessage::Response(response));
+            return;
+        }
+        self.transactions.response(self.now, flow, response);
+    }
+
+    /// The leg a request of ours was sent for.
+    fn leg_of(&self, client: ClientId) -> Option<LegId> {
+        if let Some(branch) = self.branches.get(&client) {
+            return Some(branch.leg);
+        }
+        match self.pending.get(&client)?.user {
+            User::Digit(leg) | User::Probe(leg) => Some(leg),
+            User::Bye(_) | User::Nobody | User::Account(_) => None,
+        }
+    }
+
+    /// Hands on what the transactions tell, until they are quiet.
+    fn settle(&mut self) {
+        while let Some(out) = self.transactions.next() {
+            match out {
+                Out::Send(flow, bytes) => self.out.push_back(Output::Send(flow, bytes)),
+                Out::Client(client, event) => self.client_event(client, event),
+            }
+        }
+    }
+
+    fn client_event(&mut self, client: ClientId, event: ClientEvent) {
+        let invite = self.branches.contains_key(&client);
+        match (invite, event) {
+            (true, ClientEvent::Response(response, source)) => self.invited(client, &response, source),
+            (true, ClientEvent::Timeout) => self.invite_failed(client, 408),
+            (true, ClientEvent::Failed) => self.invite_failed(client, 503),
+            (true, ClientEvent::Ended) => {
+                self.alarms.disarm(&Alarm::GiveUp(client));
+                if let Some(early) = self.branches.remove(&client).and_then(|branch| branch.early) {
+                    self.early.remove(&early);
+                }
+            }
+            (false, ClientEvent::Response(response, source)) => self.answered(client, &response, source),
+            (false, ClientEvent::Timeout) => self.unanswered(client, 408),
+            (false, ClientEvent::Failed) => self.unanswered(client, 503),
+            (false, ClientEvent::Ended) => {
+                self.pending.remove(&client);
+            }
+        }
+    }
+
+    fn carry_out(&mut self, wish: Wish) {
+        let Some(wish) = self.kept_for_thaw(wish) else { return };
+        match wish {
+            Wish::Call { leg, to, from, offer } => self.call(leg, &to, &from, offer),
+            Wish::AnswerByAck { leg, body } => self.answer_by_ack(leg, body),
+            Wish::Ringing { leg } => self.ringing(leg),
+            Wish::Answer { leg, body } => self.answer(leg, body),
+            Wish::Reject { leg, status, reason } => self.reject(leg, status, reason.as_deref()),
+            Wish::AnswerOffer { leg, body } => self.answer_offer(leg, body),
+            Wish::RefuseOffer { leg, status } => self.refuse_offer(leg, status),
+            Wish::Offer { leg, body } => self.offer(leg, body),
+            Wish::End { leg, status, reason } => self.end(leg, status, reason),
+            Wish::Digit { leg, digit, duration_ms } => self.send_digit(leg, digit, duration_ms),
+            Wish::Probe { leg } => self.probe(leg),
+            Wish::Register(account) => self.register_phone(account),
+            Wish::Unregister { user } => self.unregister_phone(&user),
+            Wish::Reload(directory) => self.reload(directory),
+            Wish::Drain => self.draining = true,
+        }
+    }
+
+    fn alarm(&mut self, alarm: Alarm) {
+        match alarm {
+            Alarm::Resend(leg) => self.resend(leg),
+            Alarm::NoAck(leg) => self.no_ack(leg),
+            Alarm::Retry(leg) => self.retry_offer(leg),
+            Alarm::Expires(leg) => self.arrival_expired(leg),
+            Alarm::GiveUp(client) => {
+                self.invite_failed(client, 408);
+                self.transactions.abandon(client);
+            }
+            Alarm::Challenge(server, stale) => self.late_challenge(server, stale),
+            Alarm::KeepAlive(aor, contact) => self.keep_alive(&aor, &contact),
+            Alarm::Bindings => self.expire_bindings(),
+            Alarm::Account(user) => self.refresh_phone(&user),
+            Alarm::Frozen(leg) => self.forget_frozen(leg),
+        }
+    }
+
+    fn reload(&mut self, directory: Directory) {
+        self.settings.directory = directory;
+        self.know_secrets();
+        let secrets = &self.secrets;
+        let gone = self.registrar.keep_only(|aor| secrets.contains_key(aor));
+        self.tell_registrations(gone.into_iter().map(|(aor, _)| aor));
+    }
+
+    fn know_secrets(&mut self) {
+        let realm = &self.settings.domain;
+        let accounts = self.settings.directory.accounts.iter();
+        self.secrets = accounts
+            .map(|account| (account.name.0.clone(), Ha1s::of(&account.name.0, realm, &account.password)))
+            .collect();
+    }
+
+    fn tell(&mut self, news: News) {
+        self.out.push_back(Output::News(news));
+    }
+
+    fn alert(&mut self, rule: &'static str, source: SocketAddr, detail: impl Into<String>) {
+        let (since, told) = &mut self.alarmed;
+        if self.now.since(*since).as_secs() >= 1 {
+            (*since, *told) = (self.now, 0);
+        }
+        *told += 1;
+        if *told <= SECURITY_PER_SECOND {
+            self.tell(News::Security { rule, source, detail: detail.into() });
+        }
+    }
+
+    fn add_leg(&mut self, leg: Leg) {
+        if let Party::Trunk(trunk) = &leg.party {
+            *self.trunk_legs.entry(trunk.clone()).or_default() += 1;
+        }
+        self.legs.insert(leg.id, leg);
+    }
+
+    /// Takes a leg out with its timers; its dialog is no longer found.
+    fn drop_leg(&mut self, id: LegId) -> Option<Leg> {
+        let leg = self.legs.remove(&id)?;
+        if let Party::Trunk(trunk) = &leg.party
+            && let Some(count) = self.trunk_legs.get_mut(trunk)
+        {
+            *count = count.saturating_sub(1);
+            if *count == 0 {
+                self.trunk_legs.remove(trunk);
+            }
+        }
+        for alarm in [Alarm::Resend(id), Alarm::NoAck(id), Alarm::Retry(id), Alarm::Expires(id)] {
+            self.alarms.disarm(&alarm);
+        }
+        if let Some(dialog) = leg.dialog() {
+            self.dialogs.remove(&(dialog.call_id.clone(), dialog.local_tag.clone()));
+        }
+        Some(leg)
+    }
+}

@@ -1,0 +1,229 @@
+//! INVITEs that arrive: let in, told, answered.
+//!
+//! ```text
+//!   phone            baton            owner
+//!     |-- INVITE ----->|                |   door: 401, 403, 503 …
+//!     |<- 100 ---------|-- Arrived ---->|
+//!     |<- 180 ---------|<- Ringing -----|
+//!     |<- 200 ---------|<- Answer ------|   repeated until the ACK (RFC 3261 §13.3.1.4)
+//!     |-- ACK -------->|-- Acknowledged>|
+//!     |-- CANCEL ----->|                |   before the 200: 200 to it, 487 to the INVITE, Ended
+//! ```
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use conference::{AgentName, Caller, Ending, LegId, Phone};
+use rsip::{Method, Request, Response, SipMessage};
+
+use super::door::Sender;
+use super::{Alarm, MOST_LEGS, Stack};
+use crate::codec::headers::{Reason, addresses, contacts, cseq, expires, from};
+use crate::codec::{SipUri, push, respond, write};
+use crate::dialog::Dialog;
+use crate::flow::Flow;
+use crate::gate::{Refusal, same_ip};
+use crate::leg::{Arrived, Leg, Party, Phase, Session, Unacked};
+use crate::news::{Arrival, News};
+
+impl Stack {
+    /// An INVITE from a known sender, outside any dialog.
+    pub(super) fn arrive(&mut self, flow: Flow, back: Flow, request: Request, sender: Sender) {
+        if let Some(refusal) = self.no_room(&sender) {
+            return self.refuse(back, &request, &refusal);
+        }
+        let (party, caller) = self.caller(flow, &request, sender);
+        let tag = self.chance.word();
+        let routed = matches!(party, Party::Trunk(_));
+        let Some(dialog) = Dialog::called(&request, flow, routed, &tag) else {
+            return self.refuse_with(back, &request, 400);
+        };
+        let Some(server) = self.transactions.open(back, request.clone()) else { return };
+        self.transactions.respond(self.now, server, respond(&request, 100, None));
+        self.next_leg += 1;
+        let id = LegId::arrived(self.next_leg);
+        let uri = SipUri::from(&request.uri);
+        let offer = (!request.body.is_empty()).then(|| Bytes::from(request.body.clone()));
+        let arrival = Arrival {
+            leg: id,
+            caller,
+            display: from(&request.headers).ok().and_then(|from| from.display).unwrap_or_default(),
+            dialled: uri.user_text().map(|user| user.into_owned()).unwrap_or_default(),
+            ours: self.own.is_ours(&uri, flow),
+            host: uri.host,
+            offer,
+            source: Self::source_of(flow),
+            call_id: dialog.call_id.clone(),
+        };
+        if let Ok(Some(seconds @ 1..)) = expires(&request.headers) {
+            self.alarms.arm(self.now + Duration::from_secs(u64::from(seconds)), Alarm::Expires(id));
+        }
+        self.dialogs.insert((dialog.call_id.clone(), dialog.local_tag.clone()), id);
+        self.waiting.insert(server, id);
+        let offered = arrival.offer.is_some();
+        self.add_leg(Leg { id, party, phase: Phase::Arrived(Arrived { server, dialog, offered }) });
+        self.tell(News::Arrived(arrival));
+    }
+
+    fn no_room(&self, sender: &Sender) -> Option<Refusal> {
+        let full = match sender {
+            Sender::Trunk(name) => self.trunk_is_full(name),
+            Sender::Agent(_) | Sender::Anyone => false,
+        };
+        let turned_away = self.draining || self.congested || full || self.legs.len() >= MOST_LEGS;
+        let seconds = 5 + self.now.0 % 26;
+        turned_away.then(|| Refusal { status: 503, headers: vec![("Retry-After", seconds.to_string())] })
+    }
+
+    /// Whether a trunk carries as many calls as it may.
+    pub(super) fn trunk_is_full(&self, name: &str) -> bool {
+        let trunk = self.settings.directory.trunks.iter().find(|trunk| trunk.name == name);
+        let most = trunk.map_or(0, |trunk| trunk.max_calls);
+        self.trunk_legs.get(name).copied().unwrap_or(0) >= most
+    }
+
+    fn caller(&self, flow: Flow, request: &Request, sender: Sender) -> (Party, Caller) {
+        match sender {
+            Sender::Agent(name) => {
+                let (name, phone) = (AgentName(name.clone()), self.phone_of(&name, flow, request));
+                (Party::Agent { name: name.clone(), phone: phone.clone() }, Caller::Agent { name, phone })
+            }
+            Sender::Trunk(trunk) => {
+                let number = number_of(request);
+                (Party::Trunk(trunk.clone()), Caller::Customer { trunk, number })
+            }
+            Sender::Anyone => {
+                let account = self.accounts.values().find(|account| same_ip(account.server(), flow.peer.ip()));
+                let party = Party::Server(account.map(|account| account.user().to_owned()));
+                (party, Caller::Customer { trunk: String::new(), number: number_of(request) })
+            }
+        }
+    }
+
+    /// Which of an agent's phones this is: by the way it came, else by its Contact, else by its address.
+    fn phone_of(&self, agent: &str, flow: Flow, request: &Request) -> Phone {
+        let bindings = self.registrar.lookup(self.now, agent);
+        let by_flow = bindings.iter().find(|binding| binding.flow == flow);
+        let contact = match contacts(&request.headers) {
+            Ok(crate::codec::headers::Contacts::These(these)) => these.into_iter().next(),
+            Ok(crate::codec::headers::Contacts::Star) | Err(_) => None,
+        };
+        let is_its = |uri: &SipUri| contact.as_ref().is_some_and(|contact| contact.uri.same_as(uri));
+        let by_contact = || bindings.iter().find(|binding| is_its(&binding.contact));
+        by_flow.or_else(by_contact).map_or_else(|| Phone(flow.peer.to_string()), |binding| Self::phone_name(binding))
+    }
+
+    /// 180.
+    pub(super) fn ringing(&mut self, leg: LegId) {
+        let Some((server, mut response, flow)) = self.provisional(leg, 180) else { return };
+        self.introduce(flow, &mut response.headers, None);
+        self.transactions.respond(self.now, server, response);
+    }
+
+    fn provisional(&self, leg: LegId, status: u16) -> Option<(crate::transaction::ServerId, Response, Flow)> {
+        let Phase::Arrived(arrived) = &self.legs.get(&leg)?.phase else { return None };
+        let (request, _) = self.transactions.opened(arrived.server)?;
+        Some((arrived.server, self.in_dialog(request, status, &arrived.dialog), arrived.dialog.flow))
+    }
+
+    /// 200.
+    pub(super) fn answer(&mut self, leg: LegId, body: Bytes) {
+        let Some((server, mut response, flow)) = self.provisional(leg, 200) else { return };
+        self.introduce(flow, &mut response.headers, None);
+        Self::describe(&mut response.headers, &mut response.body, &body);
+        let Some((request, back)) = self.transactions.opened(server) else { return };
+        let number = cseq(&request.headers).map_or(0, |cseq| cseq.number);
+        let bytes = write(&SipMessage::Response(response.clone()));
+        self.transactions.respond(self.now, server, response);
+        self.waiting.remove(&server);
+        self.alarms.disarm(&Alarm::Expires(leg));
+        let Some(known) = self.legs.get_mut(&leg) else { return };
+        let Phase::Arrived(arrived) = &known.phase else { return };
+        let offers = !arrived.offered;
+        known.phase = Phase::Talking(Box::new(Session::new(arrived.dialog.clone(), false)));
+        let interval = Self::first_interval();
+        self.await_ack(leg, Unacked { cseq: number, response: bytes, flow: back, interval, first: true, offers });
+    }
+
+    /// A final answer that is no 200.
+    pub(super) fn reject(&mut self, leg: LegId, status: u16, reason: Option<&str>) {
+        self.turn_down(leg, status, reason);
+    }
+
+    /// Ends a leg that was not answered, with this status. Tells nothing.
+    pub(super) fn turn_down(&mut self, leg: LegId, status: u16, reason: Option<&str>) {
+        let status = if (300..700).contains(&status) { status } else { 480 };
+        let Some((server, mut response, _)) = self.provisional(leg, status) else { return };
+        if let Some(text) = reason {
+            push(&mut response.headers, "Reason", Reason::sip(status, text).to_string());
+        }
+        self.transactions.respond(self.now, server, response);
+        self.waiting.remove(&server);
+        self.drop_leg(leg);
+    }
+
+    /// The time the caller gave has run out (RFC 3261 §13.3.1).
+    pub(super) fn arrival_expired(&mut self, leg: LegId) {
+        if self.legs.get(&leg).is_some_and(|leg| matches!(leg.phase, Phase::Arrived(_))) {
+            self.turn_down(leg, 487, None);
+            self.tell(News::Ended { leg, how: Ending::Cancelled });
+        }
+    }
+
+    /// CANCEL: of a first INVITE that waits, or of a re-INVITE. It cannot be challenged (RFC 3261 §9.2, §22.1), so it must
+    /// come from where the INVITE came from.
+    pub(super) fn cancel(&mut self, flow: Flow, back: Flow, request: Request) {
+        let meant = self.transactions.cancelled(&request);
+        let same = |server| {
+            self.transactions.opened(server).is_some_and(|(_, invited)| same_ip(invited.peer.ip(), flow.peer.ip()))
+        };
+        let Some(server) = meant.filter(|server| same(*server)) else {
+            return self.refuse_with(back, &request, 481);
+        };
+        // the tag of the 200 to CANCEL should be that of the INVITE's answers (RFC 3261 §9.2)
+        let leg = self.waiting.get(&server).copied();
+        let tag = leg.and_then(|leg| self.legs.get(&leg)?.dialog().map(|dialog| dialog.local_tag.clone()));
+        let tag = tag.unwrap_or_else(|| self.chance.word());
+        let response = respond(&request, 200, Some(&tag));
+        if let Some(cancel) = self.transactions.open(back, request) {
+            self.transactions.respond(self.now, cancel, response);
+        }
+        let Some(leg) = leg else { return };
+        match self.legs.get(&leg).map(|leg| &leg.phase) {
+            Some(Phase::Arrived(_)) => {
+                self.turn_down(leg, 487, None);
+                self.tell(News::Ended { leg, how: Ending::Cancelled });
+            }
+            Some(Phase::Talking(_)) => self.offer_cancelled(leg, server),
+            Some(Phase::Ringing(_)) | None => {}
+        }
+    }
+
+    /// OPTIONS: what we can (RFC 3261 §11.2).
+    pub(super) fn tell_abilities(&mut self, back: Flow, request: &Request) {
+        let refusal = Refusal {
+            status: 200,
+            headers: vec![
+                ("Allow", self.allow.to_owned()),
+                ("Accept", crate::gate::SDP.to_owned()),
+                ("Accept-Encoding", "identity".to_owned()),
+                ("Accept-Language", "en".to_owned()),
+                ("Supported", crate::gate::SUPPORTED.to_owned()),
+            ],
+        };
+        debug_assert!(request.method == Method::Options);
+        self.refuse(back, request, &refusal);
+    }
+}
+
+/// The number to show of a caller that a trunk brings: what the trunk asserts, else what the caller says.
+fn number_of(request: &Request) -> String {
+    let asserted = addresses(&request.headers, "P-Asserted-Identity").unwrap_or_default().into_iter().next();
+    let user = |uri: &SipUri| uri.user_text().map(|user| user.into_owned()).filter(|user| !user.is_empty());
+    let said = from(&request.headers).ok();
+    asserted
+        .and_then(|asserted| user(&asserted.uri))
+        .or_else(|| said.as_ref().and_then(|said| user(&said.uri)))
+        .or_else(|| said.and_then(|said| said.display))
+        .unwrap_or_default()
+}

@@ -1,0 +1,144 @@
+//! What every message of ours has in common: Via, Contact, Allow, Server; and how requests are sent.
+
+use std::net::SocketAddr;
+
+use rsip::{Headers, Method, Request, Response};
+
+use super::{Pending, Stack, User};
+use crate::codec::headers::{NameAddr, Via};
+use crate::codec::{SipUri, push, push_first, remove, respond, respond_in_dialog, set};
+use crate::dialog::Dialog;
+use crate::flow::Flow;
+use crate::gate::{ALLOW, PHONE_ALLOW, Refusal, SDP, SUPPORTED};
+use crate::settings::Doorkeeping;
+use crate::transaction::ClientId;
+
+/// What branches start with (RFC 3261 §8.1.1.7).
+const COOKIE: &str = "z9hG4bK";
+
+/// The methods an endpoint takes.
+pub(super) fn allow(doorkeeping: Doorkeeping) -> &'static str {
+    match doorkeeping {
+        Doorkeeping::Server => ALLOW,
+        Doorkeeping::Phone => PHONE_ALLOW,
+    }
+}
+
+impl Stack {
+    /// Puts a new Via on a request.
+    pub(super) fn sign(&mut self, flow: Flow, request: &mut Request) {
+        remove(&mut request.headers, "Via");
+        let branch = format!("{COOKIE}{}", self.chance.word());
+        let shown = self.own.shown(flow);
+        push_first(&mut request.headers, "Via", Via::ours(flow.via_transport(), shown, &branch).to_string());
+    }
+
+    /// Sends a request other than INVITE, CANCEL and ACK by a transaction of its own.
+    pub(super) fn send(&mut self, flow: Flow, mut request: Request, user: User) -> ClientId {
+        self.sign(flow, &mut request);
+        self.send_signed(flow, request, user, 0)
+    }
+
+    /// The same with a Via already there.
+    pub(super) fn send_signed(&mut self, flow: Flow, request: Request, user: User, tries: u8) -> ClientId {
+        let client = self.transactions.send(self.now, flow, request);
+        self.pending.insert(client, Pending { user, tries });
+        client
+    }
+
+    /// Our Contact towards the peer of a flow.
+    pub(super) fn contact(&mut self, flow: Flow, user: Option<&str>) -> NameAddr {
+        let shown = self.own.shown(flow);
+        let mut uri = SipUri::at(user.filter(|user| !user.is_empty()), shown);
+        if let Some(transport) = flow.uri_transport() {
+            uri.params.set("transport", Some(transport));
+        }
+        NameAddr::new(uri)
+    }
+
+    /// What a request that makes or changes a session says of us.
+    pub(super) fn introduce(&mut self, flow: Flow, headers: &mut Headers, user: Option<&str>) {
+        let contact = self.contact(flow, user).to_string();
+        push(headers, "Contact", contact);
+        push(headers, "Allow", self.allow);
+        push(headers, "Supported", SUPPORTED);
+    }
+
+    /// Puts a session description into a message.
+    pub(super) fn describe(headers: &mut Headers, into: &mut Vec<u8>, body: &[u8]) {
+        if !body.is_empty() {
+            set(headers, "Content-Type", SDP);
+            *into = body.to_vec();
+        }
+    }
+
+    /// A response outside a dialog; its tag depends on the request alone, so that it is the same each time.
+    pub(super) fn stateless(&self, request: &Request, refusal: &Refusal) -> Response {
+        let via = crate::codec::one(&request.headers, "Via").unwrap_or_default();
+        let tag = self.chance.of_text(via);
+        let mut response = respond(request, refusal.status, Some(&tag));
+        for (name, value) in &refusal.headers {
+            push(&mut response.headers, name, value.as_str());
+        }
+        push(&mut response.headers, "Server", &self.settings.user_agent);
+        response
+    }
+
+    /// A response inside a dialog, or one that makes it.
+    pub(super) fn in_dialog(&self, request: &Request, status: u16, dialog: &Dialog) -> Response {
+        let mut response = respond_in_dialog(request, status, &dialog.local_tag);
+        push(&mut response.headers, "Server", &self.settings.user_agent);
+        response
+    }
+
+    /// A request outside a dialog: Max-Forwards, From with a new tag, To, Call-ID, CSeq, User-Agent.
+    pub(super) fn outside(
+        &mut self,
+        method: Method,
+        uri: &SipUri,
+        from: NameAddr,
+        to: NameAddr,
+        number: u32,
+    ) -> Request {
+        let tag = self.chance.word();
+        let call_id = self.call_id();
+        self.outside_as(method, uri, &from.with_tag(&tag), &to, &call_id, number)
+    }
+
+    /// The same with a tag and a Call-ID that are there already.
+    pub(super) fn outside_as(
+        &self,
+        method: Method,
+        uri: &SipUri,
+        from: &NameAddr,
+        to: &NameAddr,
+        call_id: &str,
+        number: u32,
+    ) -> Request {
+        let mut headers = Headers::default();
+        push(&mut headers, "Max-Forwards", crate::dialog::MAX_FORWARDS.to_string());
+        push(&mut headers, "From", from.to_string());
+        push(&mut headers, "To", to.to_string());
+        push(&mut headers, "Call-ID", call_id);
+        push(&mut headers, "CSeq", crate::codec::headers::CSeq::new(number, method).to_string());
+        push(&mut headers, "User-Agent", &self.settings.user_agent);
+        Request { method, uri: uri.to_rsip(), version: rsip::Version::V2, headers, body: Vec::new() }
+    }
+
+    /// A new Call-ID. Nothing of ours can be read from it.
+    pub(super) fn call_id(&mut self) -> String {
+        format!("{}{}", self.chance.word(), self.chance.word())
+    }
+
+    /// A request inside a dialog, with User-Agent.
+    pub(super) fn inside(&self, dialog: &mut Dialog, method: Method) -> Request {
+        let mut request = dialog.request(method);
+        push(&mut request.headers, "User-Agent", &self.settings.user_agent);
+        request
+    }
+
+    /// The address a leg's owner is told it comes from.
+    pub(super) fn source_of(flow: Flow) -> SocketAddr {
+        flow.peer
+    }
+}

@@ -1,0 +1,150 @@
+//! Freeze and thaw: a leg leaves as a value and comes back, and what arrived for it meanwhile is handled then.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use conference::{LegId, Moment};
+use rsip::{Request, SipMessage};
+
+use super::{Alarm, Stack};
+use crate::codec::headers::{call_id, to};
+use crate::flow::Flow;
+use crate::leg::{DialogState, Leg, Offers, Phase};
+use crate::transaction::TIMEOUT;
+use crate::wish::Wish;
+
+/// What may wait for one frozen leg.
+const KEPT: usize = 64;
+
+/// What came for a leg while it was frozen.
+#[derive(Debug)]
+enum Kept {
+    Message(Flow, Box<SipMessage>),
+    Wish(Wish),
+}
+
+/// A leg that was taken out.
+#[derive(Debug, Default)]
+pub(super) struct Frozen {
+    kept: VecDeque<Kept>,
+    dialog: (String, String),
+}
+
+impl Frozen {
+    /// Keeps a message for later; over a datagram transport what does not fit comes again.
+    pub(super) fn keep_message(&mut self, flow: Flow, message: SipMessage) {
+        if self.kept.len() < KEPT {
+            self.kept.push_back(Kept::Message(flow, Box::new(message)));
+        }
+    }
+}
+
+impl Stack {
+    /// Takes an answered leg out. `None` if there is no such leg, or it was not answered yet.
+    pub(crate) fn freeze(&mut self, now: Moment, id: LegId) -> Option<DialogState> {
+        self.now = now;
+        self.session_mut(id)?;
+        let Leg { party, phase, .. } = self.drop_leg(id)?;
+        let Phase::Talking(session) = phase else { return None };
+        let dialog = (session.dialog.call_id.clone(), session.dialog.local_tag.clone());
+        self.dialogs.insert(dialog.clone(), id);
+        self.frozen.insert(id, Frozen { kept: VecDeque::new(), dialog });
+        self.alarms.arm(now + TIMEOUT, Alarm::Frozen(id));
+        Some(DialogState { leg: id, party, session: *session })
+    }
+
+    /// Puts a leg back, in this process or another; the dialog goes on where it was.
+    pub(crate) fn thaw(&mut self, now: Moment, state: DialogState) {
+        self.now = now;
+        let DialogState { leg: id, party, session } = state;
+        if self.legs.contains_key(&id) {
+            return;
+        }
+        if !id.is_rung() {
+            self.next_leg = self.next_leg.max(id.0);
+        }
+        let kept = self.frozen.remove(&id).map(|frozen| frozen.kept).unwrap_or_default();
+        self.alarms.disarm(&Alarm::Frozen(id));
+        let key = (session.dialog.call_id.clone(), session.dialog.local_tag.clone());
+        self.dialogs.insert(key, id);
+        self.add_leg(Leg { id, party, phase: Phase::Talking(Box::new(session)) });
+        self.resume(id);
+        for kept in kept {
+            match kept {
+                Kept::Message(flow, message) => self.receive(now, flow, Ok(*message)),
+                Kept::Wish(wish) => self.wish(now, wish),
+            }
+        }
+        self.settle();
+    }
+
+    /// Timers and transactions of a leg that came back. What its transactions have forgotten is over.
+    fn resume(&mut self, id: LegId) {
+        let Some(session) = self.session_mut(id) else { return };
+        let (call, offers) = (session.dialog.call_id.clone(), session.offers.clone());
+        if let Some(unacked) = session.unacked.take() {
+            self.await_ack(id, unacked);
+        }
+        let lives = match &offers {
+            Offers::Rest => true,
+            Offers::Theirs { server, .. } => {
+                let opened = self.transactions.opened(*server);
+                opened.is_some_and(|(request, _)| call_id(&request.headers) == call)
+            }
+            Offers::Ours { .. } => self.branches.values().any(|branch| branch.leg == id && !branch.closed),
+            Offers::Glare { .. } => {
+                self.alarms.arm(self.now + Duration::from_secs(2), Alarm::Retry(id));
+                true
+            }
+        };
+        let Some(session) = self.session_mut(id).filter(|_| !lives) else { return };
+        session.offers = Offers::Rest;
+        if let Offers::Ours { body } = offers {
+            session.queued.get_or_insert(body);
+        }
+        self.next_offer(id);
+    }
+
+    /// Whether a request belongs to a frozen leg; then it is kept.
+    pub(super) fn is_kept_for_thaw(&mut self, flow: Flow, request: &Request) -> bool {
+        if self.frozen.is_empty() {
+            return false;
+        }
+        let Some(tag) = to(&request.headers).ok().and_then(|to| to.tag().map(str::to_owned)) else { return false };
+        let leg = self.dialogs.get(&(call_id(&request.headers).to_owned(), tag));
+        let Some(frozen) = leg.and_then(|leg| self.frozen.get_mut(leg)) else { return false };
+        frozen.keep_message(flow, SipMessage::Request(request.clone()));
+        true
+    }
+
+    /// A wish for a frozen leg is kept; any other is given back.
+    pub(super) fn kept_for_thaw(&mut self, wish: Wish) -> Option<Wish> {
+        let leg = match &wish {
+            Wish::AnswerByAck { leg, .. }
+            | Wish::Ringing { leg }
+            | Wish::Answer { leg, .. }
+            | Wish::Reject { leg, .. }
+            | Wish::AnswerOffer { leg, .. }
+            | Wish::RefuseOffer { leg, .. }
+            | Wish::Offer { leg, .. }
+            | Wish::End { leg, .. }
+            | Wish::Digit { leg, .. }
+            | Wish::Probe { leg } => *leg,
+            Wish::Call { .. } | Wish::Register(_) | Wish::Unregister { .. } | Wish::Reload(_) | Wish::Drain => {
+                return Some(wish);
+            }
+        };
+        let Some(frozen) = self.frozen.get_mut(&leg) else { return Some(wish) };
+        if frozen.kept.len() < KEPT {
+            frozen.kept.push_back(Kept::Wish(wish));
+        }
+        None
+    }
+
+    /// Nobody thawed it: whoever took it out has it now.
+    pub(super) fn forget_frozen(&mut self, leg: LegId) {
+        if let Some(frozen) = self.frozen.remove(&leg) {
+            self.dialogs.remove(&frozen.dialog);
+        }
+    }
+}

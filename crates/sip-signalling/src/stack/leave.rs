@@ -1,0 +1,193 @@
+//! How legs end from our side: BYE, CANCEL, a final status; and BYEs that are challenged.
+
+use conference::{Ending, LegId};
+use rsip::{Method, Request, Response, SipMessage};
+
+use super::{Output, Pending, Stack, User};
+use crate::codec::headers::{CSeq, Reason, cseq};
+use crate::codec::{push, remove, set, write};
+use crate::dialog::Dialog;
+use crate::digest::DigestClient;
+use crate::flow::Flow;
+use crate::gate::same_ip;
+use crate::leg::{Party, Phase};
+use crate::transaction::ClientId;
+
+/// How often a challenge is answered before we give up (B16).
+const TRIES: u8 = 2;
+
+impl Stack {
+    /// The owner ends a leg. Nothing is told of it afterwards.
+    pub(super) fn end(&mut self, leg: LegId, status: Option<u16>, reason: Option<String>) {
+        let Some(known) = self.legs.get_mut(&leg) else { return };
+        match &mut known.phase {
+            Phase::Arrived(_) => self.turn_down(leg, status.unwrap_or(480), reason.as_deref()),
+            Phase::Ringing(ringing) => {
+                let open = std::mem::take(&mut ringing.open);
+                self.drop_leg(leg);
+                for client in open {
+                    self.call_off(client);
+                }
+            }
+            Phase::Talking(session) => {
+                session.reason = reason;
+                session.over = true;
+                session.queued = None;
+                // RFC 3261 §15: the one who was called waits for the ACK before it says BYE
+                if session.unacked.as_ref().is_some_and(|unacked| unacked.first) {
+                    return self.refuse_waiting_offer(leg, 487);
+                }
+                self.bye(leg);
+            }
+        }
+    }
+
+    /// BYE; the leg is gone.
+    pub(super) fn bye(&mut self, leg: LegId) {
+        self.refuse_waiting_offer(leg, 487);
+        self.answer_owed(leg);
+        let Some(known) = self.drop_leg(leg) else { return };
+        let Phase::Talking(session) = known.phase else { return };
+        let mut dialog = session.dialog;
+        let mut request = self.inside(&mut dialog, Method::Bye);
+        if let Some(text) = &session.reason {
+            push(&mut request.headers, "Reason", Reason::sip(200, text).to_string());
+        }
+        self.send(dialog.way(), request, User::Bye(known.party));
+    }
+
+    /// An offer in a 200 that nobody answered: its ACK is owed all the same.
+    fn answer_owed(&mut self, leg: LegId) {
+        if self.session_mut(leg).is_some_and(|session| session.owes_answer) {
+            self.answer_by_ack(leg, bytes::Bytes::new());
+        }
+    }
+
+    /// No ACK to a 200 of ours in 64*T1 (RFC 3261 §13.3.1.4): BYE, and it is dead.
+    pub(super) fn no_ack(&mut self, leg: LegId) {
+        let Some(session) = self.session_mut(leg) else { return };
+        session.unacked = None;
+        self.lost(leg);
+    }
+
+    /// Somebody who is no trunk, or not where the trunk is, asks for our credentials inside a dialog (B15).
+    pub(super) fn close_unproved(&mut self, leg: LegId) {
+        let over = self.session_mut(leg).is_some_and(|session| session.over);
+        self.bye(leg);
+        if !over {
+            self.tell(crate::news::News::Ended { leg, how: Ending::Dead });
+        }
+    }
+
+    /// ACK for a 2xx to a re-INVITE whose leg is gone.
+    pub(super) fn acknowledge_alone(&mut self, client: ClientId, response: &Response) {
+        let Some((request, flow)) = self.transactions.sent(client) else { return };
+        let number = cseq(&request.headers).map_or(0, |cseq| cseq.number);
+        let Some(dialog) = Dialog::calling(request, response, flow, false) else { return };
+        let mut ack = dialog.ack(number);
+        self.sign(flow, &mut ack);
+        let bytes = write(&SipMessage::Request(ack));
+        self.out.push_back(Output::Send(flow, bytes));
+    }
+
+    /// A response to a request of ours other than INVITE.
+    pub(super) fn answered(&mut self, client: ClientId, response: &Response, source: Flow) {
+        let status = response.status_code.code();
+        if status < 200 {
+            return;
+        }
+        let Some(Pending { user, tries }) = self.pending.remove(&client) else { return };
+        let challenged = matches!(status, 401 | 407);
+        match user {
+            User::Bye(party) if challenged => {
+                if let Some((flow, request)) = self.answer_challenge(client, response, source, &party, tries) {
+                    self.send_signed(flow, request, User::Bye(party), tries + 1);
+                }
+            }
+            User::Digit(leg) | User::Probe(leg) if challenged => {
+                let probe = matches!(user, User::Probe(_));
+                self.challenged_inside(client, response, source, leg, tries, probe);
+            }
+            User::Digit(leg) if matches!(status, 408 | 481) => self.lost(leg),
+            User::Probe(leg) => self.probed(leg, !matches!(status, 408 | 481)),
+            User::Account(user) => self.phone_answered(&user, response, source),
+            User::Bye(_) | User::Digit(_) | User::Nobody => {}
+        }
+    }
+
+    fn challenged_inside(
+        &mut self,
+        client: ClientId,
+        response: &Response,
+        source: Flow,
+        leg: LegId,
+        tries: u8,
+        probe: bool,
+    ) {
+        let Some(party) = self.legs.get(&leg).map(|leg| leg.party.clone()) else { return };
+        let Some((flow, request)) = self.answer_challenge(client, response, source, &party, tries) else {
+            return self.close_unproved(leg);
+        };
+        if let Some(session) = self.session_mut(leg) {
+            session.dialog.number_used(cseq(&request.headers).map_or(0, |cseq| cseq.number));
+        }
+        let user = if probe { User::Probe(leg) } else { User::Digit(leg) };
+        self.send_signed(flow, request, user, tries + 1);
+    }
+
+    /// A request of ours other than INVITE got no answer (408) or could not be sent (503).
+    pub(super) fn unanswered(&mut self, client: ClientId, status: u16) {
+        let Some(Pending { user, .. }) = self.pending.remove(&client) else { return };
+        match user {
+            User::Probe(leg) => self.probed(leg, false),
+            User::Account(user) => self.phone_failed(&user, status),
+            // a digit that was lost is lost; the leg's own signs of life decide
+            User::Bye(_) | User::Digit(_) | User::Nobody => {}
+        }
+    }
+
+    /// The request again with credentials, if whoever challenges may have them: the configured host of the leg's trunk,
+    /// or a phone's own server, and nobody else (B15).
+    pub(super) fn answer_challenge(
+        &mut self,
+        client: ClientId,
+        response: &Response,
+        source: Flow,
+        party: &Party,
+        tries: u8,
+    ) -> Option<(Flow, Request)> {
+        let (request, flow) = self.transactions.sent(client)?;
+        let mut request = request.clone();
+        let (mut digest, host) = match self.credentials(party) {
+            Some((digest, host)) if same_ip(host, source.peer.ip()) && same_ip(host, flow.peer.ip()) => (digest, host),
+            Some(_) | None => {
+                self.alert("digest-leak", source.peer, format!("challenge to {}", request.method));
+                return None;
+            }
+        };
+        tracing::debug!(%host, tries, "challenged");
+        if tries >= TRIES || digest.challenged(response).is_err() {
+            return None;
+        }
+        let number = cseq(&request.headers).ok()?.number.saturating_add(1);
+        set(&mut request.headers, "CSeq", CSeq::new(number, request.method).to_string());
+        for name in ["Authorization", "Proxy-Authorization"] {
+            remove(&mut request.headers, name);
+        }
+        digest.authorize(&mut request, &self.chance.word());
+        self.sign(flow, &mut request);
+        Some((flow, request))
+    }
+
+    fn credentials(&self, party: &Party) -> Option<(DigestClient, std::net::IpAddr)> {
+        match party {
+            Party::Trunk(name) => {
+                let trunk = self.settings.directory.trunks.iter().find(|trunk| trunk.name == *name)?;
+                let (user, password) = trunk.credentials.as_ref()?;
+                Some((DigestClient::new(user, password), trunk.address.ip()))
+            }
+            Party::Server(Some(account)) => self.accounts.get(account).map(|known| known.credentials()),
+            Party::Server(None) | Party::Agent { .. } => None,
+        }
+    }
+}

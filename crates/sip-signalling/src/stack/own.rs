@@ -1,0 +1,92 @@
+//! Our own addresses: where we listen, what we call ourselves towards a peer, which names are ours.
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, SocketAddr};
+
+use crate::codec::SipUri;
+use crate::flow::Flow;
+use crate::gate::{contains, same_ip};
+use crate::settings::{Network, Protocol, SipSettings};
+
+/// Peers whose route is remembered.
+const ROUTES: usize = 4096;
+
+/// Asks the operating system from which address it would send to a peer.
+pub(crate) type RouteTo = Box<dyn Fn(IpAddr) -> Option<IpAddr> + Send>;
+
+/// Our addresses.
+pub(crate) struct Own {
+    listeners: Vec<(Protocol, SocketAddr)>,
+    domain: String,
+    external: Option<IpAddr>,
+    local_networks: Vec<Network>,
+    route_to: RouteTo,
+    routes: BTreeMap<IpAddr, IpAddr>,
+}
+
+impl Own {
+    /// `listeners` as they were bound.
+    pub(crate) fn new(settings: &SipSettings, listeners: Vec<(Protocol, SocketAddr)>, route_to: RouteTo) -> Self {
+        Self {
+            listeners,
+            domain: settings.domain.clone(),
+            external: settings.external_address,
+            local_networks: settings.local_networks.clone(),
+            route_to,
+            routes: BTreeMap::new(),
+        }
+    }
+
+    /// The address we show to the peer of a flow: in Via and Contact.
+    pub(crate) fn shown(&mut self, flow: Flow) -> SocketAddr {
+        let peer = flow.peer.ip().to_canonical();
+        let is_local = self.local_networks.iter().any(|network| contains(network, peer));
+        if let Some(external) = self.external.filter(|_| !is_local) {
+            return (external, flow.local.port()).into();
+        }
+        if !flow.local.ip().is_unspecified() {
+            return flow.local;
+        }
+        (self.route(peer).unwrap_or(flow.local.ip()), flow.local.port()).into()
+    }
+
+    fn route(&mut self, peer: IpAddr) -> Option<IpAddr> {
+        if let Some(known) = self.routes.get(&peer) {
+            return Some(*known);
+        }
+        let found = (self.route_to)(peer)?;
+        if self.routes.len() >= ROUTES {
+            self.routes.clear();
+        }
+        self.routes.insert(peer, found);
+        Some(found)
+    }
+
+    /// The flow from one of our listeners to an address.
+    pub(crate) fn flow_to(&self, protocol: Protocol, peer: SocketAddr) -> Option<Flow> {
+        let fits = |(listens, local): &&(Protocol, SocketAddr)| {
+            *listens == protocol
+                && (local.is_ipv4() == peer.is_ipv4() || local.ip().is_unspecified() && local.is_ipv6())
+        };
+        let (protocol, local) = *self.listeners.iter().find(fits)?;
+        Some(Flow { protocol, local, peer })
+    }
+
+    /// Where we listen.
+    pub(crate) fn listeners(&self) -> impl Iterator<Item = SocketAddr> {
+        self.listeners.iter().map(|(_, local)| *local)
+    }
+
+    /// Whether a Request-URI that came by this flow names us: the domain or an address of ours; ports do not matter.
+    pub(crate) fn is_ours(&mut self, uri: &SipUri, flow: Flow) -> bool {
+        if !uri.is_sip() || uri.host.eq_ignore_ascii_case(&self.domain) {
+            return true;
+        }
+        let Some(ip) = uri.ip() else { return uri.host.eq_ignore_ascii_case("localhost") };
+        let shown = self.shown(flow).ip();
+        same_ip(ip, shown)
+            || self.external.is_some_and(|external| same_ip(ip, external))
+            || self.listeners.iter().any(|(_, local)| same_ip(ip, local.ip()))
+            || self.listeners.iter().any(|(_, local)| local.ip().is_unspecified()) && ip.is_loopback()
+    }
+}

@@ -1,0 +1,175 @@
+//! Calls we make: one INVITE per phone of an agent, one to a trunk, one of a phone of ours.
+//!
+//! ```text
+//!   owner            baton            phone 1         phone 2
+//!     |-- Call ------->|-- INVITE ------>|               |
+//!     |                |-- INVITE --------------------->|
+//!     |<- Progress ----|<- 180 ----------|               |
+//!     |<- Answered ----|<- 200 -------------------------|
+//!     |                |-- ACK ------------------------>|
+//!     |                |-- CANCEL ------>|               |   487; a late 200 gets ACK and BYE
+//! ```
+
+use std::net::SocketAddr;
+
+use bytes::Bytes;
+use conference::{AgentName, Identity, LegId, Phone};
+use rsip::Method;
+
+use super::Stack;
+use crate::codec::headers::NameAddr;
+use crate::codec::{SipUri, push};
+use crate::flow::Flow;
+use crate::fork::Branch;
+use crate::leg::{Leg, Party, Phase, Ringing};
+use crate::news::News;
+use crate::registrar::Binding;
+use crate::settings::Protocol;
+use crate::wish::Callee;
+
+/// One INVITE to be sent.
+struct Target {
+    flow: Flow,
+    uri: SipUri,
+    to: NameAddr,
+    route: Vec<String>,
+    party: Party,
+}
+
+impl Stack {
+    /// Rings somebody.
+    pub(super) fn call(&mut self, leg: LegId, to: &Callee, from: &Identity, offer: Bytes) {
+        if self.legs.contains_key(&leg) || self.frozen.contains_key(&leg) {
+            return;
+        }
+        let targets = match self.targets(to) {
+            Ok(targets) => targets,
+            Err(status) => return self.tell(News::Failed { leg, status }),
+        };
+        let Some(party) = targets.first().map(|target| target.party.clone()) else {
+            return self.tell(News::Failed { leg, status: 480 });
+        };
+        self.add_leg(Leg { id: leg, party, phase: Phase::Ringing(Ringing::default()) });
+        for target in targets {
+            self.invite(leg, target, from, &offer);
+        }
+    }
+
+    fn targets(&mut self, to: &Callee) -> Result<Vec<Target>, u16> {
+        match to {
+            Callee::Agent(name) => Ok(self.phones(name)),
+            Callee::Trunk { trunk, number } => self.through_trunk(trunk, number).map(|target| vec![target]),
+            Callee::Address { account, uri, server, protocol } => {
+                self.by_address(account.as_deref(), uri, *server, *protocol).map(|target| vec![target])
+            }
+        }
+    }
+
+    /// Every phone of an agent; of a phone with several flows the best (RFC 5626 §5.3).
+    fn phones(&self, name: &AgentName) -> Vec<Target> {
+        let mut rung: Vec<Phone> = Vec::new();
+        let to = NameAddr::new(SipUri::new(Some(&name.0), &self.settings.domain, None));
+        let mut targets = Vec::new();
+        for binding in self.registrar.lookup(self.now, &name.0) {
+            let phone = Self::phone_name(binding);
+            if !rung.contains(&phone) {
+                rung.push(phone.clone());
+                targets.push(Target {
+                    flow: binding.flow,
+                    uri: binding.contact.clone(),
+                    to: to.clone(),
+                    route: binding.path.clone(),
+                    party: Party::Agent { name: name.clone(), phone },
+                });
+            }
+        }
+        targets
+    }
+
+    /// What a phone is called: the name it gives its device, else its Contact.
+    pub(super) fn phone_name(binding: &Binding<Flow>) -> Phone {
+        Phone(binding.instance().map_or_else(|| binding.contact.to_string(), str::to_owned))
+    }
+
+    fn through_trunk(&self, name: &str, number: &str) -> Result<Target, u16> {
+        let trunk = self.settings.directory.trunks.iter().find(|trunk| trunk.name == name).ok_or(503_u16)?;
+        if self.trunk_is_full(name) {
+            return Err(503);
+        }
+        let flow = self.own.flow_to(trunk.protocol, trunk.address).ok_or(503_u16)?;
+        let uri = SipUri::at(Some(number), trunk.address);
+        Ok(Target {
+            flow,
+            to: NameAddr::new(uri.clone()),
+            uri,
+            route: Vec::new(),
+            party: Party::Trunk(name.to_owned()),
+        })
+    }
+
+    fn by_address(
+        &self,
+        account: Option<&str>,
+        uri: &str,
+        server: SocketAddr,
+        protocol: Protocol,
+    ) -> Result<Target, u16> {
+        let uri = SipUri::parse(uri).map_err(|_| 416_u16)?;
+        let flow = self.own.flow_to(protocol, server).ok_or(503_u16)?;
+        let party = Party::Server(account.map(str::to_owned));
+        Ok(Target { flow, to: NameAddr::new(uri.clone()), uri, route: Vec::new(), party })
+    }
+
+    fn invite(&mut self, leg: LegId, target: Target, from: &Identity, offer: &Bytes) {
+        let Target { flow, uri, to, route, party } = target;
+        let shown = self.shown_as(&party, flow, from);
+        let asserted = NameAddr { params: crate::codec::Params::default(), ..shown.clone() };
+        let user = shown.uri.user_text().map(|user| user.into_owned());
+        let mut request = self.outside(Method::Invite, &uri, shown, to, 1);
+        for route in route {
+            push(&mut request.headers, "Route", route);
+        }
+        if matches!(party, Party::Trunk(_)) {
+            push(&mut request.headers, "P-Asserted-Identity", asserted.to_string());
+        }
+        self.introduce(flow, &mut request.headers, user.as_deref());
+        Self::describe(&mut request.headers, &mut request.body, offer);
+        self.sign(flow, &mut request);
+        let branch = Branch::new(leg, party, !offer.is_empty());
+        self.send_invite(flow, request, branch);
+    }
+
+    /// Sends an INVITE (or re-INVITE) for a leg and keeps its branch until its transaction is forgotten.
+    pub(super) fn send_invite(&mut self, flow: Flow, request: rsip::Request, mut branch: Branch) {
+        let leg = branch.leg;
+        branch.early = Self::early_key(&request).filter(|_| !branch.again);
+        let early = branch.early.clone();
+        let client = self.transactions.send(self.now, flow, request);
+        self.branches.insert(client, branch);
+        let Some(early) = early else { return };
+        self.early.insert(early, client);
+        if let Some(Phase::Ringing(ringing)) = self.legs.get_mut(&leg).map(|leg| &mut leg.phase) {
+            ringing.open.push(client);
+        }
+    }
+
+    /// Who is shown as calling.
+    fn shown_as(&mut self, party: &Party, flow: Flow, from: &Identity) -> NameAddr {
+        let display = Some(from.display.clone()).filter(|display| !display.is_empty());
+        let (user, host) = match party {
+            Party::Agent { .. } => (from.user.clone(), self.settings.domain.clone()),
+            Party::Trunk(name) => {
+                let trunk = self.settings.directory.trunks.iter().find(|trunk| trunk.name == *name);
+                let number = trunk.map(|trunk| trunk.caller_id.clone()).filter(|number| !number.is_empty());
+                (number.unwrap_or_else(|| from.user.clone()), self.settings.domain.clone())
+            }
+            Party::Server(Some(account)) => {
+                let domain = self.accounts.get(account).map(|known| known.domain().to_owned());
+                (account.clone(), domain.unwrap_or_else(|| self.settings.domain.clone()))
+            }
+            Party::Server(None) => (from.user.clone(), self.own.shown(flow).ip().to_string()),
+        };
+        let user = if user.is_empty() { "anonymous".to_owned() } else { user };
+        NameAddr { display, ..NameAddr::new(SipUri::new(Some(&user), &host, None)) }
+    }
+}

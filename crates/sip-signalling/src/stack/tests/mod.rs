@@ -1,0 +1,6 @@
+//! Pairs of stacks on a virtual network with a hand-turned clock: no socket, no sleeping, every run the same by its seed.
+
+#![allow(clippy::unwrap_used)]
+
+mod calls;
+mod net;

@@ -1,0 +1,26 @@
+//! Sockets: bytes in and out, by flow. What is in them is for others.
+
+mod route;
+pub(crate) mod tcp;
+pub(crate) mod udp;
+
+pub(crate) use route::route_to;
+
+use rsip::SipMessage;
+use tokio::net::TcpStream;
+
+use crate::codec::Malformed;
+use crate::flow::Flow;
+
+/// What the sockets bring.
+#[derive(Debug)]
+pub(crate) enum Inbound {
+    /// A message, or what was to be one.
+    Message(Flow, Box<Result<SipMessage, Malformed>>),
+    /// Somebody connected.
+    Accepted(Flow, TcpStream),
+    /// A keep-alive that wants its answer (RFC 5626 §3.5.1).
+    Ping(Flow),
+    /// A connection is gone, or could not be made. The number tells it from a later one of the same flow.
+    Closed(Flow, u64),
+}

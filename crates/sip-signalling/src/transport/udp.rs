@@ -1,0 +1,52 @@
+//! UDP (RFC 3261 §18): one datagram, one message.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use socket2::{Domain, Protocol as IpProtocol, Socket, Type};
+use tokio::net::UdpSocket;
+use tokio::sync::mpsc;
+
+use super::Inbound;
+use crate::codec::{is_keep_alive, parse};
+use crate::flow::Flow;
+use crate::settings::Protocol;
+
+/// The largest datagram.
+const DATAGRAM: usize = 65_536;
+/// What the kernel is asked to keep for us in each direction, in bytes; it may give less.
+const KERNEL_BUFFER: usize = 4 << 20;
+
+/// Binds a socket.
+///
+/// # Errors
+/// What the operating system says.
+pub(crate) fn bind(address: SocketAddr) -> io::Result<UdpSocket> {
+    let socket = Socket::new(Domain::for_address(address), Type::DGRAM, Some(IpProtocol::UDP))?;
+    socket.set_nonblocking(true)?;
+    // how much we get is the operator's limit; less is no reason not to start
+    let _less = socket.set_recv_buffer_size(KERNEL_BUFFER).and(socket.set_send_buffer_size(KERNEL_BUFFER));
+    socket.bind(&address.into())?;
+    UdpSocket::from_std(socket.into())
+}
+
+/// Reads until the endpoint is gone. Reads no faster than the endpoint takes; the kernel drops the rest.
+pub(crate) async fn read(socket: Arc<UdpSocket>, local: SocketAddr, inbound: mpsc::Sender<Inbound>) {
+    let mut buffer = vec![0; DATAGRAM];
+    loop {
+        // errors here are about datagrams sent before (ICMP); the socket itself goes on
+        let Ok((length, peer)) = socket.recv_from(&mut buffer).await else {
+            tokio::task::yield_now().await;
+            continue;
+        };
+        let datagram = &buffer[..length];
+        if peer.port() == 0 || is_keep_alive(datagram) {
+            continue;
+        }
+        let flow = Flow { protocol: Protocol::Udp, local, peer };
+        if inbound.send(Inbound::Message(flow, Box::new(parse(datagram)))).await.is_err() {
+            return;
+        }
+    }
+}
