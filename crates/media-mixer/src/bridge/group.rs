@@ -1,0 +1,158 @@
+//! The audibility groups of one tick: each distinct sound once, and each of its encodings once.
+//!
+//! It does not know who hears a group. Its room is taken at the start; a group more than there is room for is silent.
+
+use crate::codec::{Codec, Encoder};
+use crate::mix::{Frame, SILENCE};
+use crate::settings::MAX_SEATS;
+
+/// Longest payload of one frame: plain samples.
+pub(crate) const PAYLOAD: usize = 2 * SILENCE.len();
+
+/// Codecs that one sound may be asked for in.
+const CODECS: usize = 3;
+
+/// Places of the table by which a group is found; a power of two, and at least twice as many as groups.
+const TABLE: usize = 4 * MAX_SEATS;
+
+/// What a group sounds like.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Key {
+    /// The sum of these talkers.
+    Mix(u64),
+    /// A sound that is the same for everybody who hears it.
+    Sound(Sound),
+    /// One listener's own.
+    Own(u32),
+}
+
+/// Sounds shared by all who hear them in one call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Sound {
+    /// The hold music.
+    Music,
+    /// Ringback.
+    Ringback,
+    /// The test tone.
+    Test,
+    /// Comfort noise.
+    Noise,
+}
+
+struct Group {
+    key: Key,
+    frame: Frame,
+    encoded: [Option<Codec>; CODECS],
+    payloads: [[u8; PAYLOAD]; CODECS],
+    lengths: [u16; CODECS],
+}
+
+/// The groups of one tick.
+pub(crate) struct Groups {
+    groups: Vec<Group>,
+    /// How many of them are of this tick.
+    used: usize,
+    /// (tick, group); an entry of another tick is empty.
+    table: Box<[(u32, u16)]>,
+    tick: u32,
+    /// Encodings made since the start: the counter of goal 17.
+    encodes: u64,
+}
+
+impl Groups {
+    pub(crate) fn new() -> Self {
+        let group = || Group {
+            key: Key::Mix(0),
+            frame: SILENCE,
+            encoded: [None; CODECS],
+            payloads: [[0; PAYLOAD]; CODECS],
+            lengths: [0; CODECS],
+        };
+        Self {
+            groups: (0..MAX_SEATS).map(|_| group()).collect(),
+            used: 0,
+            table: vec![(0, 0); TABLE].into_boxed_slice(),
+            tick: 0,
+            encodes: 0,
+        }
+    }
+
+    /// Begins a tick without groups.
+    pub(crate) fn clear(&mut self) {
+        self.used = 0;
+        self.tick = self.tick.wrapping_add(1);
+        if self.tick == 0 {
+            self.table.fill((0, 0));
+            self.tick = 1;
+        }
+    }
+
+    /// The group with this key, if there is one already.
+    pub(crate) fn find(&self, key: Key) -> Option<u16> {
+        let mut place = hash(key);
+        loop {
+            let (tick, group) = self.table[place % TABLE];
+            if tick != self.tick {
+                return None;
+            }
+            if self.groups[usize::from(group)].key == key {
+                return Some(group);
+            }
+            place += 1;
+        }
+    }
+
+    /// Adds a group that is not there yet and lets `fill` make its sound.
+    pub(crate) fn add(&mut self, key: Key, fill: impl FnOnce(&mut Frame)) -> u16 {
+        let number = self.used.min(MAX_SEATS - 1);
+        let group = &mut self.groups[number];
+        group.key = key;
+        group.frame = SILENCE;
+        group.encoded = [None; CODECS];
+        if self.used < MAX_SEATS {
+            self.used += 1;
+            fill(&mut group.frame);
+            let mut place = hash(key);
+            while self.table[place % TABLE].0 == self.tick {
+                place += 1;
+            }
+            self.table[place % TABLE] = (self.tick, number as u16);
+        }
+        number as u16
+    }
+
+    /// The sound of a group.
+    pub(crate) fn frame(&self, group: u16) -> &Frame {
+        &self.groups[usize::from(group)].frame
+    }
+
+    /// The sound of a group in `codec`, encoded when it is first asked for.
+    pub(crate) fn payload(&mut self, group: u16, codec: Codec) -> &[u8] {
+        let group = &mut self.groups[usize::from(group)];
+        let known = group.encoded.iter().position(|known| *known == Some(codec));
+        let place = known.unwrap_or_else(|| {
+            let free = group.encoded.iter().position(Option::is_none).unwrap_or(CODECS - 1);
+            group.encoded[free] = Some(codec);
+            let length = Encoder::new(codec).encode(&group.frame, &mut group.payloads[free]);
+            group.lengths[free] = length as u16;
+            self.encodes += 1;
+            free
+        });
+        &group.payloads[place][..usize::from(group.lengths[place])]
+    }
+
+    /// Encodings made since the start.
+    pub(crate) fn encodes(&self) -> u64 {
+        self.encodes
+    }
+}
+
+fn hash(key: Key) -> usize {
+    let bits = match key {
+        Key::Mix(set) => set,
+        Key::Sound(sound) => !(sound as u64),
+        Key::Own(seat) => u64::from(seat) << 32 | 0x5a5a,
+    };
+    // Fibonacci hashing: the high bits of the product are well mixed
+    (bits.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 40) as usize
+}

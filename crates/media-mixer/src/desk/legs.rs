@@ -1,0 +1,282 @@
+//! The desk's legs: opened, negotiated, closed, frozen and thawed.
+//!
+//! A leg waits in the lobby until a change-set names it; only then does a media thread get it.
+
+use std::net::{IpAddr, SocketAddr, UdpSocket};
+
+use bytes::Bytes;
+use conference::{Cue, Direction, LegId};
+
+use super::{Desk, LegRecord, Whereabouts};
+use crate::dtmf::Digit;
+use crate::engine::command::{Agreed, Command};
+use crate::engine::stats::Stats;
+use crate::io::Wires;
+use crate::jitter::Arrival;
+use crate::latch::Latch;
+use crate::leg::{Chance, Drops, Leg, LegState, LegStats};
+use crate::mixer::{LegError, OpenError};
+use crate::sdp::{self, Agreement, LocalMedia, Session, Wish};
+
+impl Desk {
+    /// A leg comes into being: it gets ports and waits.
+    pub(crate) fn open(&mut self, leg: LegId, signalling: IpAddr) -> Result<(), OpenError> {
+        if self.legs.contains_key(&leg) {
+            return Err(OpenError::Known { leg });
+        }
+        let now_us = self.now_us();
+        let chance = chance()?;
+        let wires = self.net.bind(now_us)?;
+        let local = LocalMedia {
+            address: self.described_address(signalling),
+            port: wires.port,
+            codecs: self.codecs.clone(),
+            // below 2^63: some phones read it as a signed number
+            session_id: (chance.name >> 64) as u64 ^ u64::from(chance.ssrc) << 24,
+        };
+        let port = wires.port;
+        let latch = Latch::new(self.nat, None, signalling);
+        let media = Box::new(Leg::new(leg, wires, latch, chance, now_us, self.arrival()));
+        let snapshot = media.snapshot();
+        let session = Session::new(local);
+        let at = Whereabouts::Lobby(media);
+        self.legs.insert(leg, LegRecord { session, signalling, port, at, call: None, snapshot });
+        self.seat_late(leg);
+        Ok(())
+    }
+
+    /// Our offer.
+    pub(crate) fn offer(&mut self, leg: LegId, wish: Option<Wish>) -> Result<Bytes, LegError> {
+        let session = &mut self.record(leg)?.session;
+        Ok(match wish {
+            Some(wish) => session.reoffer(wish),
+            None => session.offer(),
+        })
+    }
+
+    /// Our offer was turned down.
+    pub(crate) fn withdraw(&mut self, leg: LegId) -> Result<(), LegError> {
+        self.record(leg)?.session.withdraw();
+        Ok(())
+    }
+
+    /// A look at an offer.
+    pub(crate) fn read(&self, leg: LegId, offer: &[u8]) -> Result<Direction, LegError> {
+        let record = self.legs.get(&leg).ok_or(LegError::Unknown { leg })?;
+        let reading = record.session.read(offer).map_err(|error| LegError::Sdp { leg, error })?;
+        Ok(direction(reading.direction))
+    }
+
+    /// Answers an offer; what was agreed is in force with the next tick.
+    pub(crate) fn answer(&mut self, leg: LegId, offer: &[u8]) -> Result<Bytes, LegError> {
+        let (answer, agreement) =
+            self.record(leg)?.session.answer(offer).map_err(|error| LegError::Sdp { leg, error })?;
+        self.agreed(leg, agreement);
+        Ok(answer)
+    }
+
+    /// Takes the answer to our offer.
+    pub(crate) fn accept(&mut self, leg: LegId, answer: &[u8]) -> Result<Direction, LegError> {
+        let agreement = self.record(leg)?.session.accept(answer).map_err(|error| LegError::Sdp { leg, error })?;
+        self.agreed(leg, agreement);
+        Ok(direction(agreement.direction))
+    }
+
+    /// Signalling of this leg comes from elsewhere now; used from its next agreement on.
+    pub(crate) fn moved(&mut self, leg: LegId, signalling: IpAddr) -> Result<(), LegError> {
+        self.record(leg)?.signalling = signalling;
+        Ok(())
+    }
+
+    pub(crate) fn cue(&mut self, leg: LegId, cue: Cue) {
+        if let Some((line, place)) = self.place(leg) {
+            self.lines[line].send(Command::Cue { place, cue });
+        }
+    }
+
+    pub(crate) fn digit(&mut self, leg: LegId, digit: Digit) {
+        let call = self.legs.get(&leg).and_then(|record| record.call);
+        let slot = call.and_then(|call| self.calls.get(&call)).map(|call| call.slot);
+        if let (Some((line, place)), Some(slot)) = (self.place(leg), slot) {
+            self.lines[line].send(Command::Digit { call: slot, place, digit });
+        }
+    }
+
+    /// The leg ends: RTCP BYE, and its ports rest.
+    pub(crate) fn close(&mut self, leg: LegId) {
+        self.unseat(leg);
+        let now_us = self.now_us();
+        let Some(record) = self.legs.remove(&leg) else { return };
+        match record.at {
+            Whereabouts::Lobby(mut media) => {
+                media.bye(now_us);
+                self.ended(media);
+            }
+            Whereabouts::On { line, place } => self.lines[line].send(Command::Remove { place, bye: true }),
+            // the word of its removal finds that nobody waits for it
+            Whereabouts::Moving { line, place } => self.lines[line].free_place(place),
+        }
+    }
+
+    /// A leg's media end has come back for good.
+    pub(super) fn ended(&mut self, leg: Box<Leg>) {
+        let (drops, unsent) = leg.losses();
+        self.drops.merge(&drops);
+        self.unsent += unsent;
+        let port = leg.port();
+        drop(leg);
+        let now_us = self.now_us();
+        self.net.free(port, now_us);
+    }
+
+    /// The leg as it was at most about a second ago.
+    pub(crate) fn freeze(&self, leg: LegId) -> Option<LegState> {
+        let record = self.legs.get(&leg)?;
+        let snapshot = match &record.at {
+            Whereabouts::Lobby(media) => media.snapshot(),
+            Whereabouts::On { .. } | Whereabouts::Moving { .. } => record.snapshot.clone(),
+        };
+        Some(LegState {
+            leg,
+            call: record.call,
+            port: record.port,
+            signalling: record.signalling,
+            session: record.session.clone(),
+            snapshot,
+        })
+    }
+
+    /// Takes a leg up again: in this process under its own ports, in another one by binding them anew.
+    pub(crate) fn thaw(&mut self, state: LegState) -> Result<(), OpenError> {
+        let (now_us, arrival) = (self.now_us(), self.arrival());
+        if !self.legs.contains_key(&state.leg) {
+            let wires = self.net.rebind(state.port)?;
+            let media = Box::new(Leg::thaw(&state, wires, now_us, arrival));
+            let at = Whereabouts::Lobby(media);
+            let LegState { leg, port, signalling, session, snapshot, .. } = state;
+            self.legs.insert(leg, LegRecord { session, signalling, port, at, call: None, snapshot });
+            self.seat_late(leg);
+            return Ok(());
+        }
+        let mut thawed = Box::new(Leg::thaw(&state, Wires::none(state.port), now_us, arrival));
+        let Some(record) = self.legs.get_mut(&state.leg) else { return Ok(()) };
+        record.session = state.session;
+        record.signalling = state.signalling;
+        match &mut record.at {
+            Whereabouts::Lobby(media) => {
+                thawed = thawed.with_ports_of(media);
+                *media = thawed;
+            }
+            Whereabouts::On { line, place } | Whereabouts::Moving { line, place } => {
+                let (line, place) = (*line, *place);
+                self.lines[line].send(Command::Replace { place, leg: thawed });
+            }
+        }
+        Ok(())
+    }
+
+    pub(crate) fn leg_stats(&self, leg: LegId) -> Option<LegStats> {
+        self.legs.get(&leg).map(|record| record.snapshot.stats())
+    }
+
+    pub(crate) fn stats(&self) -> Stats {
+        let (mut drops, mut unsent) = (self.drops, self.unsent);
+        for record in self.legs.values() {
+            let stats = record.snapshot.stats();
+            drops.merge(&stats.drops);
+            unsent += stats.unsent;
+        }
+        Stats {
+            workers: self.lines.iter().map(|line| line.counters.read()).collect(),
+            drops,
+            unsent,
+            legs: self.legs.len(),
+            unbindable_ports: self.net.unbindable(),
+        }
+    }
+
+    /// What was agreed goes to wherever the leg is.
+    fn agreed(&mut self, leg: LegId, agreement: Agreement) {
+        let Some(record) = self.legs.get_mut(&leg) else { return };
+        let signalling = record.signalling;
+        match &mut record.at {
+            Whereabouts::Lobby(media) => media.agree(agreement, signalling),
+            Whereabouts::On { line, place } | Whereabouts::Moving { line, place } => {
+                let agreed = Box::new(Agreed { place: *place, agreement, signalling });
+                let line = *line;
+                self.lines[line].send(Command::Agree(agreed));
+            }
+        }
+    }
+
+    fn record(&mut self, leg: LegId) -> Result<&mut LegRecord, LegError> {
+        self.legs.get_mut(&leg).ok_or(LegError::Unknown { leg })
+    }
+
+    fn place(&self, leg: LegId) -> Option<(usize, u32)> {
+        match self.legs.get(&leg)?.at {
+            Whereabouts::On { line, place } => Some((line, place)),
+            Whereabouts::Lobby(_) | Whereabouts::Moving { .. } => None,
+        }
+    }
+
+    fn arrival(&self) -> Arrival {
+        if self.net.stamps() { Arrival::Stamped } else { Arrival::AtTick }
+    }
+
+    /// The address that peers are told: ours, the one by which we reach them if we have many, or the external one for those
+    /// who are far away.
+    fn described_address(&self, signalling: IpAddr) -> IpAddr {
+        match self.external_address {
+            Some(external) if !is_near(signalling) && external.is_ipv4() == signalling.is_ipv4() => external,
+            Some(_) | None if self.address.is_unspecified() => way_to(signalling).unwrap_or(self.address),
+            Some(_) | None => self.address,
+        }
+    }
+}
+
+fn direction(direction: sdp::Direction) -> Direction {
+    match direction {
+        sdp::Direction::Both => Direction::Both,
+        sdp::Direction::Listens => Direction::Listens,
+        sdp::Direction::Away => Direction::Away,
+    }
+}
+
+/// On this machine or in a private network (RFC 1918 §3, RFC 4193 §3).
+fn is_near(address: IpAddr) -> bool {
+    match address {
+        IpAddr::V4(v4) => v4.is_loopback() || v4.is_private() || v4.is_link_local(),
+        IpAddr::V6(v6) => v6.is_loopback() || v6.is_unique_local() || v6.is_unicast_link_local(),
+    }
+}
+
+/// The address that the system would send from. Connecting a UDP socket sends nothing.
+fn way_to(peer: IpAddr) -> Option<IpAddr> {
+    let any: IpAddr = if peer.is_ipv4() { [0; 4].into() } else { [0_u16; 8].into() };
+    let socket = UdpSocket::bind(SocketAddr::new(any, 0)).ok()?;
+    socket.connect(SocketAddr::new(peer, 9)).ok()?;
+    socket.local_addr().ok().map(|own| own.ip())
+}
+
+fn chance() -> Result<Chance, OpenError> {
+    let mut bytes = [0; 32];
+    getrandom::fill(&mut bytes).map_err(|_| OpenError::NoRandom)?;
+    let word = |at: usize| u32::from_le_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]]);
+    Ok(Chance {
+        ssrc: word(0),
+        // the top bit stays free: a wrap in the first seconds only serves attackers of SRTP (RFC 3711 §3.3.1)
+        sequence: (word(4) & 0x7fff) as u16,
+        timestamp: word(8),
+        name: u128::from(word(12)) << 64 | u128::from(word(16)) << 32 | u128::from(word(20)),
+        report: word(24),
+    })
+}
+
+impl Drops {
+    fn merge(&mut self, other: &Self) {
+        for reason in crate::leg::DropReason::ALL {
+            self.add(reason, other.of(reason));
+        }
+    }
+}

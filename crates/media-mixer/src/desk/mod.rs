@@ -1,0 +1,119 @@
+//! The signalling side of the mixer: knows every leg and call, negotiates, compiles masks, and feeds the media threads.
+//!
+//! It sits behind one small lock that no media thread ever takes. It mixes nothing, and it decides nothing about who hears whom.
+
+mod calls;
+mod legs;
+mod line;
+mod news;
+mod roster;
+
+use std::collections::{BTreeMap, VecDeque};
+use std::net::IpAddr;
+use std::time::Duration;
+
+use conference::{CallId, LegId};
+
+use crate::io::Net;
+use crate::latch::Mode;
+use crate::leg::{Drops, Leg, Snapshot};
+use crate::mixer::MediaNews;
+use crate::sdp::{Codec, Session};
+use crate::settings::{Laws, MediaSettings};
+pub(crate) use line::Line;
+use roster::Roster;
+
+/// Where a leg's media end is.
+enum Whereabouts {
+    /// With nobody: it waits for a call.
+    Lobby(Box<Leg>),
+    /// On a media thread.
+    On { line: usize, place: u32 },
+    /// On its way from one thread to the other.
+    Moving { line: usize, place: u32 },
+}
+
+/// One leg.
+struct LegRecord {
+    session: Session,
+    signalling: IpAddr,
+    port: u16,
+    at: Whereabouts,
+    call: Option<CallId>,
+    snapshot: Snapshot,
+}
+
+/// One call.
+struct CallRecord {
+    line: usize,
+    slot: u32,
+    version: u64,
+    roster: Roster,
+    /// Room for seats that the media thread has.
+    room: u32,
+    /// Out of step: closed until the full state comes.
+    closed: bool,
+}
+
+/// The desk.
+pub(crate) struct Desk {
+    net: Box<dyn Net>,
+    address: IpAddr,
+    external_address: Option<IpAddr>,
+    codecs: Vec<Codec>,
+    nat: Mode,
+    laws: Laws,
+    lines: Vec<Line>,
+    legs: BTreeMap<LegId, LegRecord>,
+    calls: BTreeMap<CallId, CallRecord>,
+    /// News that found no room on the way to the daemon, or came about outside a media thread.
+    untold: VecDeque<MediaNews>,
+    /// Counters of legs that have ended.
+    drops: Drops,
+    unsent: u64,
+    clock: fn() -> u64,
+    /// Set where the clock is turned by hand.
+    hand_us: Option<u64>,
+}
+
+impl Desk {
+    pub(crate) fn new(settings: &MediaSettings, net: Box<dyn Net>, lines: Vec<Line>, clock: fn() -> u64) -> Self {
+        Self {
+            net,
+            address: settings.address,
+            external_address: settings.external_address,
+            codecs: settings.codecs.clone(),
+            nat: settings.nat.into(),
+            laws: Laws::new(settings),
+            lines,
+            legs: BTreeMap::new(),
+            calls: BTreeMap::new(),
+            untold: VecDeque::new(),
+            drops: Drops::default(),
+            unsent: 0,
+            clock,
+            hand_us: None,
+        }
+    }
+
+    fn now_us(&self) -> u64 {
+        self.hand_us.unwrap_or_else(self.clock)
+    }
+
+    /// Turns the clock by hand from now on.
+    pub(crate) fn set_time(&mut self, now_us: u64) {
+        self.hand_us = Some(now_us);
+    }
+
+    /// Sends what found no room before.
+    pub(crate) fn flush(&mut self) {
+        self.lines.iter_mut().for_each(Line::flush);
+    }
+
+    pub(crate) fn lines(&mut self) -> &mut [Line] {
+        &mut self.lines
+    }
+}
+
+/// How long a stopping mixer waits for its threads to say goodbye.
+pub(crate) const GOODBYE: Duration = Duration::from_millis(500);

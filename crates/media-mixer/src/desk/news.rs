@@ -1,0 +1,92 @@
+//! What the media threads say, taken from their rings: acknowledgements, things to be freed, pictures, and news for the daemon.
+//!
+//! Runs on a thread of its own, or by hand in tests. Never on a media thread, and never on one that must not wait for the lock.
+
+use conference::LegId;
+use tokio::sync::mpsc;
+
+use super::calls::tell;
+use super::{Desk, Whereabouts};
+use crate::engine::command::{Command, Word};
+use crate::leg::{Leg, Snapshot};
+use crate::mixer::MediaNews;
+
+impl Desk {
+    /// Takes every word that waits, and tells the daemon what is news to it.
+    pub(crate) fn listen(&mut self, news: &mpsc::Sender<MediaNews>) {
+        for line in 0..self.lines.len() {
+            while self.untold.len() < crate::settings::NEWS {
+                let Some(word) = self.lines[line].word() else { break };
+                self.hear(line, word);
+            }
+        }
+        while let Some(first) = self.untold.pop_front() {
+            match news.try_send(first) {
+                Ok(()) | Err(mpsc::error::TrySendError::Closed(_)) => {}
+                Err(mpsc::error::TrySendError::Full(first)) => {
+                    self.untold.push_front(first);
+                    break;
+                }
+            }
+        }
+    }
+
+    fn hear(&mut self, line: usize, word: Word) {
+        match word {
+            Word::Applied(mut change) => {
+                if change.end {
+                    self.lines[line].free_slot(change.slot);
+                }
+                if let (Some(ack), Some(applied)) = (change.ack.take(), change.applied) {
+                    tell(ack, applied);
+                }
+            }
+            Word::Removed { place, leg, ended } => self.removed(line, place, leg, ended),
+            Word::Spent(spent) => drop(spent),
+            Word::Picture { place, picture } => self.picture(line, place, picture),
+            Word::Silent { leg } => self.untold.push_back(MediaNews::Silent { leg }),
+            Word::DigitBegan { leg, digit } => self.untold.push_back(MediaNews::DigitBegan { leg, digit }),
+            Word::Digit { leg, digit } => {
+                let (digit, duration_ms) = (digit.symbol, digit.duration_ms);
+                self.untold.push_back(MediaNews::Digit { leg, digit, duration_ms });
+            }
+            Word::PeerBye { leg } => self.untold.push_back(MediaNews::PeerBye { leg }),
+            Word::Overload { lost } => self.untold.push_back(MediaNews::Overload { thread: line, lost_ticks: lost }),
+        }
+    }
+
+    /// A thread has handed a leg out: it ended, or another thread waits for it.
+    fn removed(&mut self, line: usize, place: u32, leg: Box<Leg>, ended: bool) {
+        self.lines[line].free_place(place);
+        let waiting = self.waiting_for(leg.id());
+        match waiting {
+            Some((to, place)) if !ended => {
+                if let Some(record) = self.legs.get_mut(&leg.id()) {
+                    record.at = Whereabouts::On { line: to, place };
+                }
+                self.lines[to].send(Command::Insert { place, leg });
+            }
+            Some(_) | None => {
+                let mut leg = leg;
+                if !ended {
+                    leg.bye(self.now_us());
+                }
+                self.ended(leg);
+            }
+        }
+    }
+
+    fn waiting_for(&self, leg: LegId) -> Option<(usize, u32)> {
+        match self.legs.get(&leg)?.at {
+            Whereabouts::Moving { line, place } => Some((line, place)),
+            Whereabouts::Lobby(_) | Whereabouts::On { .. } => None,
+        }
+    }
+
+    fn picture(&mut self, line: usize, place: u32, picture: Box<Snapshot>) {
+        if let Some(record) = self.legs.get_mut(&picture.leg) {
+            record.snapshot.clone_from(&picture);
+            self.lines[line].send(Command::Paper { place, paper: picture });
+        }
+    }
+}

@@ -1,0 +1,215 @@
+//! One call's masks on the signalling side: what each change-set changes, seat by seat, and which pairs it opens.
+//!
+//! Pure: it neither sends nor waits. The media thread gets whole seats and only fills in when they came into force. Cost of a
+//! join or a leave does not depend on the call's size; a changed mask is compared with every other leg once.
+
+use std::collections::BTreeMap;
+
+use conference::{LegId, LegMask};
+
+use crate::bridge::seat::{Elder, Seat, Since};
+use crate::law::SETTLED_US;
+use crate::settings::MAX_SEATS;
+
+/// How long an elder is kept: by then its pair is settled, and so are those it is told apart from.
+const KEPT_US: u64 = 2 * SETTLED_US;
+
+/// One leg in the call.
+#[derive(Clone, Debug)]
+struct Member {
+    seat: u32,
+    mask: LegMask,
+    /// Speakers whom it heard before it was opened to others, and when that was noted.
+    elders: BTreeMap<LegId, u64>,
+}
+
+/// What becomes of one seat.
+#[derive(Clone, Debug)]
+pub(crate) enum Plan {
+    /// Its leg leaves.
+    Empty,
+    /// A leg takes it, or its mask changes. The place is filled in by the desk.
+    Taken(Box<Seat>),
+}
+
+/// The members of one call.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Roster {
+    members: BTreeMap<LegId, Member>,
+    /// Seats that were left, lowest last.
+    free: Vec<u32>,
+    /// Seats ever taken.
+    seats: u32,
+}
+
+/// What one change finds out.
+#[derive(Default)]
+struct Findings {
+    listens: bool,
+    speaks: bool,
+    /// Speakers whom it goes on hearing.
+    goes_on_hearing: Vec<LegId>,
+    /// Listeners who go on hearing it.
+    stays_heard_by: Vec<LegId>,
+    /// Pairs (listener, speaker) that are closed now or have just been opened.
+    not_elder: Vec<(LegId, LegId)>,
+}
+
+impl Roster {
+    /// The masks, leg by leg.
+    pub(crate) fn masks(&self) -> impl Iterator<Item = &LegMask> {
+        self.members.values().map(|member| &member.mask)
+    }
+
+    /// The seat of a leg.
+    pub(crate) fn seat(&self, leg: LegId) -> Option<u32> {
+        self.members.get(&leg).map(|member| member.seat)
+    }
+
+    /// Whether nobody is in the call.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.members.is_empty()
+    }
+
+    /// Seats ever taken: what the media thread needs room for.
+    pub(crate) fn seats(&self) -> u32 {
+        self.seats
+    }
+
+    /// The legs.
+    pub(crate) fn legs(&self) -> Vec<LegId> {
+        self.members.keys().copied().collect()
+    }
+
+    /// Takes new masks and says what becomes of which seat. A leg for which there is no seat any more stays out.
+    pub(crate) fn change(&mut self, masks: Vec<LegMask>, gone: &[LegId], now_us: u64) -> Vec<(u32, Plan)> {
+        let mut plans: BTreeMap<u32, Plan> = BTreeMap::new();
+        for leg in gone {
+            if let Some(member) = self.members.remove(leg) {
+                self.free.push(member.seat);
+                plans.insert(member.seat, Plan::Empty);
+            }
+        }
+        let mut before = BTreeMap::new();
+        let mut touched = BTreeMap::new();
+        for mask in masks {
+            let leg = mask.leg;
+            match self.members.get_mut(&leg) {
+                Some(member) => {
+                    before.insert(leg, std::mem::replace(&mut member.mask, mask));
+                    touched.insert(leg, (Since::Kept, Since::Kept));
+                }
+                None => {
+                    let Some(seat) = self.take_seat() else { continue };
+                    let seat_of = Seat::new(u32::MAX, mask.clone());
+                    self.members.insert(leg, Member { seat, mask, elders: BTreeMap::new() });
+                    plans.insert(seat, Plan::Taken(Box::new(seat_of)));
+                }
+            }
+        }
+        for (leg, old) in &before {
+            let findings = self.compare(*leg, old, &before);
+            self.note(*leg, &findings, &mut touched, now_us);
+        }
+        for (leg, (listens, speaks)) in touched {
+            if let Some((seat, plan)) = self.plan(leg, listens, speaks, now_us) {
+                plans.insert(seat, plan);
+            }
+        }
+        plans.into_iter().collect()
+    }
+
+    fn take_seat(&mut self) -> Option<u32> {
+        if let Some(seat) = self.free.pop() {
+            return Some(seat);
+        }
+        let seat = self.seats;
+        if seat as usize >= MAX_SEATS {
+            return None;
+        }
+        self.seats += 1;
+        Some(seat)
+    }
+
+    /// Compares every pair of one changed leg before and after. Who has just joined is compared with nobody: all is new there.
+    fn compare(&self, leg: LegId, old: &LegMask, before: &BTreeMap<LegId, LegMask>) -> Findings {
+        let mut findings = Findings::default();
+        let Some(member) = self.members.get(&leg) else { return findings };
+        let new = &member.mask;
+        if same_ears(old, new) && before.len() == 1 {
+            return findings;
+        }
+        for (other, peer) in self.members.iter().filter(|(other, _)| **other != leg) {
+            let peer_before = before.get(other).unwrap_or(&peer.mask);
+            match (old.hears(peer_before), new.hears(&peer.mask)) {
+                (true, true) => findings.goes_on_hearing.push(*other),
+                (false, true) => {
+                    findings.listens = true;
+                    findings.not_elder.push((leg, *other));
+                }
+                (true | false, false) => findings.not_elder.push((leg, *other)),
+            }
+            match (peer_before.hears(old), peer.mask.hears(new)) {
+                (true, true) => findings.stays_heard_by.push(*other),
+                (false, true) => {
+                    findings.speaks = true;
+                    findings.not_elder.push((*other, leg));
+                }
+                (true | false, false) => findings.not_elder.push((*other, leg)),
+            }
+        }
+        findings
+    }
+
+    fn note(&mut self, leg: LegId, findings: &Findings, touched: &mut BTreeMap<LegId, (Since, Since)>, now_us: u64) {
+        for (listener, speaker) in &findings.not_elder {
+            let removed = self.members.get_mut(listener).and_then(|member| member.elders.remove(speaker));
+            if removed.is_some() {
+                touched.entry(*listener).or_insert((Since::Kept, Since::Kept));
+            }
+        }
+        let own = touched.entry(leg).or_insert((Since::Kept, Since::Kept));
+        if findings.listens {
+            own.0 = Since::Now;
+        }
+        if findings.speaks {
+            own.1 = Since::Now;
+        }
+        if findings.listens
+            && let Some(member) = self.members.get_mut(&leg)
+        {
+            member.elders.extend(findings.goes_on_hearing.iter().map(|speaker| (*speaker, now_us)));
+        }
+        if findings.speaks {
+            for listener in &findings.stays_heard_by {
+                if let Some(member) = self.members.get_mut(listener) {
+                    member.elders.insert(leg, now_us);
+                    touched.entry(*listener).or_insert((Since::Kept, Since::Kept));
+                }
+            }
+        }
+    }
+
+    fn plan(&mut self, leg: LegId, listens: Since, speaks: Since, now_us: u64) -> Option<(u32, Plan)> {
+        let elders = {
+            let member = self.members.get_mut(&leg)?;
+            member.elders.retain(|_, noted_us| now_us.saturating_sub(*noted_us) < KEPT_US);
+            member.elders.keys().copied().collect::<Vec<_>>()
+        };
+        let elders = elders
+            .into_iter()
+            .filter_map(|speaker| Some(Elder { speaker, seat: self.seat(speaker)?, since_us: u64::MAX }))
+            .collect();
+        let member = self.members.get(&leg)?;
+        let seat = Seat { listens, speaks, elders, ..Seat::changed(u32::MAX, member.mask.clone()) };
+        Some((member.seat, Plan::Taken(Box::new(seat))))
+    }
+}
+
+/// Nothing that `hears` asks for differs.
+fn same_ears(a: &LegMask, b: &LegMask) -> bool {
+    a.person == b.person && a.place == b.place && a.open == b.open && a.muted == b.muted && a.supervises == b.supervises
+}
+
+#[cfg(test)]
+mod tests;

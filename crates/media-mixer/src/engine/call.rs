@@ -1,0 +1,349 @@
+//! One call on its media thread: every 20 ms its legs are heard, mixed and spoken to. The order of a tick is in [`Call::tick`].
+//!
+//! It never decides who hears whom: `bridge` obeys the masks, and what is heard when nobody is heard stands in each mask's `ears`.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use conference::{CallId, Ears};
+
+use super::command::{Change, Word};
+use super::worker::Voicebox;
+use crate::bridge::group::PAYLOAD;
+use crate::bridge::seat::{Elder, Seat};
+use crate::bridge::{Bridge, Heard, Key, Sound, find_alone};
+use crate::codec::{Encoder, FRAME_SAMPLES};
+use crate::dtmf;
+use crate::leg::{KeyPress, Leg, Opening, Room};
+use crate::mix::Frame;
+use crate::mixer::Applied;
+use crate::music::{Music, MusicPosition};
+use crate::noise::Noise;
+use crate::settings::Laws;
+use crate::tone::Tone;
+
+/// Length of a tick.
+pub(crate) const TICK_US: u64 = 20_000;
+
+/// Up to so many seats loudness is not asked for.
+const SMALL: usize = crate::bridge::ALL_MIXED;
+
+/// What every call of a thread shares.
+pub(crate) struct Shared {
+    pub(crate) laws: Laws,
+    pub(crate) music: Arc<Music>,
+    pub(crate) media_timeout: Duration,
+    pub(crate) tail_guard: Duration,
+}
+
+/// A media thread's scratch room, lent to one call after the other.
+pub(crate) struct Scratch {
+    pub(crate) bridge: Bridge,
+    pub(crate) room: Box<Room>,
+}
+
+/// One call.
+pub(crate) struct Call {
+    id: CallId,
+    /// The wheel's slot in which it ticks.
+    pub(crate) wheel: usize,
+    /// When its next tick is due.
+    pub(crate) due_us: u64,
+    seats: Vec<Option<Seat>>,
+    /// Masks have changed since the last tick.
+    changed: bool,
+    /// When the last change came into force.
+    changed_us: u64,
+    ticks: u64,
+    music: MusicPosition,
+    ringback: u64,
+    /// Digits of INFO whose turn is the next tick.
+    pressed: [Option<(u32, dtmf::Digit)>; PRESSED],
+}
+
+/// Digits of INFO that may wait for one tick.
+const PRESSED: usize = 16;
+
+impl Call {
+    pub(crate) fn new(id: CallId, capacity: usize) -> Self {
+        Self {
+            id,
+            wheel: 0,
+            due_us: 0,
+            seats: Vec::with_capacity(capacity),
+            changed: true,
+            changed_us: 0,
+            ticks: 0,
+            music: MusicPosition::default(),
+            ringback: 0,
+            pressed: [None; PRESSED],
+        }
+    }
+
+    /// Applies a change whole, between two ticks. Allocates nothing: what the change brings is swapped in.
+    pub(crate) fn apply(&mut self, change: &mut Change, legs: &mut [Option<Box<Leg>>], now_us: u64) {
+        if let Some(mut room) = change.room.take() {
+            room.append(&mut self.seats);
+            change.room = Some(std::mem::replace(&mut self.seats, room));
+        }
+        // pairs that stay audible keep their own opening: read it before anything changes
+        for (index, seat) in &mut change.seats {
+            if let Some(seat) = seat {
+                let before = self.seats.get(*index as usize).and_then(Option::as_ref);
+                self.remember_elders(before, &mut seat.elders);
+            }
+        }
+        for (index, seat) in &mut change.seats {
+            let index = *index as usize;
+            while self.seats.len() <= index && self.seats.len() < self.seats.capacity() {
+                self.seats.push(None);
+            }
+            let Some(old) = self.seats.get_mut(index) else { continue };
+            if let Some(new) = seat.as_mut() {
+                new.settle(old.as_ref(), now_us);
+                prepare_leg(new, old.as_ref(), legs, now_us);
+            }
+            std::mem::swap(old, seat);
+        }
+        for place in &change.fresh {
+            if let Some(leg) = legs.get_mut(*place as usize).and_then(Option::as_mut) {
+                leg.begin(now_us);
+            }
+        }
+        self.changed = true;
+        self.changed_us = now_us;
+        change.applied =
+            Some(Applied { version: change.version, at_us: now_us, sample: self.ticks * FRAME_SAMPLES as u64 });
+    }
+
+    fn remember_elders(&self, listener: Option<&Seat>, elders: &mut [Elder]) {
+        for elder in elders {
+            let speaker = self.seats.get(elder.seat as usize).and_then(Option::as_ref);
+            let speaker = speaker.filter(|speaker| speaker.mask.leg == elder.speaker);
+            elder.since_us = match (listener, speaker) {
+                (Some(listener), Some(speaker)) if listener.hears(speaker) => listener.since_us(speaker),
+                (Some(_) | None, Some(_) | None) => u64::MAX,
+            };
+        }
+    }
+
+    /// A digit that came by INFO on the leg at `place`. False if too many wait.
+    pub(crate) fn press(&mut self, place: u32, digit: dtmf::Digit) -> bool {
+        let free = self.pressed.iter_mut().find(|waiting| waiting.is_none());
+        free.map(|free| *free = Some((place, digit))).is_some()
+    }
+
+    /// Time passes that nobody heard: streams' clocks and the music go on, nothing is sent for it.
+    pub(crate) fn skip(&mut self, ticks: u64, legs: &mut [Option<Box<Leg>>]) {
+        self.ticks += ticks;
+        self.music = self.music.after(ticks * FRAME_SAMPLES as u64);
+        for seat in self.seats.iter().flatten() {
+            if let Some(leg) = &mut legs[seat.place as usize] {
+                leg.skip(ticks);
+            }
+        }
+    }
+
+    /// One tick: hear everybody, relay keys, mix, speak to everybody.
+    pub(crate) fn tick(
+        &mut self,
+        now_us: u64,
+        legs: &mut [Option<Box<Leg>>],
+        scratch: &mut Scratch,
+        shared: &Shared,
+        voicebox: &mut Voicebox,
+    ) {
+        if std::mem::take(&mut self.changed) {
+            find_alone(&mut self.seats);
+        }
+        let opening = Opening { last_us: self.changed_us, fixed_guard: shared.tail_guard };
+        self.hear(now_us, opening, legs, scratch, shared, voicebox);
+        self.relay_keys(now_us, opening, legs, shared, voicebox);
+        scratch.bridge.tick(&mut self.seats, shared.laws);
+        self.speak(now_us, legs, &mut scratch.bridge, shared, voicebox);
+        self.ticks += 1;
+    }
+
+    fn hear(
+        &mut self,
+        now_us: u64,
+        opening: Opening,
+        legs: &mut [Option<Box<Leg>>],
+        scratch: &mut Scratch,
+        shared: &Shared,
+        voicebox: &mut Voicebox,
+    ) {
+        let loudness = self.seats.len() > SMALL;
+        for (index, seat) in self.seats.iter().enumerate() {
+            let Some(seat) = seat else { continue };
+            let voice = scratch.bridge.voice(index);
+            voice.speaks = false;
+            let Some(leg) = &mut legs[seat.place as usize] else { continue };
+            let resting = is_resting(seat);
+            if leg.receive(now_us, resting, opening, &mut scratch.room).bye {
+                voicebox.say(Word::PeerBye { leg: seat.mask.leg });
+            }
+            if resting {
+                leg.excuse_silence(now_us);
+                continue;
+            }
+            leg.voice(now_us, opening, loudness, voice);
+            if !seat.mask.open || !leg.is_heard() {
+                leg.excuse_silence(now_us);
+            } else if leg.became_silent(now_us, shared.media_timeout) {
+                voicebox.say(Word::Silent { leg: seat.mask.leg });
+            }
+        }
+    }
+
+    /// Digits follow `hears` and law 3 like speech. One is relayed when it is over: by then its length is known, and whoever may
+    /// not hear it any more does not.
+    fn relay_keys(
+        &mut self,
+        now_us: u64,
+        opening: Opening,
+        legs: &mut [Option<Box<Leg>>],
+        shared: &Shared,
+        voicebox: &mut Voicebox,
+    ) {
+        for (place, digit) in self.pressed.iter_mut().filter_map(Option::take) {
+            if let Some(leg) = &mut legs[place as usize] {
+                leg.press(digit, now_us, opening);
+            }
+        }
+        for speaker in self.seats.iter().flatten() {
+            let Some(leg) = &mut legs[speaker.place as usize] else { continue };
+            for press in leg.take_keys() {
+                tell(&press, speaker, voicebox);
+                let dtmf::Key::Ended(digit) = press.key else { continue };
+                for listener in self.seats.iter().flatten().filter(|listener| listener.hears(speaker)) {
+                    let open = listener.since_us(speaker) <= press.opened_by || !shared.laws.keeps(3);
+                    if let Some(leg) = legs[listener.place as usize].as_mut().filter(|_| open) {
+                        leg.relay(digit);
+                    }
+                }
+            }
+        }
+    }
+
+    fn speak(
+        &mut self,
+        now_us: u64,
+        legs: &mut [Option<Box<Leg>>],
+        bridge: &mut Bridge,
+        shared: &Shared,
+        voicebox: &mut Voicebox,
+    ) {
+        let mut sounds = Sounds { music: false, ringback: false };
+        for index in 0..self.seats.len() {
+            let Some(seat) = &self.seats[index] else { continue };
+            let Some(leg) = &mut legs[seat.place as usize] else { continue };
+            let codec = leg.ears_codec().filter(|_| !is_resting(seat));
+            let group =
+                codec.and_then(|codec| Some((codec, self.group(index, seat, leg, bridge, shared, &mut sounds)?)));
+            match group {
+                Some((codec, group)) if leg.has_overlay() => {
+                    let mut frame: Frame = *bridge.groups().frame(group);
+                    leg.overlay(&mut frame);
+                    let mut payload = [0; PAYLOAD];
+                    let length = Encoder::new(codec).encode(&frame, &mut payload);
+                    leg.say(Some(&payload[..length]), now_us);
+                }
+                Some((codec, group)) => leg.say(Some(bridge.groups().payload(group, codec)), now_us),
+                None => leg.say(None, now_us),
+            }
+            leg.report(now_us);
+            if let Some(picture) = leg.picture(now_us) {
+                voicebox.say(Word::Picture { place: seat.place, picture });
+            }
+        }
+        if sounds.music {
+            self.music = self.music.after(FRAME_SAMPLES as u64);
+        }
+        self.ringback = if sounds.ringback { self.ringback + FRAME_SAMPLES as u64 } else { 0 };
+    }
+
+    /// The group whose sound this seat hears; `None` if nothing is sent to it.
+    fn group(
+        &self,
+        index: usize,
+        seat: &Seat,
+        leg: &mut Leg,
+        bridge: &mut Bridge,
+        shared: &Shared,
+        sounds: &mut Sounds,
+    ) -> Option<u16> {
+        if let Heard::Group(group) = bridge.heard(index) {
+            return Some(group);
+        }
+        let own = Key::Own(index as u32);
+        Some(match &seat.mask.ears {
+            Ears::Nothing => return None,
+            Ears::HoldMusic | Ears::Queue(_) => {
+                sounds.music = true;
+                sound(bridge, Sound::Music, |frame| shared.music.read(self.music, frame))
+            }
+            Ears::Ringback => {
+                sounds.ringback = true;
+                sound(bridge, Sound::Ringback, |frame| tone(Tone::ringback(), self.ringback, frame))
+            }
+            Ears::TestTone => {
+                let position = self.ticks * FRAME_SAMPLES as u64;
+                sound(bridge, Sound::Test, |frame| tone(Tone::test(), position, frame))
+            }
+            Ears::ComfortNoise => {
+                // the same noise does for everybody; another stretch of it in each tick
+                let mut noise = Noise::comfort(self.ticks as u32 ^ self.id.0 as u32);
+                sound(bridge, Sound::Noise, |frame| noise.fill(frame))
+            }
+            Ears::Announcement => bridge.groups().add(own, |frame| leg.announce(frame)),
+            Ears::Echo => {
+                let said = *bridge.said(index);
+                bridge.groups().add(own, |frame| *frame = said)
+            }
+        })
+    }
+}
+
+struct Sounds {
+    music: bool,
+    ringback: bool,
+}
+
+/// Nothing is sent to it and nothing it says can be heard: a slow look at its ports is enough.
+fn is_resting(seat: &Seat) -> bool {
+    !seat.mask.open && seat.mask.ears == Ears::Nothing
+}
+
+fn prepare_leg(new: &Seat, old: Option<&Seat>, legs: &mut [Option<Box<Leg>>], now_us: u64) {
+    let Some(leg) = legs.get_mut(new.place as usize).and_then(Option::as_mut) else { return };
+    let rested = old.is_some_and(is_resting);
+    if rested && !is_resting(new) {
+        leg.begin(now_us);
+    }
+    if new.mask.open && old.is_some_and(|old| !old.mask.open) {
+        leg.excuse_silence(now_us);
+    }
+    if new.mask.ears == Ears::Announcement && old.is_none_or(|old| old.mask.ears != Ears::Announcement) {
+        leg.rewind_announcement();
+    }
+}
+
+fn tell(press: &KeyPress, speaker: &Seat, voicebox: &mut Voicebox) {
+    let leg = speaker.mask.leg;
+    voicebox.say(match press.key {
+        dtmf::Key::Began(digit) => Word::DigitBegan { leg, digit },
+        dtmf::Key::Ended(digit) => Word::Digit { leg, digit },
+    });
+}
+
+fn sound(bridge: &mut Bridge, sound: Sound, fill: impl FnOnce(&mut Frame)) -> u16 {
+    let key = Key::Sound(sound);
+    let groups = bridge.groups();
+    groups.find(key).unwrap_or_else(|| groups.add(key, fill))
+}
+
+/// These tones have no end, so there is nothing to be learned from how far they got.
+fn tone(tone: Tone, position: u64, frame: &mut Frame) {
+    let _goes_on = tone.read(position, frame);
+}

@@ -1,0 +1,99 @@
+//! What the signalling side tells a media thread, and what it hears back. Both go through bounded rings.
+//!
+//! Whatever owns memory travels in a box that was made on the signalling side and goes back there to be freed.
+
+use std::net::IpAddr;
+
+use conference::{Cue, LegId};
+use tokio::sync::oneshot;
+
+use super::call::Call;
+use crate::bridge::seat::Seat;
+use crate::dtmf::Digit;
+use crate::leg::{Leg, Snapshot};
+use crate::mixer::Applied;
+use crate::sdp::Agreement;
+
+/// Told to a media thread.
+pub(crate) enum Command {
+    /// A leg is this thread's now.
+    Insert { place: u32, leg: Box<Leg> },
+    /// A leg is handed out: with BYE if it ends, silently if it moves to another thread.
+    Remove { place: u32, bye: bool },
+    /// A leg is replaced by its thawed self, which takes over the ports.
+    Replace { place: u32, leg: Box<Leg> },
+    /// A call changes, whole.
+    Change(Box<Change>),
+    /// An offer and an answer were agreed.
+    Agree(Box<Agreed>),
+    /// A cue for one leg.
+    Cue { place: u32, cue: Cue },
+    /// A digit that came by INFO.
+    Digit { call: u32, place: u32, digit: Digit },
+    /// Paper for a leg's next picture.
+    Paper { place: u32, paper: Box<Snapshot> },
+    /// Say BYE to everybody and end.
+    Stop,
+}
+
+/// One change of one call, applied whole between two ticks (law 2).
+pub(crate) struct Change {
+    /// The call's place among the thread's calls.
+    pub(crate) slot: u32,
+    pub(crate) version: u64,
+    /// The call begins with this change.
+    pub(crate) begin: Option<Box<Call>>,
+    /// Nobody is left in it.
+    pub(crate) end: bool,
+    /// More room, if the call has grown out of its own.
+    pub(crate) room: Option<Vec<Option<Seat>>>,
+    /// The seats that change; afterwards, what was in them.
+    pub(crate) seats: Vec<(u32, Option<Seat>)>,
+    /// Legs that come from nobody: what waits at their ports is not for this call.
+    pub(crate) fresh: Vec<u32>,
+    /// Filled in when it came into force.
+    pub(crate) applied: Option<Applied>,
+    /// Not touched by the media thread.
+    pub(crate) ack: Option<oneshot::Sender<Applied>>,
+}
+
+/// What was agreed for one leg.
+pub(crate) struct Agreed {
+    pub(crate) place: u32,
+    pub(crate) agreement: Agreement,
+    pub(crate) signalling: IpAddr,
+}
+
+/// Said by a media thread.
+pub(crate) enum Word {
+    /// A change is in force; the box goes back.
+    Applied(Box<Change>),
+    /// A leg was handed out. `ended`: it has said BYE.
+    Removed { place: u32, leg: Box<Leg>, ended: bool },
+    /// Something to be freed.
+    Spent(Spent),
+    /// A picture of a leg.
+    Picture { place: u32, picture: Box<Snapshot> },
+    /// An open leg has been silent for the time-out.
+    Silent { leg: LegId },
+    /// A key went down.
+    DigitBegan { leg: LegId, digit: char },
+    /// A key was released.
+    Digit { leg: LegId, digit: Digit },
+    /// The peer said BYE by RTCP.
+    PeerBye { leg: LegId },
+    /// Ticks have come too late for a while.
+    Overload { lost: u64 },
+}
+
+/// Boxes on their way to be freed.
+pub(crate) enum Spent {
+    /// A leg that was replaced.
+    Leg { _leg: Box<Leg> },
+    /// A call that ended.
+    Call { _call: Box<Call> },
+    /// An agreement that was taken over.
+    Agreed { _agreed: Box<Agreed> },
+    /// Paper for which there is no leg.
+    Paper { _paper: Box<Snapshot> },
+}

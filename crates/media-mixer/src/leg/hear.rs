@@ -1,0 +1,342 @@
+//! The arriving side of a leg: datagrams are judged, counted and kept; once a tick they become a voice.
+//!
+//! Everything that is not certain to be from the leg's phone is dropped and counted. Nothing here allocates.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::Leg;
+use crate::bridge::Voice;
+use crate::dtmf::{Digit, Key};
+use crate::io::Datagram;
+use crate::jitter::{Frame, Kind, PacketMeta, Pushed};
+use crate::latch::{Reason, Verdict};
+use crate::mix;
+use crate::rtp::{MAX_PACKET, Packet, is_rtcp};
+use crate::sdp::{Agreement, Direction};
+
+/// Datagrams read in one tick at most, so that a flood costs its own leg and nobody else's time (`trust.md` D9).
+const READS: u32 = 32;
+/// Every so many ticks there is a second look at the port, so that a backlog does not stay for ever.
+const SECOND_LOOK: u32 = 8;
+/// Ticks between two looks at the RTCP port, and at the ports of a leg that is away.
+const SLOW: u32 = 10;
+/// Key presses that one leg may report in one tick.
+const PRESSES: usize = 4;
+
+/// Room for one datagram, and one byte more to see that it is too long.
+pub(crate) type Room = [u8; MAX_PACKET + 1];
+
+/// Why a datagram was not used; the label of `rtp_drop{reason}`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum DropReason {
+    /// Not sound RTP, or RTCP on the RTP port where nobody agreed on that.
+    Unsound,
+    /// A payload type that was not agreed.
+    PayloadType,
+    /// Nothing has been agreed yet, or its phone does not send now.
+    NotAgreed,
+    /// `nat = "off"`, and not from the description's address and port.
+    NotSdp,
+    /// From an address that neither the description nor signalling named.
+    Stranger,
+    /// Another source is locked.
+    Locked,
+    /// Another source is preferred at the moment.
+    Outranked,
+    /// Unsound RTCP.
+    UnsoundRtcp,
+    /// It came while nobody could hear it.
+    Unheard,
+    /// The jitter buffer had no use for it: too late, twice, or empty.
+    Unplayable,
+}
+
+impl DropReason {
+    /// Every reason, in the order of [`Drops`].
+    pub const ALL: [Self; 10] = [
+        Self::Unsound,
+        Self::PayloadType,
+        Self::NotAgreed,
+        Self::NotSdp,
+        Self::Stranger,
+        Self::Locked,
+        Self::Outranked,
+        Self::UnsoundRtcp,
+        Self::Unheard,
+        Self::Unplayable,
+    ];
+
+    /// The label for counters.
+    #[must_use]
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Unsound => "unsound",
+            Self::PayloadType => "payload_type",
+            Self::NotAgreed => "not_agreed",
+            Self::NotSdp => "not_sdp",
+            Self::Stranger => "stranger",
+            Self::Locked => "locked",
+            Self::Outranked => "outranked",
+            Self::UnsoundRtcp => "unsound_rtcp",
+            Self::Unheard => "unheard",
+            Self::Unplayable => "unplayable",
+        }
+    }
+}
+
+impl From<Reason> for DropReason {
+    fn from(reason: Reason) -> Self {
+        match reason {
+            Reason::NotSdp => Self::NotSdp,
+            Reason::Stranger => Self::Stranger,
+            Reason::Locked => Self::Locked,
+            Reason::Outranked => Self::Outranked,
+        }
+    }
+}
+
+/// Datagrams dropped, by reason.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Drops([u64; DropReason::ALL.len()]);
+
+impl Drops {
+    /// How many were dropped for `reason`.
+    #[must_use]
+    pub fn of(&self, reason: DropReason) -> u64 {
+        self.0[reason as usize]
+    }
+
+    /// All of them.
+    #[must_use]
+    pub fn total(&self) -> u64 {
+        self.0.iter().sum()
+    }
+
+    pub(crate) fn count(&mut self, reason: DropReason) {
+        self.0[reason as usize] += 1;
+    }
+
+    pub(crate) fn add(&mut self, reason: DropReason, more: u64) {
+        self.0[reason as usize] += more;
+    }
+}
+
+/// A key that its phone pressed or released, and which pairs may be told.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct KeyPress {
+    pub(crate) key: Key,
+    /// Pairs that opened at this moment or before.
+    pub(crate) opened_by: u64,
+}
+
+/// The key presses of one tick.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Keys {
+    presses: [Option<KeyPress>; PRESSES],
+    /// Who may be told of the key that is down: its end follows its beginning.
+    down: u64,
+}
+
+impl Keys {
+    fn push(&mut self, key: Key, opened_by: u64) {
+        let opened_by = match key {
+            Key::Began(_) => {
+                self.down = opened_by;
+                opened_by
+            }
+            Key::Ended(_) => self.down,
+        };
+        if let Some(free) = self.presses.iter_mut().find(|place| place.is_none()) {
+            *free = Some(KeyPress { key, opened_by });
+        }
+    }
+
+    fn take(&mut self) -> [Option<KeyPress>; PRESSES] {
+        std::mem::take(&mut self.presses)
+    }
+}
+
+/// What one look at a leg's ports told.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Told {
+    /// The peer said BYE by RTCP.
+    pub(crate) bye: bool,
+}
+
+/// For which openings and with which guard law 3 is asked.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Opening {
+    /// When the call's last change came into force.
+    pub(crate) last_us: u64,
+    /// Replaces what was measured; zero: measured.
+    pub(crate) fixed_guard: Duration,
+}
+
+impl Leg {
+    /// Reads what waits at the ports. `resting`: nobody can hear the leg now, so its sound is not kept.
+    pub(crate) fn receive(&mut self, now_us: u64, resting: bool, opening: Opening, room: &mut Room) -> Told {
+        let mut told = Told::default();
+        self.reads = self.reads.wrapping_add(1);
+        let slow = self.reads % SLOW == 0;
+        if !resting || slow || self.stale {
+            self.receive_media(now_us, resting, opening, room, &mut told);
+        }
+        if slow {
+            while let Some(datagram) = self.wires.rtcp.receive(room, now_us) {
+                told.bye |= self.control(&room[..datagram.length], datagram.from, now_us);
+            }
+        }
+        if let Some(digit) = self.keys.expire(now_us) {
+            self.pressed.push(Key::Ended(digit), 0);
+        }
+        told
+    }
+
+    fn receive_media(&mut self, now_us: u64, resting: bool, opening: Opening, room: &mut Room, told: &mut Told) {
+        let packet_us = u64::from(self.jitter.packet_us()).max(10_000);
+        let usual = u32::try_from(20_000_u64.div_ceil(packet_us)).unwrap_or(1);
+        let second_look = resting || self.stale || self.reads % SECOND_LOOK == 0;
+        let mut quota = if second_look { READS } else { usual };
+        let (mut read, stale) = (0, std::mem::take(&mut self.stale));
+        while read < quota {
+            let Some(datagram) = self.wires.rtp.receive(room, now_us) else { break };
+            read += 1;
+            let heard = self.datagram(&room[..datagram.length], datagram, now_us, resting || stale, opening);
+            told.bye |= heard.bye;
+            if heard.behind {
+                quota = READS;
+            }
+        }
+        // a flood is cut off here; a backlog of old sound goes on being thrown away in the next tick
+        self.stale = stale && read == READS;
+    }
+
+    fn datagram(&mut self, bytes: &[u8], datagram: Datagram, now_us: u64, unheard: bool, opening: Opening) -> Heard {
+        let nothing = Heard { bye: false, behind: true };
+        let Some(agreement) = self.agreement else {
+            self.drops.count(DropReason::NotAgreed);
+            return nothing;
+        };
+        if is_rtcp(bytes) {
+            if agreement.rtcp_mux {
+                return Heard { bye: self.control(bytes, datagram.from, now_us), ..nothing };
+            }
+            self.drops.count(DropReason::Unsound);
+            return nothing;
+        }
+        let Ok(packet) = Packet::read(bytes) else {
+            self.drops.count(DropReason::Unsound);
+            return nothing;
+        };
+        if !is_agreed(&agreement, packet.payload_type) {
+            self.drops.count(DropReason::PayloadType);
+            return nothing;
+        }
+        if let Verdict::Drop(reason) = self.latch.admit(datagram.from, packet.ssrc, packet.sequence, now_us) {
+            self.drops.count(reason.into());
+            return nothing;
+        }
+        let arrival_us = datagram.at_us.unwrap_or(now_us);
+        self.reporter.received(&packet, arrival_us);
+        self.heard_us = now_us;
+        self.admitted(&agreement, &packet, arrival_us, now_us, unheard, opening)
+    }
+
+    fn admitted(
+        &mut self,
+        agreement: &Agreement,
+        packet: &Packet<'_>,
+        arrival_us: u64,
+        now_us: u64,
+        unheard: bool,
+        opening: Opening,
+    ) -> Heard {
+        // one more packet than usual waits if this one came long before this tick
+        let behind = now_us.saturating_sub(arrival_us) > 20_000;
+        let heard = Heard { bye: false, behind };
+        if agreement.direction != Direction::Both {
+            self.drops.count(DropReason::NotAgreed);
+            return heard;
+        }
+        if agreement.dtmf_receive_pt == Some(packet.payload_type) {
+            let guard_us = self.guard(opening.last_us, opening.fixed_guard);
+            let opened_by = self.timeline.event_opened_by(self.timing(now_us), packet.timestamp, guard_us);
+            for key in self.keys.packet(packet.timestamp, packet.payload, now_us) {
+                self.pressed.push(key, opened_by);
+            }
+            return heard;
+        }
+        let Some(codec) = agreement.receive.codec(packet.payload_type) else { return heard };
+        if unheard {
+            self.drops.count(DropReason::Unheard);
+            return heard;
+        }
+        let meta = PacketMeta {
+            sequence: packet.sequence,
+            timestamp: packet.timestamp,
+            ssrc: packet.ssrc,
+            marker: packet.marker,
+            codec,
+        };
+        match self.jitter.push(meta, packet.payload, arrival_us) {
+            Pushed::Stored | Pushed::Reset => {}
+            Pushed::Late | Pushed::Duplicate | Pushed::Refused => self.drops.count(DropReason::Unplayable),
+        }
+        heard
+    }
+
+    /// Takes an RTCP compound; true if the peer says goodbye.
+    fn control(&mut self, bytes: &[u8], from: SocketAddr, now_us: u64) -> bool {
+        if let Verdict::Drop(reason) = self.latch.admit_rtcp(from) {
+            self.drops.count(reason.into());
+            return false;
+        }
+        match self.reporter.arrived(bytes, now_us) {
+            Ok(Some(arrived)) => {
+                self.heard_us = now_us;
+                arrived.bye
+            }
+            Ok(None) => false,
+            Err(_) => {
+                self.drops.count(DropReason::UnsoundRtcp);
+                false
+            }
+        }
+    }
+
+    /// Makes the voice of this tick.
+    pub(crate) fn voice(&mut self, now_us: u64, opening: Opening, loudness: bool, voice: &mut Voice) {
+        let frame: Frame = self.jitter.pull(now_us, &mut voice.frame);
+        let guard_us = self.guard(opening.last_us, opening.fixed_guard);
+        voice.opened_by = self.timeline.opened_by(&frame, self.timing(now_us), guard_us);
+        // while a key is down its tone is relayed as an event; the sound of it would be a second one
+        voice.speaks = frame.kind != Kind::Silence && self.keys.pressed().is_none() && self.is_heard();
+        voice.power = if loudness && voice.speaks { mix::power(&voice.frame) } else { 0 };
+    }
+
+    /// The keys that became known since the last call.
+    pub(crate) fn take_keys(&mut self) -> impl Iterator<Item = KeyPress> + use<> {
+        self.pressed.take().into_iter().flatten()
+    }
+
+    /// A digit that came by INFO: its key was pressed a while ago, at most as long as speech is under way.
+    pub(crate) fn press(&mut self, digit: Digit, now_us: u64, opening: Opening) {
+        let guard_us = self.guard(opening.last_us, opening.fixed_guard);
+        let opened_by = now_us.saturating_sub(guard_us);
+        self.pressed.push(Key::Began(digit.symbol), opened_by);
+        self.pressed.push(Key::Ended(digit), opened_by);
+    }
+}
+
+struct Heard {
+    bye: bool,
+    /// There is likely more to read.
+    behind: bool,
+}
+
+fn is_agreed(agreement: &Agreement, payload_type: u8) -> bool {
+    agreement.receive.codec(payload_type).is_some() || agreement.dtmf_receive_pt == Some(payload_type)
+}

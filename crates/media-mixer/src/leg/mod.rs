@@ -1,0 +1,203 @@
+//! One leg's media end: what arrives at its two ports becomes a voice, what it is to hear becomes packets.
+//!
+//! The leg belongs to one media thread. It does not know its call, nor who hears it; it obeys its agreement (an away phone is
+//! neither heard nor sent to) and its latch.
+
+mod hear;
+mod say;
+mod state;
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use conference::LegId;
+
+use crate::codec::SAMPLE_RATE;
+use crate::dtmf;
+use crate::io::Wires;
+use crate::jitter::{Arrival, Jitter};
+use crate::latch::Latch;
+use crate::law::{self, Path, Timeline, Timing};
+use crate::rtcp::{Clock, Reporter};
+use crate::sdp::{Agreement, Direction};
+use crate::tone::Tone;
+pub use hear::{DropReason, Drops};
+pub(crate) use hear::{KeyPress, Keys, Opening, Room};
+pub(crate) use say::Outgoing;
+pub(crate) use state::Snapshot;
+pub use state::{LegState, LegStats};
+
+/// Random numbers that a leg begins with; drawn on the signalling side.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Chance {
+    pub(crate) ssrc: u32,
+    pub(crate) sequence: u16,
+    pub(crate) timestamp: u32,
+    pub(crate) name: u128,
+    pub(crate) report: u32,
+}
+
+/// A tone that is added to what one leg hears, and how much of it has been played.
+#[derive(Clone, Copy, Debug)]
+struct Overlay {
+    tone: Tone,
+    position: u64,
+}
+
+/// One leg.
+pub(crate) struct Leg {
+    id: LegId,
+    wires: Wires,
+    agreement: Option<Agreement>,
+    latch: Latch,
+    reporter: Reporter,
+    /// State of the generator that spreads reports.
+    random: u32,
+
+    // What arrives.
+    jitter: Jitter,
+    keys: dtmf::Receiver,
+    pressed: Keys,
+    timeline: Timeline,
+    guard_us: u64,
+    /// The opening for which `guard_us` was measured.
+    guard_for: u64,
+    /// Reads made, to spread the second look over the legs.
+    reads: u32,
+    /// Nothing was read for a while: what waits is not speech for now, but a backlog to be thrown away.
+    stale: bool,
+    heard_us: u64,
+    silent_told: bool,
+    drops: Drops,
+
+    /// Paper for the next picture of this leg, and when that is due.
+    picture: Option<Box<Snapshot>>,
+    picture_due_us: u64,
+
+    // What leaves.
+    out: Outgoing,
+    digits: dtmf::Sender,
+    cue: Option<Overlay>,
+    digit_tone: Option<Overlay>,
+    /// Samples of the announcement played so far.
+    announced: u64,
+}
+
+impl Leg {
+    /// A leg of which nothing is known but its ports and where its signalling comes from.
+    pub(crate) fn new(id: LegId, wires: Wires, latch: Latch, chance: Chance, now_us: u64, arrival: Arrival) -> Self {
+        let clock = Clock { rate: SAMPLE_RATE, now_us };
+        let mut leg = Self {
+            id,
+            wires,
+            agreement: None,
+            latch,
+            reporter: Reporter::new(chance.ssrc, clock, chance.name, chance.report),
+            random: chance.report | 1,
+            jitter: Jitter::new(SAMPLE_RATE, arrival),
+            keys: dtmf::Receiver::default(),
+            pressed: Keys::default(),
+            timeline: Timeline::default(),
+            guard_us: 0,
+            guard_for: 0,
+            reads: chance.report,
+            stale: true,
+            heard_us: now_us,
+            silent_told: false,
+            drops: Drops::default(),
+            picture: None,
+            picture_due_us: now_us,
+            out: Outgoing::new(chance),
+            digits: dtmf::Sender::default(),
+            cue: None,
+            digit_tone: None,
+            announced: 0,
+        };
+        leg.picture = Some(Box::new(leg.snapshot()));
+        leg
+    }
+
+    pub(crate) fn id(&self) -> LegId {
+        self.id
+    }
+
+    pub(crate) fn port(&self) -> u16 {
+        self.wires.port
+    }
+
+    /// An offer and an answer were agreed. Everything is learned afresh, and nobody hears a hole by it.
+    pub(crate) fn agree(&mut self, agreement: Agreement, signalling: IpAddr) {
+        self.latch.renegotiated(agreement.remote, signalling);
+        self.latch.set_rtcp(agreement.remote_rtcp);
+        let was_open = self.agreement.is_some_and(|before| before.direction == Direction::Both);
+        if !was_open {
+            self.jitter.flush();
+        }
+        if self.agreement.map(|before| before.ptime_ms) != Some(agreement.ptime_ms) {
+            self.out.forget_partial();
+        }
+        self.agreement = Some(agreement);
+    }
+
+    /// Whether its phone asks to be heard.
+    pub(crate) fn is_heard(&self) -> bool {
+        self.agreement.is_some_and(|agreement| agreement.direction == Direction::Both)
+    }
+
+    /// The leg takes a seat after it was with nobody: what it was sent meanwhile is not for those it meets now.
+    pub(crate) fn begin(&mut self, now_us: u64) {
+        self.stale = true;
+        self.jitter.flush();
+        self.heard_us = now_us;
+        self.silent_told = false;
+        self.announced = 0;
+    }
+
+    /// Whether it has just become silent for longer than `timeout`; true once, until it is heard again.
+    pub(crate) fn became_silent(&mut self, now_us: u64, timeout: Duration) -> bool {
+        let silent = now_us.saturating_sub(self.heard_us) >= timeout.as_micros() as u64;
+        let told = std::mem::replace(&mut self.silent_told, silent);
+        silent && !told
+    }
+
+    /// Somebody may not have been expected to be heard until now (away, held): the silence so far does not count.
+    pub(crate) fn excuse_silence(&mut self, now_us: u64) {
+        self.heard_us = now_us;
+        self.silent_told = false;
+    }
+
+    /// The announcement begins anew.
+    pub(crate) fn rewind_announcement(&mut self) {
+        self.announced = 0;
+    }
+
+    fn timing(&self, now_us: u64) -> Option<Timing> {
+        let expected = self.jitter.expected_timestamp(now_us)?;
+        Some(Timing { now_us, expected, rate: SAMPLE_RATE })
+    }
+
+    /// Law 3's guard for pairs that opened last at `opened_us`. It stays as it was measured first, so that a pair which has
+    /// begun to hear does not stop again; while older openings are young it never shrinks.
+    fn guard(&mut self, opened_us: u64, fixed: Duration) -> u64 {
+        if self.guard_for != opened_us || self.guard_us == 0 {
+            let path = Path {
+                packet_us: u64::from(self.jitter.packet_us()),
+                round_trip_us: self.reporter.counters().round_trip_us,
+                jitter_us: u64::from(self.jitter.jitter_us()),
+            };
+            let measured = law::guard_us(path, fixed);
+            let young = opened_us.saturating_sub(self.guard_for) < law::SETTLED_US;
+            self.guard_us = if young { measured.max(self.guard_us) } else { measured };
+            self.guard_for = opened_us;
+        }
+        self.guard_us
+    }
+
+    /// A number that spreads reports; not a secret.
+    fn chance(&mut self) -> u32 {
+        self.random ^= self.random << 13;
+        self.random ^= self.random >> 17;
+        self.random ^= self.random << 5;
+        self.random
+    }
+}

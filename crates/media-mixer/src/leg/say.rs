@@ -1,0 +1,224 @@
+//! The leaving side of a leg: frames become packets of the agreed length with continuous numbers, keys become events, and
+//! reports go out when they are due.
+//!
+//! It mixes nothing but the leg's own cues. A packet that cannot be sent is counted and forgotten. Nothing here allocates.
+
+use conference::Cue;
+
+use super::{Chance, Leg, Overlay};
+use crate::bridge::group::PAYLOAD;
+use crate::codec::{Codec, FRAME_SAMPLES, duration};
+use crate::dtmf::{Digit, EventPacket, LONGEST_MS, SHORTEST_MS};
+use crate::mix::Frame;
+use crate::rtcp::MAX_COMPOUND;
+use crate::rtp::{HEADER, MAX_PACKET, Stamp};
+use crate::sdp::limits::PTIME_MAX_MS;
+use crate::sdp::{Agreement, Direction};
+use crate::tone::Tone;
+
+/// Samples in a millisecond.
+const PER_MS: usize = FRAME_SAMPLES / 20;
+/// Payload of the longest packet, and of the frame that overfills it.
+const PARTIAL: usize = PTIME_MAX_MS as usize * PER_MS * 2 + PAYLOAD;
+/// Symbols in the order of their event numbers (RFC 4733 §3.2).
+const SYMBOLS: &str = "0123456789*#ABCD";
+
+/// Our stream's numbers, and the packet that is being filled.
+#[derive(Clone, Debug)]
+pub(crate) struct Outgoing {
+    pub(crate) ssrc: u32,
+    /// Of the next packet.
+    pub(crate) sequence: u16,
+    /// Of the next frame.
+    pub(crate) timestamp: u32,
+    partial: [u8; PARTIAL],
+    filled: usize,
+    partial_codec: Option<Codec>,
+    /// Nothing was sent last time: the next packet has the marker (RFC 3551 §4.1).
+    paused: bool,
+    pub(crate) unsent: u64,
+}
+
+impl Outgoing {
+    pub(crate) fn new(chance: Chance) -> Self {
+        Self {
+            ssrc: chance.ssrc,
+            sequence: chance.sequence,
+            timestamp: chance.timestamp,
+            partial: [0; PARTIAL],
+            filled: 0,
+            partial_codec: None,
+            paused: true,
+            unsent: 0,
+        }
+    }
+
+    pub(crate) fn forget_partial(&mut self) {
+        self.filled = 0;
+        self.partial_codec = None;
+    }
+}
+
+impl Leg {
+    /// The codec in which it wants to hear now; `None` if nothing may be sent to it.
+    pub(crate) fn ears_codec(&self) -> Option<Codec> {
+        let agreement = self.agreement.as_ref().filter(|agreement| agreement.direction != Direction::Away)?;
+        self.latch.target().map(|_| agreement.codec)
+    }
+
+    /// Time passes by `frames` of 20 ms that nobody made: the stream's clock goes on, its sequence does not.
+    pub(crate) fn skip(&mut self, frames: u64) {
+        self.out.timestamp = self.out.timestamp.wrapping_add((frames * FRAME_SAMPLES as u64) as u32);
+        self.out.forget_partial();
+    }
+
+    /// Sends one frame's payload, or, for `None`, nothing. To be called once a tick.
+    pub(crate) fn say(&mut self, payload: Option<&[u8]>, now_us: u64) {
+        let began = self.out.timestamp;
+        self.out.timestamp = began.wrapping_add(FRAME_SAMPLES as u32);
+        let (Some(payload), Some(agreement)) = (payload, self.agreement) else {
+            self.out.paused = true;
+            self.out.forget_partial();
+            return;
+        };
+        if self.out.partial_codec != Some(agreement.codec) {
+            self.out.forget_partial();
+            self.out.partial_codec = Some(agreement.codec);
+        }
+        let samples = usize::from(agreement.ptime_ms) * PER_MS;
+        if samples == FRAME_SAMPLES && self.out.filled == 0 {
+            self.packet(&agreement, payload, began, now_us);
+            return;
+        }
+        self.fill(&agreement, payload, began, now_us);
+    }
+
+    /// Packets that are not 20 ms long are put together from, or cut out of, frames that are.
+    fn fill(&mut self, agreement: &Agreement, payload: &[u8], began: u32, now_us: u64) {
+        let codec = agreement.codec;
+        let waiting = duration(codec, self.out.filled) as u32;
+        let mut timestamp = began.wrapping_sub(waiting);
+        let end = self.out.filled + payload.len();
+        if end > PARTIAL {
+            self.out.forget_partial();
+            return;
+        }
+        self.out.partial[self.out.filled..end].copy_from_slice(payload);
+        let samples = usize::from(agreement.ptime_ms) * PER_MS;
+        let bytes = samples * payload.len() / FRAME_SAMPLES;
+        let mut at = 0;
+        while bytes > 0 && end - at >= bytes {
+            let mut whole = [0; PARTIAL];
+            whole[..bytes].copy_from_slice(&self.out.partial[at..at + bytes]);
+            self.packet(agreement, &whole[..bytes], timestamp, now_us);
+            timestamp = timestamp.wrapping_add(samples as u32);
+            at += bytes;
+        }
+        self.out.partial.copy_within(at..end, 0);
+        self.out.filled = end - at;
+    }
+
+    /// One packet's turn: a telephone event if one is being said, else the sound.
+    fn packet(&mut self, agreement: &Agreement, payload: &[u8], timestamp: u32, now_us: u64) {
+        let step = u16::from(agreement.ptime_ms) * PER_MS as u16;
+        if let Some(payload_type) = agreement.dtmf_send_pt
+            && let Some(EventPacket { marker, timestamp, payload }) = self.digits.next(timestamp, step)
+        {
+            self.send(payload_type, marker, timestamp, &payload, now_us);
+            return;
+        }
+        let marker = std::mem::take(&mut self.out.paused);
+        self.send(agreement.send_pt, marker, timestamp, payload, now_us);
+    }
+
+    fn send(&mut self, payload_type: u8, marker: bool, timestamp: u32, payload: &[u8], now_us: u64) {
+        let Some(to) = self.latch.target() else { return };
+        let stamp = Stamp { marker, payload_type, sequence: self.out.sequence, timestamp, ssrc: self.out.ssrc };
+        let mut packet = [0; MAX_PACKET];
+        debug_assert!(HEADER + payload.len() <= MAX_PACKET);
+        let Ok(length) = stamp.packet(payload, &mut packet) else { return };
+        // the number is used up even if the packet was lost on its first step: it was meant to be there
+        self.out.sequence = self.out.sequence.wrapping_add(1);
+        if self.wires.rtp.send(&packet[..length], to) {
+            self.reporter.sent(timestamp, payload.len(), now_us);
+        } else {
+            self.out.unsent += 1;
+        }
+    }
+
+    /// Sends the report that is due, if one is.
+    pub(crate) fn report(&mut self, now_us: u64) {
+        if self.agreement.is_none() || self.reporter.due_us() > now_us {
+            return;
+        }
+        let random = self.chance();
+        let mut compound = [0; MAX_COMPOUND];
+        let length = self.reporter.report(now_us, random, &mut compound);
+        self.send_control(&compound[..length]);
+    }
+
+    /// Says goodbye.
+    pub(crate) fn bye(&mut self, now_us: u64) {
+        if self.agreement.is_some() {
+            let mut compound = [0; MAX_COMPOUND];
+            let length = self.reporter.bye(now_us, &mut compound);
+            self.send_control(&compound[..length]);
+        }
+    }
+
+    fn send_control(&mut self, compound: &[u8]) {
+        let mux = self.agreement.is_some_and(|agreement| agreement.rtcp_mux);
+        if let Some(to) = self.latch.rtcp_target().filter(|_| !compound.is_empty()) {
+            let wire = if mux { &mut self.wires.rtp } else { &mut self.wires.rtcp };
+            if !wire.send(compound, to) {
+                self.out.unsent += 1;
+            }
+        }
+    }
+
+    /// Relays a digit of somebody this leg hears: as an event if its phone takes those, else as the tone itself.
+    pub(crate) fn relay(&mut self, digit: Digit) {
+        if self.agreement.is_some_and(|agreement| agreement.dtmf_send_pt.is_some()) {
+            // a full queue loses the digit: thirty-two wait already
+            let _full = self.digits.press(digit);
+            return;
+        }
+        let ms = digit.duration_ms.clamp(SHORTEST_MS, LONGEST_MS);
+        let event = SYMBOLS.find(digit.symbol.to_ascii_uppercase()).and_then(|event| u8::try_from(event).ok());
+        let tone = event.and_then(|event| Tone::dtmf(event, u64::from(ms)));
+        self.digit_tone = tone.map(|tone| Overlay { tone, position: 0 });
+    }
+
+    /// Plays a cue into this leg.
+    pub(crate) fn cue(&mut self, cue: Cue) {
+        let tone = match cue {
+            Cue::Failure => Tone::failed(),
+            Cue::Notice => Tone::notice(),
+        };
+        self.cue = Some(Overlay { tone, position: 0 });
+    }
+
+    /// Whether something of its own is added to what it hears.
+    pub(crate) fn has_overlay(&self) -> bool {
+        self.cue.is_some() || self.digit_tone.is_some()
+    }
+
+    /// Adds what is its own. Call once a tick, if at all.
+    pub(crate) fn overlay(&mut self, frame: &mut Frame) {
+        for overlay in [&mut self.cue, &mut self.digit_tone] {
+            if let Some(playing) = overlay {
+                let goes_on = playing.tone.add(playing.position, frame);
+                playing.position += FRAME_SAMPLES as u64;
+                if !goes_on {
+                    *overlay = None;
+                }
+            }
+        }
+    }
+
+    /// The announcement that the call cannot go on, from where it was.
+    pub(crate) fn announce(&mut self, frame: &mut Frame) {
+        Tone::sorry().read(self.announced, frame);
+        self.announced += FRAME_SAMPLES as u64;
+    }
+}

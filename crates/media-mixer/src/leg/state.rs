@@ -1,0 +1,186 @@
+//! What of a leg must outlive its process, and what people are shown of it.
+//!
+//! Plain values without sockets. No audio is kept; numbers on the wire are reserved ahead, so that none is ever used twice.
+
+use std::net::IpAddr;
+
+use conference::{CallId, LegId};
+use serde::{Deserialize, Serialize};
+
+use super::{Chance, Drops, Leg};
+use crate::codec::FRAME_SAMPLES;
+use crate::dtmf;
+use crate::io::Wires;
+use crate::jitter::{Arrival, Counts, Jitter, JitterState};
+use crate::latch::Latch;
+use crate::law::Timeline;
+use crate::rtcp::{Counters, Reporter};
+use crate::sdp::Session;
+
+/// Packets by which a thawed leg's numbers are ahead of the frozen ones: ten seconds, more than a picture is ever old.
+const RESERVED: u16 = 500;
+
+/// Microseconds between two pictures of one leg.
+const PICTURE_US: u64 = 1_000_000;
+
+/// A leg as the media thread last saw it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Snapshot {
+    pub(crate) leg: LegId,
+    ssrc: u32,
+    sequence: u16,
+    timestamp: u32,
+    latch: Latch,
+    reporter: Reporter,
+    jitter: JitterState,
+    keys: dtmf::Receiver,
+    heard_us: u64,
+    counts: Counts,
+    drops: Drops,
+    unsent: u64,
+    added_delay_us: Option<u32>,
+    jitter_us: u32,
+}
+
+/// One leg, frozen. Thawed by [`crate::Mixer::thaw`], also in another process: its port, SSRC and negotiation go on.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LegState {
+    pub(crate) leg: LegId,
+    pub(crate) call: Option<CallId>,
+    pub(crate) port: u16,
+    pub(crate) signalling: IpAddr,
+    pub(crate) session: Session,
+    pub(crate) snapshot: Snapshot,
+}
+
+impl LegState {
+    /// Which leg.
+    #[must_use]
+    pub fn leg(&self) -> LegId {
+        self.leg
+    }
+
+    /// The call it was in.
+    #[must_use]
+    pub fn call(&self) -> Option<CallId> {
+        self.call
+    }
+
+    /// Its RTP port.
+    #[must_use]
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+}
+
+/// What a leg's media has come to; at most about a second old.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LegStats {
+    /// Our SSRC.
+    pub ssrc: u32,
+    /// Sent, received, reported by the peer.
+    pub rtcp: Counters,
+    /// Packets of its current source that were lost on the way to us; negative where duplicates came.
+    pub lost: i32,
+    /// What became of its packets in the jitter buffer.
+    pub jitter: Counts,
+    /// Interarrival jitter, in microseconds.
+    pub jitter_us: u32,
+    /// How long an undelayed packet waits for its turn, in microseconds, while something plays.
+    pub added_delay_us: Option<u32>,
+    /// Datagrams not used, by reason.
+    pub drops: Drops,
+    /// Packets of ours that the system did not take.
+    pub unsent: u64,
+    /// Its source is locked.
+    pub locked: bool,
+}
+
+impl Snapshot {
+    pub(crate) fn stats(&self) -> LegStats {
+        LegStats {
+            ssrc: self.ssrc,
+            rtcp: self.reporter.counters(),
+            lost: self.reporter.lost(),
+            jitter: self.counts,
+            jitter_us: self.jitter_us,
+            added_delay_us: self.added_delay_us,
+            drops: self.drops,
+            unsent: self.unsent,
+            locked: self.latch.is_locked(),
+        }
+    }
+}
+
+impl Leg {
+    /// The leg as it is now. Allocates nothing.
+    pub(crate) fn snapshot(&self) -> Snapshot {
+        Snapshot {
+            leg: self.id,
+            ssrc: self.out.ssrc,
+            sequence: self.out.sequence,
+            timestamp: self.out.timestamp,
+            latch: self.latch.clone(),
+            reporter: self.reporter,
+            jitter: self.jitter.freeze(),
+            keys: self.keys,
+            heard_us: self.heard_us,
+            counts: *self.jitter.counts(),
+            drops: self.drops,
+            unsent: self.out.unsent,
+            added_delay_us: self.jitter.added_delay_us(),
+            jitter_us: self.jitter.jitter_us(),
+        }
+    }
+
+    /// Fills in the picture if it is time for one.
+    pub(crate) fn picture(&mut self, now_us: u64) -> Option<Box<Snapshot>> {
+        if now_us < self.picture_due_us {
+            return None;
+        }
+        let mut picture = self.picture.take()?;
+        *picture = self.snapshot();
+        self.picture_due_us = now_us + PICTURE_US;
+        Some(picture)
+    }
+
+    /// The paper for the next picture comes back.
+    pub(crate) fn give_back(&mut self, picture: Box<Snapshot>) -> Option<Box<Snapshot>> {
+        self.picture.replace(picture)
+    }
+
+    /// The leg that `state` describes, at the ports `wires`.
+    pub(crate) fn thaw(state: &LegState, wires: Wires, now_us: u64, arrival: Arrival) -> Self {
+        let frozen = &state.snapshot;
+        let ahead = u32::from(RESERVED) * FRAME_SAMPLES as u32;
+        let chance = Chance {
+            ssrc: frozen.ssrc,
+            sequence: frozen.sequence.wrapping_add(RESERVED),
+            timestamp: frozen.timestamp.wrapping_add(ahead),
+            name: 0,
+            report: frozen.ssrc,
+        };
+        let mut leg = Self::new(state.leg, wires, frozen.latch.clone(), chance, now_us, arrival);
+        leg.latch = frozen.latch.clone();
+        leg.reporter = frozen.reporter;
+        leg.jitter = Jitter::thaw(&frozen.jitter, arrival);
+        leg.keys = frozen.keys;
+        leg.drops = frozen.drops;
+        leg.heard_us = now_us;
+        leg.agreement = state.session.agreement().copied();
+        leg.stale = false;
+        leg.timeline = Timeline::resumed(now_us);
+        leg
+    }
+
+    /// What it dropped, and what of its own was not sent.
+    pub(crate) fn losses(&self) -> (Drops, u64) {
+        (self.drops, self.out.unsent)
+    }
+
+    /// The same ports under another leg: what a thaw within one process needs.
+    pub(crate) fn with_ports_of(mut self: Box<Self>, other: &mut Self) -> Box<Self> {
+        std::mem::swap(&mut self.wires, &mut other.wires);
+        self
+    }
+}

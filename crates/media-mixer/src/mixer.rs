@@ -1,0 +1,417 @@
+//! The mixer as the daemon sees it: a handle that may be cloned and called from anywhere, and news.
+//!
+//! No call here waits for a media thread: it takes the desk's lock for a moment and leaves a command in a ring. The handle
+//! decides nothing about who hears whom; [`Mixer::set_audibility`] is told.
+
+use std::net::IpAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use conference::{CallId, ChangeSet, Cue, Direction, LegId, LegMask};
+use rtrb::RingBuffer;
+use tokio::sync::{mpsc, oneshot};
+
+use crate::desk::{Desk, GOODBYE, Line};
+use crate::dtmf::Digit;
+use crate::engine::call::Shared;
+use crate::engine::command::Command;
+use crate::engine::stats::{Counters, Stats};
+use crate::engine::thread;
+use crate::engine::worker::Worker;
+use crate::io::PlainNet;
+use crate::leg::{LegState, LegStats};
+use crate::music::{Music, MusicError};
+use crate::ports::PortError;
+use crate::realtime;
+use crate::sdp::{SdpError, Wish};
+use crate::settings::{COMMANDS, HoldMusic, Laws, MediaSettings, NEWS, WORDS};
+
+/// How long the listener sleeps when nobody wakes it.
+const NAP: Duration = Duration::from_millis(20);
+
+/// Why the mixer did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The port range is no use.
+    #[error("media.rtp_ports: {0}")]
+    Ports(#[from] PortError),
+    /// The hold music cannot be played.
+    #[error("media.hold_music: {0}")]
+    Music(#[from] MusicError),
+    /// A thread could not be started.
+    #[error("media thread: {0}")]
+    Thread(#[from] std::io::Error),
+}
+
+/// Why a leg was not opened or thawed.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// There is a leg of this name.
+    #[error("leg {leg} is open already")]
+    Known {
+        /// The leg.
+        leg: LegId,
+    },
+    /// There are no ports for it.
+    #[error(transparent)]
+    Ports(#[from] PortError),
+    /// The system gave no random number.
+    #[error("no random number for a leg")]
+    NoRandom,
+}
+
+/// Why a leg's description was not made or taken.
+#[derive(Debug, thiserror::Error)]
+pub enum LegError {
+    /// No such leg.
+    #[error("no leg {leg}")]
+    Unknown {
+        /// The leg.
+        leg: LegId,
+    },
+    /// The description is no use.
+    #[error("leg {leg}: {error}")]
+    Sdp {
+        /// The leg.
+        leg: LegId,
+        /// What is wrong with it.
+        error: SdpError,
+    },
+}
+
+impl LegError {
+    /// The SIP status that says so: 400 for what cannot be read, 488 for what cannot be used (RFC 3261 §21.4.26), 481 for a
+    /// leg that is gone.
+    #[must_use]
+    pub fn status(&self) -> u16 {
+        match self {
+            Self::Unknown { .. } => 481,
+            Self::Sdp { error: SdpError::Malformed(_), .. } => 400,
+            Self::Sdp {
+                error: SdpError::TooLarge { .. } | SdpError::NoAudio | SdpError::NoCommonCodec | SdpError::NoOffer,
+                ..
+            } => 488,
+        }
+    }
+}
+
+/// When a change came into force.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Applied {
+    /// The change-set's version.
+    pub version: u64,
+    /// The moment, on the monotonic clock in microseconds.
+    pub at_us: u64,
+    /// The call's media clock: samples of 1/8000 s since its first tick. Every frame from this one on is mixed by the new masks.
+    pub sample: u64,
+}
+
+/// What became known on the wire.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum MediaNews {
+    /// An open leg was silent for `media_timeout`. Told once, until it is heard again.
+    Silent {
+        /// The leg.
+        leg: LegId,
+    },
+    /// A key went down. Exactly one [`MediaNews::Digit`] follows.
+    DigitBegan {
+        /// Whose phone.
+        leg: LegId,
+        /// `0`–`9`, `*`, `#`, `A`–`D`.
+        digit: char,
+    },
+    /// A key was released; whoever may hear the leg has been sent it.
+    Digit {
+        /// Whose phone.
+        leg: LegId,
+        /// `0`–`9`, `*`, `#`, `A`–`D`.
+        digit: char,
+        /// How long it was down.
+        duration_ms: u16,
+    },
+    /// The peer ended its stream by RTCP BYE. A hint: the leg lives until signalling ends it.
+    PeerBye {
+        /// The leg.
+        leg: LegId,
+    },
+    /// A change-set had a version that was not expected. The call is silent until its full state comes.
+    OutOfStep {
+        /// The call.
+        call: CallId,
+    },
+    /// A media thread could not keep up, or stood still.
+    Overload {
+        /// Which.
+        thread: usize,
+        /// Ticks that one call lost in a row.
+        lost_ticks: u64,
+    },
+}
+
+/// A call's masks, by its last change-set.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Audibility {
+    /// The change-set's version.
+    pub version: u64,
+    /// Out of step: silent until the full state comes.
+    pub closed: bool,
+    /// Leg by leg.
+    pub masks: Vec<LegMask>,
+}
+
+impl Audibility {
+    /// Every pair (listener, speaker) that is audible.
+    pub fn pairs(&self) -> impl Iterator<Item = (LegId, LegId)> + '_ {
+        let speakers = move |listener: &LegMask| {
+            let listener = listener.clone();
+            self.masks.iter().filter(move |speaker| listener.hears(speaker)).map(|speaker| speaker.leg)
+        };
+        self.masks.iter().flat_map(move |listener| speakers(listener).map(|speaker| (listener.leg, speaker)))
+    }
+}
+
+struct House {
+    desk: Mutex<Desk>,
+    abandoned: Arc<AtomicBool>,
+    threads: Mutex<Vec<JoinHandle<()>>>,
+}
+
+impl Drop for House {
+    fn drop(&mut self) {
+        self.abandoned.store(true, Ordering::Relaxed);
+    }
+}
+
+/// The mixer's handle. When the last clone is gone, its threads end.
+#[derive(Clone)]
+pub struct Mixer {
+    house: Arc<House>,
+}
+
+impl Mixer {
+    /// Starts the media threads.
+    ///
+    /// # Errors
+    /// As [`StartError`] says; nothing runs then.
+    pub fn start(settings: MediaSettings) -> Result<(Self, mpsc::Receiver<MediaNews>), StartError> {
+        let net = PlainNet::new(settings.address, settings.rtp_ports)?;
+        let music = music(&settings.hold_music)?;
+        let (news, receiver) = mpsc::channel(NEWS);
+        let automatic = settings.workers == 0;
+        let count = if automatic { realtime::cores().saturating_sub(1).max(1) } else { settings.workers };
+        let (mut lines, mut workers) = (Vec::new(), Vec::new());
+        for _ in 0..count {
+            let (line, worker, counters) = worker(&settings, Arc::clone(&music), realtime::now_us());
+            lines.push(line);
+            workers.push((worker, counters));
+        }
+        let desk = Desk::new(&settings, Box::new(net), lines, realtime::now_us);
+        let mixer = Self::of(desk);
+        let listener = mixer.start_listener(news)?;
+        let listening = listener.thread().clone();
+        let mut threads = vec![listener];
+        for (number, (worker, counters)) in workers.into_iter().enumerate() {
+            let core = (automatic && realtime::cores() > 1).then_some(number + 1);
+            let abandoned = Arc::clone(&mixer.house.abandoned);
+            threads.push(thread::start(number, core, worker, counters, abandoned, listening.clone())?);
+        }
+        *mixer.house.threads.lock().unwrap_or_else(PoisonError::into_inner) = threads;
+        Ok((mixer, receiver))
+    }
+
+    pub(crate) fn of(desk: Desk) -> Self {
+        let abandoned = Arc::new(AtomicBool::new(false));
+        Self { house: Arc::new(House { desk: Mutex::new(desk), abandoned, threads: Mutex::new(Vec::new()) }) }
+    }
+
+    /// A leg comes into being: it gets ports and waits, in no call, hearing nothing. `signalling`: where its SIP comes from.
+    ///
+    /// # Errors
+    /// As [`OpenError`] says.
+    pub fn open(&self, leg: LegId, signalling: IpAddr) -> Result<(), OpenError> {
+        self.desk().open(leg, signalling)
+    }
+
+    /// Our offer for a leg.
+    ///
+    /// # Errors
+    /// `Unknown`.
+    pub fn offer(&self, leg: LegId) -> Result<Bytes, LegError> {
+        self.desk().offer(leg, None)
+    }
+
+    /// Our offer with another wish; a softphone holds and resumes by it.
+    ///
+    /// # Errors
+    /// `Unknown`.
+    pub fn reoffer(&self, leg: LegId, wish: Wish) -> Result<Bytes, LegError> {
+        self.desk().offer(leg, Some(wish))
+    }
+
+    /// Our offer was turned down; what was agreed before goes on.
+    ///
+    /// # Errors
+    /// `Unknown`.
+    pub fn withdraw(&self, leg: LegId) -> Result<(), LegError> {
+        self.desk().withdraw(leg)
+    }
+
+    /// What an offer asks of its leg. Nothing changes; fails exactly when [`Mixer::answer`] would.
+    ///
+    /// # Errors
+    /// As [`LegError`] says.
+    pub fn read(&self, leg: LegId, offer: &[u8]) -> Result<Direction, LegError> {
+        self.desk().read(leg, offer)
+    }
+
+    /// Answers an offer. What was agreed is in force with the next tick.
+    ///
+    /// # Errors
+    /// As [`LegError`] says; nothing has changed then.
+    pub fn answer(&self, leg: LegId, offer: &[u8]) -> Result<Bytes, LegError> {
+        self.desk().answer(leg, offer)
+    }
+
+    /// Takes the answer to our offer, and says what it asks of the leg.
+    ///
+    /// # Errors
+    /// As [`LegError`] says; nothing has changed then.
+    pub fn accept(&self, leg: LegId, answer: &[u8]) -> Result<Direction, LegError> {
+        self.desk().accept(leg, answer)
+    }
+
+    /// Signalling of a leg comes from elsewhere now; to be said before the agreement that follows from it.
+    ///
+    /// # Errors
+    /// `Unknown`.
+    pub fn moved(&self, leg: LegId, signalling: IpAddr) -> Result<(), LegError> {
+        self.desk().moved(leg, signalling)
+    }
+
+    /// Changes who hears whom in one call, whole, between two ticks. The receiver is told once the change is in force; it fails
+    /// if the change was refused because its version was not expected ([`MediaNews::OutOfStep`]).
+    pub fn set_audibility(&self, change: ChangeSet) -> oneshot::Receiver<Applied> {
+        let applied = self.desk().set_audibility(change);
+        self.wake();
+        applied
+    }
+
+    /// Plays a cue into one leg, added to what it hears.
+    pub fn cue(&self, leg: LegId, cue: Cue) {
+        self.desk().cue(leg, cue);
+    }
+
+    /// A digit that came by INFO is relayed once to whoever hears the leg, and is news like one from RTP.
+    pub fn digit(&self, from: LegId, digit: char, duration_ms: u16) {
+        self.desk().digit(from, Digit { symbol: digit, duration_ms });
+    }
+
+    /// Ends a leg's media: RTCP BYE, and its ports rest.
+    pub fn close(&self, leg: LegId) {
+        self.desk().close(leg);
+    }
+
+    /// The leg as a plain value, for the journal. Its picture is at most about a second old; numbers on the wire are reserved
+    /// further ahead than that.
+    #[must_use]
+    pub fn freeze(&self, leg: LegId) -> Option<LegState> {
+        self.desk().freeze(leg)
+    }
+
+    /// Takes a frozen leg up again: port, SSRC and negotiation go on. One that lives in this process is replaced in its seat;
+    /// otherwise it waits until the call's full state names it.
+    ///
+    /// # Errors
+    /// Its ports are taken by somebody else.
+    pub fn thaw(&self, state: LegState) -> Result<(), OpenError> {
+        self.desk().thaw(state)
+    }
+
+    /// What the mixer has done so far.
+    #[must_use]
+    pub fn stats(&self) -> Stats {
+        self.desk().stats()
+    }
+
+    /// What a leg's media has come to.
+    #[must_use]
+    pub fn leg_stats(&self, leg: LegId) -> Option<LegStats> {
+        self.desk().leg_stats(leg)
+    }
+
+    /// Who hears whom in a call, by its last change-set.
+    #[must_use]
+    pub fn audibility(&self, call: CallId) -> Option<Audibility> {
+        self.desk().audibility(call)
+    }
+
+    /// Says goodbye to everybody and ends the threads; waits for that, for half a second at most.
+    pub fn stop(self) {
+        self.desk().lines().iter_mut().for_each(|line| line.send(Command::Stop));
+        let threads = std::mem::take(&mut *self.house.threads.lock().unwrap_or_else(PoisonError::into_inner));
+        let until = Instant::now() + GOODBYE;
+        let (listener, media) = match threads.split_first() {
+            Some((listener, media)) => (listener, media),
+            None => return,
+        };
+        while media.iter().any(|thread| !thread.is_finished()) && Instant::now() < until {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        self.house.abandoned.store(true, Ordering::Relaxed);
+        listener.thread().unpark();
+    }
+
+    pub(crate) fn desk(&self) -> MutexGuard<'_, Desk> {
+        // a panic while the lock was held left the desk as it was between two of its steps: calls go on
+        self.house.desk.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// News that came about on this side should not wait for a media thread's next word.
+    fn wake(&self) {
+        if let Some(listener) = self.house.threads.lock().unwrap_or_else(PoisonError::into_inner).first() {
+            listener.thread().unpark();
+        }
+    }
+
+    fn start_listener(&self, news: mpsc::Sender<MediaNews>) -> std::io::Result<JoinHandle<()>> {
+        let house = Arc::downgrade(&self.house);
+        std::thread::Builder::new().name("media-news".to_owned()).spawn(move || {
+            while let Some(house) = house.upgrade().filter(|house| !house.abandoned.load(Ordering::Relaxed)) {
+                {
+                    let mut desk = house.desk.lock().unwrap_or_else(PoisonError::into_inner);
+                    desk.flush();
+                    desk.listen(&news);
+                }
+                drop(house);
+                std::thread::park_timeout(NAP);
+            }
+        })
+    }
+}
+
+/// One media thread's worker and the desk's end of it.
+pub(crate) fn worker(settings: &MediaSettings, music: Arc<Music>, now_us: u64) -> (Line, Worker, Arc<Counters>) {
+    let (command_sender, commands) = RingBuffer::new(COMMANDS);
+    let (word_sender, words) = RingBuffer::new(WORDS);
+    let counters = Arc::new(Counters::default());
+    let shared = Shared {
+        laws: Laws::new(settings),
+        music,
+        media_timeout: settings.media_timeout,
+        tail_guard: settings.tail_guard,
+    };
+    let line = Line::new(command_sender, words, Arc::clone(&counters));
+    (line, Worker::new(commands, word_sender, Arc::clone(&counters), shared, now_us), counters)
+}
+
+pub(crate) fn music(setting: &HoldMusic) -> Result<Arc<Music>, MusicError> {
+    match setting {
+        HoldMusic::Builtin => Ok(Music::builtin()),
+        HoldMusic::Silence => Ok(Music::silence()),
+        HoldMusic::Path(path) => Music::open(&path.to_string_lossy()),
+    }
+}
