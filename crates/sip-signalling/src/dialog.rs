@@ -1,213 +1,199 @@
-//! Dialogs, RFC 3261 §12: what both sides call the dialog, whose turn the CSeq is, and which way requests go.
+//! Dialogs (RFC 3261 §12): who talks to whom under which names, where requests go, which numbers they bear.
 //!
-//! A pure value that can be stored. It sends nothing; Via, Contact and bodies are for whoever sends.
+//! A value that can be stored. Sends nothing; knows neither offers nor timers.
 
-use rsip::{Headers, Method, Request, Response};
+use rsip::{Method, Request, Response};
 use serde::{Deserialize, Serialize};
 
 use crate::codec::headers::{CSeq, Contacts, NameAddr, addresses, call_id, contacts, cseq, from, to};
 use crate::codec::{SipUri, push};
+use crate::flow::Flow;
 
-/// How far our CSeq is moved when a dialog comes back from a store that may be older than what was sent.
-const RESERVE: u32 = 100;
+#[cfg(test)]
+mod tests;
 
-/// What finds a dialog. A tag that a peer left out (RFC 2543) is empty.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) struct DialogKey {
-    /// The Call-ID.
-    pub(crate) call_id: String,
-    /// Our tag.
-    pub(crate) local_tag: String,
-    /// Theirs.
-    pub(crate) remote_tag: String,
-}
+/// What Max-Forwards our requests start with (RFC 3261 §8.1.1.6).
+pub(crate) const MAX_FORWARDS: u8 = 70;
 
-impl DialogKey {
-    /// The dialog a request of the peer belongs to, by its To tag; `None` if it has none.
-    pub(crate) fn of_request(request: &Request) -> Option<Self> {
-        Some(Self {
-            call_id: call_id(&request.headers).to_owned(),
-            local_tag: to(&request.headers).ok()?.tag()?.to_owned(),
-            remote_tag: from(&request.headers).ok()?.tag().unwrap_or_default().to_owned(),
-        })
-    }
-}
-
-/// What a request's CSeq says about its turn (RFC 3261 §12.2.2).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Turn {
-    /// It is the next.
-    Next,
-    /// It is older than what was seen: 500.
-    Late,
-}
-
-/// One dialog, early or confirmed.
+/// One dialog, seen from our side.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Dialog {
-    call_id: String,
-    /// Our address with our tag, as it stands in From (or To) of every message.
+    /// The Call-ID.
+    pub(crate) call_id: String,
+    /// Our tag; with the Call-ID it finds the dialog.
+    pub(crate) local_tag: String,
+    /// Their tag; empty from senders of RFC 2543.
+    pub(crate) remote_tag: String,
+    /// Our From in requests, as it is written.
     local: String,
+    /// Our To in requests, as it is written.
     remote: String,
-    local_tag: String,
-    remote_tag: String,
+    /// The number of our last request.
     local_cseq: u32,
+    /// The number of their last request.
     remote_cseq: Option<u32>,
-    routes: Vec<String>,
-    /// Where requests are addressed to.
-    pub(crate) target: SipUri,
-    /// Whether the Call-ID is ours (RFC 3261 §14.1 asks).
-    pub(crate) ours: bool,
+    /// The proxies between, nearest first.
+    route_set: Vec<String>,
+    /// Their Contact.
+    remote_target: SipUri,
+    /// By which way requests go to an agent's phone, and from where its requests come.
+    pub(crate) flow: Flow,
+    /// Whether their Contact and the route say where requests go; else the flow does.
+    routed: bool,
+}
+
+/// How a request's number stands to those before (RFC 3261 §12.2.2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Order {
+    /// Higher than all before.
+    New,
+    /// Not higher: late, or a copy.
+    Old,
 }
 
 impl Dialog {
-    /// The dialog that an INVITE from a peer makes, under our tag (RFC 3261 §12.1.1). `None` if From, To, CSeq, Contact or
-    /// Record-Route cannot be read.
-    pub(crate) fn arrived(invite: &Request, tag: &str, first_cseq: u32) -> Option<Self> {
-        let remote = from(&invite.headers).ok()?;
+    /// As the one who is called (RFC 3261 §12.1.1).
+    pub(crate) fn called(invite: &Request, flow: Flow, routed: bool, local_tag: &str) -> Option<Self> {
+        let from = from(&invite.headers).ok()?;
+        let to = to(&invite.headers).ok()?;
+        let remote_target = contact(&invite.headers).unwrap_or_else(|| from.uri.clone());
         Some(Self {
             call_id: call_id(&invite.headers).to_owned(),
-            local: to(&invite.headers).ok()?.with_tag(tag).to_string(),
-            local_tag: tag.to_owned(),
-            remote_tag: remote.tag().unwrap_or_default().to_owned(),
-            target: contact(&invite.headers)?,
-            remote: remote.to_string(),
-            local_cseq: first_cseq,
-            remote_cseq: Some(cseq(&invite.headers).ok()?.number),
-            routes: routes(&invite.headers)?,
-            ours: false,
+            local_tag: local_tag.to_owned(),
+            remote_tag: from.tag().unwrap_or_default().to_owned(),
+            local: to.with_tag(local_tag).to_string(),
+            remote: from.to_string(),
+            local_cseq: 0,
+            remote_cseq: cseq(&invite.headers).ok().map(|cseq| cseq.number),
+            route_set: routes(addresses(&invite.headers, "Record-Route").unwrap_or_default()),
+            remote_target,
+            flow,
+            routed,
         })
     }
 
-    /// The dialog that a response to our INVITE makes (RFC 3261 §12.1.2). A response without Contact is survived: requests
-    /// then go on being addressed as the INVITE was.
-    pub(crate) fn rung(invite: &Request, response: &Response) -> Option<Self> {
-        let (local, remote) = (from(&response.headers).ok()?, to(&response.headers).ok()?);
-        let mut routes = routes(&response.headers)?;
-        routes.reverse();
+    /// As the caller, once a response made it (RFC 3261 §12.1.2).
+    pub(crate) fn calling(invite: &Request, response: &Response, flow: Flow, routed: bool) -> Option<Self> {
+        let from = from(&invite.headers).ok()?;
+        let to = to(&response.headers).ok()?;
+        let mut route_set = addresses(&response.headers, "Record-Route").unwrap_or_default();
+        route_set.reverse();
         Some(Self {
             call_id: call_id(&invite.headers).to_owned(),
-            local_tag: local.tag().unwrap_or_default().to_owned(),
-            remote_tag: remote.tag().unwrap_or_default().to_owned(),
-            local: local.to_string(),
-            remote: remote.to_string(),
+            local_tag: from.tag()?.to_owned(),
+            remote_tag: to.tag().unwrap_or_default().to_owned(),
+            local: from.to_string(),
+            remote: to.to_string(),
             local_cseq: cseq(&invite.headers).ok()?.number,
             remote_cseq: None,
-            routes,
-            target: contact(&response.headers).unwrap_or_else(|| SipUri::from(&invite.uri)),
-            ours: true,
+            route_set: routes(route_set),
+            remote_target: contact(&response.headers).unwrap_or_else(|| SipUri::from(&invite.uri)),
+            flow,
+            routed,
         })
     }
 
-    /// What finds it.
-    pub(crate) fn key(&self) -> DialogKey {
-        DialogKey {
-            call_id: self.call_id.clone(),
-            local_tag: self.local_tag.clone(),
-            remote_tag: self.remote_tag.clone(),
-        }
-    }
-
-    /// The Call-ID.
-    pub(crate) fn call_id(&self) -> &str {
-        &self.call_id
-    }
-
-    /// Our tag.
-    pub(crate) fn local_tag(&self) -> &str {
-        &self.local_tag
-    }
-
-    /// The user part of our address.
-    pub(crate) fn local_user(&self) -> Option<String> {
-        NameAddr::parse(&self.local).ok()?.uri.user_text().map(std::borrow::Cow::into_owned)
-    }
-
-    /// Judges the CSeq of a request of the peer, and remembers it if it is the next.
-    pub(crate) fn turn(&mut self, number: u32) -> Turn {
-        if self.remote_cseq.is_some_and(|seen| number <= seen) {
-            return Turn::Late;
-        }
-        self.remote_cseq = Some(number);
-        Turn::Next
-    }
-
-    /// Takes the Contact of a re-INVITE or UPDATE, or of its 2xx, as the new target (RFC 3261 §12.2.1.2, §12.2.2).
-    pub(crate) fn refresh(&mut self, headers: &Headers) {
-        if let Some(target) = contact(headers) {
-            self.target = target;
-        }
-    }
-
-    /// Our next request (RFC 3261 §12.2.1.1), still without Via, Contact and body.
+    /// A new request inside the dialog, without Via and Contact (RFC 3261 §12.2.1.1).
     pub(crate) fn request(&mut self, method: Method) -> Request {
         self.local_cseq = self.local_cseq.saturating_add(1);
-        self.compose(method, self.local_cseq)
+        self.numbered(method, self.local_cseq)
     }
 
-    /// The ACK to a 2xx of our INVITE with this CSeq number (RFC 3261 §13.2.2.4).
-    pub(crate) fn ack(&self, number: u32) -> Request {
-        self.compose(Method::Ack, number)
+    /// The ACK for a 2xx to an INVITE of this number (RFC 3261 §13.2.2.4), without Via.
+    pub(crate) fn ack(&self, invite_cseq: u32) -> Request {
+        self.numbered(Method::Ack, invite_cseq)
     }
 
-    /// Moves our CSeq past whatever was sent since this value was stored.
-    pub(crate) fn skip_ahead(&mut self) {
-        self.local_cseq = self.local_cseq.saturating_add(RESERVE);
-    }
-
-    /// Where a request goes first: the topmost route, else the target.
-    pub(crate) fn next_hop(&self) -> SipUri {
-        let route = self.routes.first().and_then(|route| NameAddr::parse(route).ok());
-        route.map_or_else(|| self.target.clone(), |route| route.uri)
-    }
-
-    fn compose(&self, method: Method, number: u32) -> Request {
-        let mut headers = Headers::default();
-        let first = self.routes.first().and_then(|route| NameAddr::parse(route).ok());
-        let strict = first.filter(|route| !route.uri.params.has("lr"));
-        let uri = match &strict {
-            // RFC 3261 §12.2.1.1: a strict router wants itself as the Request-URI and the target as the last route
-            Some(route) => {
-                for route in &self.routes[1..] {
-                    push(&mut headers, "Route", route);
-                }
-                push(&mut headers, "Route", NameAddr::new(self.target.clone()).to_string());
-                route.uri.clone()
-            }
-            None => {
-                for route in &self.routes {
-                    push(&mut headers, "Route", route);
-                }
-                self.target.clone()
-            }
-        };
+    fn numbered(&self, method: Method, number: u32) -> Request {
+        let mut headers = rsip::Headers::default();
+        let (uri, routes) = self.routing();
+        push(&mut headers, "Max-Forwards", MAX_FORWARDS.to_string());
         push(&mut headers, "From", &self.local);
         push(&mut headers, "To", &self.remote);
         push(&mut headers, "Call-ID", &self.call_id);
         push(&mut headers, "CSeq", CSeq::new(number, method).to_string());
+        for route in routes {
+            push(&mut headers, "Route", route);
+        }
         Request { method, uri: uri.to_rsip(), version: rsip::Version::V2, headers, body: Vec::new() }
+    }
+
+    /// Request-URI and Route values. A first route without `lr` is a strict router: it becomes the Request-URI and the
+    /// remote target the last route.
+    fn routing(&self) -> (SipUri, Vec<String>) {
+        let first = self.route_set.first().and_then(|first| NameAddr::parse(first).ok());
+        match first {
+            Some(strict) if !strict.uri.params.has("lr") => {
+                let mut routes = self.route_set[1..].to_vec();
+                routes.push(NameAddr::new(self.remote_target.clone()).to_string());
+                (strict.uri, routes)
+            }
+            Some(_) | None => (self.remote_target.clone(), self.route_set.clone()),
+        }
+    }
+
+    /// By which way the next request goes. Names are not resolved: then, and to a registered phone, the flow holds.
+    pub(crate) fn way(&self) -> Flow {
+        if !self.routed {
+            return self.flow;
+        }
+        let hop = match self.route_set.first().and_then(|first| NameAddr::parse(first).ok()) {
+            Some(first) => first.uri,
+            None => self.remote_target.clone(),
+        };
+        let transport = hop.transport().unwrap_or_else(|| "udp".to_owned());
+        let same = transport.eq_ignore_ascii_case(self.flow.via_transport()) || hop.transport().is_none();
+        match hop.ip().map(|ip| ip.to_canonical()) {
+            Some(ip) if same && !ip.is_unspecified() && !ip.is_multicast() => {
+                self.flow.toward((ip, hop.port.unwrap_or(5060)).into())
+            }
+            Some(_) | None => self.flow,
+        }
+    }
+
+    /// Whether a request from the other side is of this dialog (RFC 3261 §12.2.2); found by Call-ID and our tag before.
+    pub(crate) fn is_from_peer(&self, request: &Request) -> bool {
+        from(&request.headers).is_ok_and(|from| from.tag().unwrap_or_default() == self.remote_tag)
+    }
+
+    /// Where a request's number stands.
+    pub(crate) fn order(&self, request: &Request) -> Order {
+        let Ok(cseq) = cseq(&request.headers) else { return Order::Old };
+        if self.remote_cseq.is_some_and(|last| cseq.number <= last) { Order::Old } else { Order::New }
+    }
+
+    /// Notes a request's number.
+    pub(crate) fn note(&mut self, request: &Request) {
+        if let Ok(cseq) = cseq(&request.headers) {
+            self.remote_cseq = Some(cseq.number);
+        }
+    }
+
+    /// Takes their new Contact from a request or response that may refresh it (RFC 3261 §12.2).
+    pub(crate) fn refresh(&mut self, headers: &rsip::Headers) {
+        if let Some(target) = contact(headers) {
+            self.remote_target = target;
+        }
+    }
+
+    /// The next request gets at least this number (a challenge was answered with it).
+    pub(crate) fn number_used(&mut self, number: u32) {
+        self.local_cseq = self.local_cseq.max(number);
+    }
+
+    /// The number of our last request.
+    pub(crate) fn last_number(&self) -> u32 {
+        self.local_cseq
     }
 }
 
-/// The one Contact of a message that makes or refreshes a dialog.
-fn contact(headers: &Headers) -> Option<SipUri> {
+fn contact(headers: &rsip::Headers) -> Option<SipUri> {
     match contacts(headers).ok()? {
-        Contacts::These(these) => {
-            let mut uri = these.into_iter().next()?.uri;
-            uri.headers.clear();
-            Some(uri)
-        }
+        Contacts::These(these) => these.into_iter().map(|contact| contact.uri).find(SipUri::is_sip),
         Contacts::Star => None,
     }
 }
 
-/// More hops than this, and the sender is lost or lies.
-const ROUTES: usize = 32;
-
-fn routes(headers: &Headers) -> Option<Vec<String>> {
-    let found = addresses(headers, "Record-Route").ok()?;
-    (found.len() <= ROUTES).then(|| found.iter().map(ToString::to_string).collect())
+fn routes(addresses: Vec<NameAddr>) -> Vec<String> {
+    addresses.iter().map(ToString::to_string).collect()
 }
-
-#[cfg(test)]
-mod tests;

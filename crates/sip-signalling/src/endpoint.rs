@@ -78,7 +78,7 @@ enum Order {
 }
 
 /// A running endpoint. Cheap to clone; it runs until `stop`, or until the last clone is dropped.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub struct Endpoint {
     orders: mpsc::Sender<Order>,
     addresses: Arc<[(Protocol, SocketAddr)]>,

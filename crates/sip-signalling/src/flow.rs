@@ -1,42 +1,51 @@
-//! A flow: the way to one peer and back, RFC 5626 §2. Everything that is sent names the flow it takes.
+//! The way messages take between one of our listeners and one peer.
+//!
+//! A value that can be stored: what socket or connection carries it is known to the transport alone.
 
-use std::fmt;
 use std::net::SocketAddr;
 
 use serde::{Deserialize, Serialize};
 
 use crate::settings::Protocol;
 
-/// One flow. A value without handles: it can be kept, compared and stored; whether it still works is the transport's to say.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+/// One of our listeners and one address on the other side. Over TCP there is at most one connection per flow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub(crate) struct Flow {
-    /// The transport protocol.
+    /// Over what.
     pub(crate) protocol: Protocol,
-    /// Our end: the listener's address (for connections we opened: a listener of that protocol).
+    /// The listener, by the address it is bound to.
     pub(crate) local: SocketAddr,
-    /// Their end.
-    pub(crate) remote: SocketAddr,
-    /// For TCP the connection's number; 0: any connection to `remote`, opened if there is none. Always 0 for UDP.
-    pub(crate) connection: u64,
+    /// The other side.
+    pub(crate) peer: SocketAddr,
 }
 
 impl Flow {
-    /// Whether the transport repeats what gets lost (RFC 3261 §17).
-    pub(crate) const fn is_reliable(self) -> bool {
+    /// Whether the transport repeats what gets lost, so that transactions need not (RFC 3261 §17).
+    pub(crate) fn is_reliable(&self) -> bool {
         match self.protocol {
             Protocol::Udp => false,
             Protocol::Tcp => true,
         }
     }
-}
 
-impl fmt::Display for Flow {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let protocol = match self.protocol {
-            Protocol::Udp => "udp",
-            Protocol::Tcp => "tcp",
-        };
-        write!(f, "{protocol}:{}", self.remote)?;
-        if self.connection == 0 { Ok(()) } else { write!(f, "#{}", self.connection) }
+    /// The same listener to another address.
+    pub(crate) fn toward(self, peer: SocketAddr) -> Self {
+        Self { peer, ..self }
+    }
+
+    /// The name of its transport in a Via.
+    pub(crate) fn via_transport(&self) -> &'static str {
+        match self.protocol {
+            Protocol::Udp => "UDP",
+            Protocol::Tcp => "TCP",
+        }
+    }
+
+    /// The `transport` parameter of a URI that leads here; UDP is understood without.
+    pub(crate) fn uri_transport(&self) -> Option<&'static str> {
+        match self.protocol {
+            Protocol::Udp => None,
+            Protocol::Tcp => Some("tcp"),
+        }
     }
 }

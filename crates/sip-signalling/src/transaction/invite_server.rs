@@ -1,159 +1,98 @@
-//! INVITE server transaction, RFC 3261 §17.2.1 as amended by RFC 6026 §7.1.
+//! The INVITE server transaction: RFC 3261 §17.2.1 with the `Accepted` state of RFC 6026 §7.1.
 //!
 //! ```text
-//!   Proceeding ---2xx---> Accepted (L)
-//!       |
-//!    300-699 -> Completed (G, H) ---ACK---> Confirmed (I)
+//!   Proceeding ── 300-699 ──> Completed ── ACK ──> Confirmed ── I ──> (end)
+//!       └──────── 2xx ──> Accepted ── L ──> (end)                    2xx is repeated by the user
 //! ```
 
-use conference::Moment;
+use std::time::Duration;
 
-use super::timer::{PATIENCE, Repeat, T2, T4, earlier};
+use super::timer::{T1, T4, TIMEOUT, doubled};
+use super::{Act, Timer};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
     Proceeding,
-    Accepted { until: Moment },
-    Completed { repeat: Option<Repeat>, until: Moment },
-    Confirmed { until: Moment },
-    Terminated,
+    Completed,
+    Confirmed,
+    Accepted,
 }
 
-/// What a message or a timer leads to.
+/// What happens to it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Step {
-    /// Nothing; the message is absorbed.
-    Nothing,
-    /// Send the last response again.
-    Repeat,
-    /// Tell the user of the layer (an ACK to a 2xx on the INVITE's own branch).
-    Pass,
-    /// No ACK came (timer H).
-    Unanswered,
+pub(crate) enum Input {
+    /// The INVITE again.
+    Again,
+    /// Its ACK.
+    Ack,
+    /// The user gives a 1xx.
+    Provisional,
+    /// The user gives a 2xx (or the same again).
+    Success,
+    /// The user gives a 3xx to 6xx.
+    Failure,
+    /// Repeat the failure.
+    TimerG,
+    /// No ACK came.
+    TimerH,
+    /// ACKs are no longer expected.
+    TimerI,
+    /// INVITEs are no longer expected.
+    TimerL,
+    /// Nothing can be sent.
+    TransportFailed,
 }
 
 /// The machine.
-#[derive(Clone, Debug)]
-pub(super) struct InviteServer {
+#[derive(Debug)]
+pub(crate) struct InviteServer {
     state: State,
     reliable: bool,
+    interval: Duration,
 }
 
 impl InviteServer {
-    pub(super) fn new(reliable: bool) -> Self {
-        Self { state: State::Proceeding, reliable }
+    /// A new one. The user says 100 itself, once it knows that the caller may know we exist.
+    pub(crate) fn start(reliable: bool) -> Self {
+        Self { state: State::Proceeding, reliable, interval: T1 }
     }
 
-    /// The INVITE came again.
-    pub(super) fn repeated(&self) -> Step {
-        match self.state {
-            State::Proceeding | State::Completed { .. } => Step::Repeat,
-            // RFC 6026 §7.1: absorbed; the dialog repeats its 2xx by its own timers.
-            State::Accepted { .. } | State::Confirmed { .. } | State::Terminated => Step::Nothing,
+    /// Takes an input. `Act::Send` without a response yet sends nothing.
+    pub(crate) fn on(&mut self, input: Input) -> Vec<Act> {
+        use Input::{Ack, Again, Failure, Provisional, Success, TimerG, TimerH, TimerI, TimerL, TransportFailed};
+        use State::{Accepted, Completed, Confirmed, Proceeding};
+        match (self.state, input) {
+            (Proceeding, Again | Provisional) | (Completed, Again) | (Accepted, Success) => vec![Act::Send],
+            (Proceeding, Success) => {
+                self.state = Accepted;
+                vec![Act::Send, Act::Arm(Timer::L, TIMEOUT)]
+            }
+            (Proceeding, Failure) => {
+                self.state = Completed;
+                let mut acts = vec![Act::Send, Act::Arm(Timer::H, TIMEOUT)];
+                if !self.reliable {
+                    acts.push(Act::Arm(Timer::G, T1));
+                }
+                acts
+            }
+            (Completed, TimerG) => {
+                self.interval = doubled(self.interval);
+                vec![Act::Send, Act::Arm(Timer::G, self.interval)]
+            }
+            (Completed, Ack) if self.reliable => vec![Act::End],
+            (Completed, Ack) => {
+                self.state = Confirmed;
+                vec![Act::Disarm(Timer::G), Act::Disarm(Timer::H), Act::Arm(Timer::I, T4)]
+            }
+            (Accepted, Ack) => vec![Act::Tell],
+            (Completed, TimerH) => vec![Act::TellTimeout, Act::End],
+            (Confirmed, TimerI) | (Accepted, TimerL) => vec![Act::End],
+            (Proceeding | Completed, TransportFailed) => vec![Act::TellFailed],
+            (Proceeding, Ack | TimerG | TimerH | TimerI | TimerL)
+            | (Completed, Provisional | Success | Failure | TimerI | TimerL)
+            | (Confirmed, Again | Ack | Provisional | Success | Failure | TimerG | TimerH | TimerL | TransportFailed)
+            // RFC 6026 §7.1: repeated INVITEs are absorbed, the user repeats its 2xx by itself
+            | (Accepted, Again | Provisional | Failure | TimerG | TimerH | TimerI | TransportFailed) => Vec::new(),
         }
-    }
-
-    /// The user of the layer responds; false if the machine takes no response now.
-    pub(super) fn respond(&mut self, now: Moment, status: u16) -> bool {
-        match (self.state, status) {
-            (State::Proceeding, 100..=199) => true,
-            (State::Proceeding, 200..=299) => {
-                self.state = State::Accepted { until: now + PATIENCE };
-                true
-            }
-            (State::Proceeding, _) => {
-                let repeat = (!self.reliable).then(|| Repeat::from(now, T2));
-                self.state = State::Completed { repeat, until: now + PATIENCE };
-                true
-            }
-            (State::Accepted { .. }, 200..=299) => true,
-            (State::Accepted { .. } | State::Completed { .. } | State::Confirmed { .. } | State::Terminated, _) => {
-                false
-            }
-        }
-    }
-
-    pub(super) fn ack(&mut self, now: Moment) -> Step {
-        match self.state {
-            State::Completed { .. } => {
-                self.state = State::Confirmed { until: if self.reliable { now } else { now + T4 } };
-                Step::Nothing
-            }
-            State::Accepted { .. } => Step::Pass,
-            State::Proceeding | State::Confirmed { .. } | State::Terminated => Step::Nothing,
-        }
-    }
-
-    pub(super) fn deadline(&self) -> Option<Moment> {
-        match self.state {
-            State::Completed { repeat, until } => earlier(repeat.map(|repeat| repeat.at()), Some(until)),
-            State::Accepted { until } | State::Confirmed { until } => Some(until),
-            State::Proceeding | State::Terminated => None,
-        }
-    }
-
-    pub(super) fn expire(&mut self, now: Moment) -> Step {
-        match &mut self.state {
-            State::Completed { until, .. } if *until <= now => {
-                self.state = State::Terminated;
-                Step::Unanswered
-            }
-            State::Completed { repeat: Some(repeat), .. } if repeat.at() <= now => {
-                repeat.sent(now);
-                Step::Repeat
-            }
-            State::Accepted { until } | State::Confirmed { until } if *until <= now => {
-                self.state = State::Terminated;
-                Step::Nothing
-            }
-            State::Proceeding
-            | State::Accepted { .. }
-            | State::Completed { .. }
-            | State::Confirmed { .. }
-            | State::Terminated => Step::Nothing,
-        }
-    }
-
-    pub(super) fn is_over(&self) -> bool {
-        self.state == State::Terminated
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn at(ms: u64) -> Moment {
-        Moment(ms * 1_000)
-    }
-
-    #[test]
-    fn a_failure_is_repeated_until_the_ack() {
-        let mut machine = InviteServer::new(false);
-        assert!(machine.respond(at(0), 486));
-        assert_eq!(machine.expire(at(500)), Step::Repeat);
-        assert_eq!(machine.deadline(), Some(at(1_500)));
-        assert_eq!(machine.ack(at(600)), Step::Nothing);
-        assert_eq!(machine.deadline(), Some(at(5_600)));
-        machine.expire(at(5_600));
-        assert!(machine.is_over());
-    }
-
-    #[test]
-    fn without_an_ack_it_ends_with_timer_h() {
-        let mut machine = InviteServer::new(true);
-        assert!(machine.respond(at(0), 486));
-        assert_eq!(machine.deadline(), Some(at(32_000)), "nothing is repeated over TCP");
-        assert_eq!(machine.expire(at(32_000)), Step::Unanswered);
-    }
-
-    #[test]
-    fn after_a_2xx_the_invites_repeats_are_absorbed_and_2xx_pass() {
-        let mut machine = InviteServer::new(false);
-        assert!(machine.respond(at(0), 200));
-        assert_eq!(machine.repeated(), Step::Nothing);
-        assert!(machine.respond(at(500), 200), "the dialog repeats its 2xx");
-        assert!(!machine.respond(at(500), 486));
-        assert_eq!(machine.ack(at(600)), Step::Pass);
     }
 }

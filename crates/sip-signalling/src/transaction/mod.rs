@@ -1,15 +1,41 @@
-//! The transaction layer, RFC 3261 §17 and RFC 6026: absorbs and makes repeats, matches answers to questions.
+//! Transactions (RFC 3261 §17, RFC 6026): repeats what gets lost, absorbs what comes twice, gives up in time.
 //!
-//! Sans-IO: time comes in, packets to send go out by `sends`, whatever the user of the layer must know comes back. It knows
-//! no dialogs; a 2xx to an INVITE and its repeats are the dialog's business (RFC 3261 §13.3.1.4).
+//! One file per machine; each turns an input into acts and touches nothing. `table` owns the machines of one endpoint
+//! and carries their acts out as outputs. Nothing here knows a dialog, a leg or a clock.
 
-mod client;
-mod invite_client;
-mod invite_server;
-mod key;
-mod layer;
-mod server;
-mod timer;
+pub(crate) mod client;
+pub(crate) mod invite_client;
+pub(crate) mod invite_server;
+pub(crate) mod key;
+pub(crate) mod server;
+pub(crate) mod table;
+pub(crate) mod timer;
 
-pub(crate) use layer::{ClientId, Incoming, Layer, Packet, ServerId};
-pub(crate) use timer::{T1, T2, T4};
+#[cfg(test)]
+mod tests;
+
+pub(crate) use table::{ClientEvent, ClientId, Out, ServerId, Transactions};
+pub(crate) use timer::{Alarms, TIMEOUT, Timer};
+
+use std::time::Duration;
+
+/// What a machine wants done, in this order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Act {
+    /// Client: send the request (again). Server: send the last response (again).
+    Send,
+    /// INVITE client: send the ACK for a final response that is no 2xx.
+    Ack,
+    /// Tell the user what came.
+    Tell,
+    /// Tell the user that nothing came in time.
+    TellTimeout,
+    /// Tell the user that nothing could be sent.
+    TellFailed,
+    /// Set a timer.
+    Arm(Timer, Duration),
+    /// Unset a timer.
+    Disarm(Timer),
+    /// It is over; forget the machine.
+    End,
+}

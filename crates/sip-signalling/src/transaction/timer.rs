@@ -1,71 +1,106 @@
-//! The timers of the transaction machines, RFC 3261 §17 table 4: deadlines, never clocks.
+//! The timers of RFC 3261 §17 (table 4) and RFC 6026 §8.4, and a queue of deadlines for whoever needs one.
+//!
+//! Reads no clock.
 
+use std::collections::{BTreeMap, HashMap};
+use std::hash::Hash;
 use std::time::Duration;
 
 use conference::Moment;
 
-/// Round-trip estimate (RFC 3261 §17.1.1.1).
+/// The estimate of a round trip.
 pub(crate) const T1: Duration = Duration::from_millis(500);
-/// The longest interval between repeats of a non-INVITE request or an INVITE response.
+/// The longest interval between repetitions of a non-INVITE request or an INVITE response.
 pub(crate) const T2: Duration = Duration::from_secs(4);
-/// The longest time a message stays in the network.
+/// How long a message stays in the network.
 pub(crate) const T4: Duration = Duration::from_secs(5);
-/// 64*T1: timers B, F, H, J, L and M, and D over UDP (at least 32 s).
-pub(crate) const PATIENCE: Duration = Duration::from_secs(32);
+/// 64*T1: how long a transaction waits.
+pub(crate) const TIMEOUT: Duration = Duration::from_secs(32);
 
-/// A message that is repeated at growing intervals.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Repeat {
-    at: Moment,
-    interval: Duration,
-    longest: Duration,
+/// A transaction's timer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) enum Timer {
+    /// INVITE request is repeated.
+    A,
+    /// INVITE client gives up.
+    B,
+    /// INVITE client waits for repeated failures.
+    D,
+    /// Other request is repeated.
+    E,
+    /// Other client gives up.
+    F,
+    /// INVITE failure is repeated.
+    G,
+    /// INVITE server waits for the ACK.
+    H,
+    /// INVITE server waits for repeated ACKs.
+    I,
+    /// Other server waits for repeated requests.
+    J,
+    /// Other client waits for repeated responses.
+    K,
+    /// INVITE server waits for repeated INVITEs after a 2xx (RFC 6026).
+    L,
+    /// INVITE client waits for further 2xx (RFC 6026).
+    M,
 }
 
-impl Repeat {
-    /// Repeats first after T1, then at doubled intervals up to `longest`.
-    pub(crate) fn from(now: Moment, longest: Duration) -> Self {
-        Self { at: now + T1, interval: T1, longest }
-    }
+/// Twice as long, at most T2.
+pub(crate) fn doubled(interval: Duration) -> Duration {
+    (interval * 2).min(T2)
+}
 
-    /// When the next repeat is due.
-    pub(crate) fn at(&self) -> Moment {
-        self.at
-    }
+/// Deadlines by key; each key has at most one.
+#[derive(Debug)]
+pub(crate) struct Alarms<K> {
+    queue: BTreeMap<(Moment, u64), K>,
+    set: HashMap<K, (Moment, u64)>,
+    drawn: u64,
+}
 
-    /// One repeat was sent: the next interval is twice as long, at most `longest`.
-    pub(crate) fn sent(&mut self, now: Moment) {
-        self.interval = (self.interval * 2).min(self.longest);
-        self.at = now + self.interval;
-    }
-
-    /// From here on at the longest interval (RFC 3261 §17.1.2.2: a provisional response came).
-    pub(crate) fn slow(&mut self, now: Moment) {
-        self.interval = self.longest;
-        self.at = now + self.interval;
+impl<K> Default for Alarms<K> {
+    fn default() -> Self {
+        Self { queue: BTreeMap::new(), set: HashMap::new(), drawn: 0 }
     }
 }
 
-/// The earlier of two deadlines that may not be set.
-pub(crate) fn earlier(one: Option<Moment>, other: Option<Moment>) -> Option<Moment> {
-    match (one, other) {
-        (Some(one), Some(other)) => Some(one.min(other)),
-        (one, None) => one,
-        (None, other) => other,
+impl<K: Clone + Eq + Hash> Alarms<K> {
+    /// Sets a deadline; an earlier one of this key is forgotten.
+    pub(crate) fn arm(&mut self, at: Moment, key: K) {
+        self.disarm(&key);
+        self.drawn += 1;
+        self.queue.insert((at, self.drawn), key.clone());
+        self.set.insert(key, (at, self.drawn));
     }
-}
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn repeats_double_up_to_the_longest() {
-        let mut repeat = Repeat::from(Moment::ZERO, T2);
-        let mut times = Vec::new();
-        for _ in 0..6 {
-            times.push(repeat.at().0 / 1_000);
-            repeat.sent(repeat.at());
+    /// Unsets a deadline.
+    pub(crate) fn disarm(&mut self, key: &K) {
+        if let Some(place) = self.set.remove(key) {
+            self.queue.remove(&place);
         }
-        assert_eq!(times, [500, 1_500, 3_500, 7_500, 11_500, 15_500]);
+    }
+
+    /// The next deadline.
+    pub(crate) fn deadline(&self) -> Option<Moment> {
+        self.queue.first_key_value().map(|((at, _), _)| *at)
+    }
+
+    /// Takes out one key whose deadline has come.
+    pub(crate) fn due(&mut self, now: Moment) -> Option<K> {
+        let first = self.queue.first_entry().filter(|first| first.key().0 <= now)?;
+        let key = first.remove();
+        self.set.remove(&key);
+        Some(key)
+    }
+
+    /// When this key is due.
+    pub(crate) fn at(&self, key: &K) -> Option<Moment> {
+        self.set.get(key).map(|(at, _)| *at)
+    }
+
+    /// How many there are.
+    pub(crate) fn len(&self) -> usize {
+        self.queue.len()
     }
 }

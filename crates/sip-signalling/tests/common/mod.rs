@@ -1,0 +1,125 @@
+//! What the tests over real sockets share: a server, phones, and ears for news.
+
+#![allow(dead_code, clippy::unwrap_used)]
+
+pub mod raw;
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use conference::AgentName;
+use sip_signalling::{
+    Account, Algorithm, Arrival, Directory, Doorkeeping, Endpoint, Network, News, PhoneAccount, Protocol, Secret,
+    SipSettings, Source, Trunk, Wish,
+};
+use tokio::sync::mpsc;
+
+/// How long anything may take.
+pub const LIMIT: Duration = Duration::from_secs(10);
+
+pub struct House {
+    pub endpoint: Endpoint,
+    pub news: Ears,
+}
+
+/// News as they come.
+pub struct Ears(mpsc::Receiver<News>);
+
+pub trait Told {
+    async fn until(&mut self, wanted: impl Fn(&News) -> bool) -> News;
+    async fn arrival(&mut self) -> Arrival;
+}
+
+impl Told for Ears {
+    async fn until(&mut self, wanted: impl Fn(&News) -> bool) -> News {
+        let mut heard = Vec::new();
+        let found = tokio::time::timeout(LIMIT, async {
+            loop {
+                let news = self.0.recv().await.unwrap();
+                if wanted(&news) {
+                    return news;
+                }
+                heard.push(news);
+            }
+        });
+        match found.await {
+            Ok(news) => news,
+            Err(_) => panic!("not told in time; told was {heard:?}"),
+        }
+    }
+
+    async fn arrival(&mut self) -> Arrival {
+        match self.until(|news| matches!(news, News::Arrived(_))).await {
+            News::Arrived(arrival) => arrival,
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+impl Ears {
+    /// What was told by now.
+    pub fn now(&mut self) -> Vec<News> {
+        std::iter::from_fn(|| self.0.try_recv().ok()).collect()
+    }
+}
+
+pub fn settings() -> SipSettings {
+    let account = |name: &str| Account { name: AgentName(name.into()), password: Secret(format!("{name}-secret")) };
+    SipSettings {
+        domain: "baton.local".into(),
+        listen: vec![(Protocol::Udp, "127.0.0.1:0".parse().unwrap()), (Protocol::Tcp, "127.0.0.1:0".parse().unwrap())],
+        external_address: None,
+        local_networks: vec![Network { address: "127.0.0.0".parse().unwrap(), prefix: 8 }],
+        digest: vec![Algorithm::Sha256, Algorithm::Md5],
+        directory: Directory {
+            accounts: vec![account("alice"), account("bob"), account("carol")],
+            trunks: vec![Trunk {
+                name: "pstn".into(),
+                address: "127.0.0.9:5090".parse().unwrap(),
+                protocol: Protocol::Udp,
+                credentials: Some(("baton".into(), Secret("carrier-secret".into()))),
+                caller_id: String::new(),
+                accept_from: vec![Source::Network(Network { address: "127.0.0.2".parse().unwrap(), prefix: 32 })],
+                max_calls: 2,
+            }],
+        },
+        doorkeeping: Doorkeeping::Server,
+        user_agent: "Baton test".into(),
+        ban_loopback: false,
+        keep_alive: Duration::from_secs(25),
+        dropped_user_agents: vec!["friendly-scanner".into(), "sipvicious".into(), "pplsip".into()],
+    }
+}
+
+/// A running server.
+pub async fn house(change: impl FnOnce(&mut SipSettings)) -> House {
+    let mut settings = settings();
+    change(&mut settings);
+    let (endpoint, news) = Endpoint::start(settings).await.unwrap();
+    House { endpoint, news: Ears(news) }
+}
+
+/// A registered phone.
+pub async fn phone(user: &str, server: &Endpoint, protocol: Protocol) -> (Endpoint, Ears) {
+    let mut settings = settings();
+    settings.doorkeeping = Doorkeeping::Phone;
+    settings.directory = Directory { accounts: Vec::new(), trunks: Vec::new() };
+    settings.listen = vec![(protocol, "127.0.0.1:0".parse().unwrap())];
+    let (endpoint, news) = Endpoint::start(settings).await.unwrap();
+    let mut news = Ears(news);
+    endpoint.wish(Wish::Register(PhoneAccount {
+        user: user.into(),
+        password: Secret(format!("{user}-secret")),
+        domain: "baton.local".into(),
+        server: listener(server, protocol),
+        protocol,
+        expires_s: 600,
+    }));
+    news.until(|news| matches!(news, News::PhoneRegistered { status: 200, .. })).await;
+    (endpoint, news)
+}
+
+/// Where an endpoint listens.
+pub fn listener(endpoint: &Endpoint, protocol: Protocol) -> SocketAddr {
+    endpoint.addresses().iter().find(|(listens, _)| *listens == protocol).unwrap().1
+}

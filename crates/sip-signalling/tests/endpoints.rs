@@ -1,0 +1,110 @@
+//! Endpoints over real loopback sockets, UDP and TCP: a phone of ours registers at a server of ours, calls and is called.
+
+#![allow(clippy::unwrap_used)]
+
+mod common;
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use common::{House, Told, house, phone};
+use conference::{AgentName, Caller, Ending, Identity, LegId};
+use sip_signalling::{Callee, Counts, News, Protocol, Wish};
+
+async fn calls_both_ways(protocol: Protocol) {
+    let House { endpoint: server, news: mut told } = house(|_| {}).await;
+    let (alice, mut ears) = phone("alice", &server, protocol).await;
+
+    // Alice calls
+    let out = LegId::rung(1);
+    let address = common::listener(&server, protocol);
+    let to =
+        Callee::Address { account: Some("alice".into()), uri: "sip:*43@baton.local".into(), server: address, protocol };
+    let offer = Bytes::from_static(b"v=0\r\n");
+    alice.wish(Wish::Call { leg: out, to, from: Identity::default(), offer: offer.clone() });
+    let arrival = told.arrival().await;
+    assert!(matches!(&arrival.caller, Caller::Agent { name, .. } if name.0 == "alice"));
+    assert_eq!(arrival.dialled, "*43");
+    server.wish(Wish::Ringing { leg: arrival.leg });
+    server.wish(Wish::Answer { leg: arrival.leg, body: offer.clone() });
+    ears.until(|news| matches!(news, News::Answered { .. })).await;
+    told.until(|news| matches!(news, News::Acknowledged { .. })).await;
+
+    // frozen and thawed, then held
+    let state = server.freeze(arrival.leg).await.unwrap();
+    server.thaw(state);
+    alice.wish(Wish::Offer { leg: out, body: offer.clone() });
+    told.until(|news| matches!(news, News::Offered { .. })).await;
+    server.wish(Wish::AnswerOffer { leg: arrival.leg, body: offer.clone() });
+    ears.until(|news| matches!(news, News::OfferAnswered { .. })).await;
+    server.wish(Wish::End { leg: arrival.leg, status: None, reason: None });
+    ears.until(|news| matches!(news, News::Ended { how: Ending::Bye, .. })).await;
+
+    // Alice is called, and the caller gives up once, and is answered once
+    let ring = |leg| Wish::Call {
+        leg,
+        to: Callee::Agent(AgentName("alice".into())),
+        from: Identity { display: "Customer".into(), user: "+49301112233".into() },
+        offer: Bytes::from_static(b"v=0\r\n"),
+    };
+    server.wish(ring(LegId::rung(2)));
+    let arrival = ears.arrival().await;
+    alice.wish(Wish::Ringing { leg: arrival.leg });
+    told.until(|news| matches!(news, News::Progress { status: 180, .. })).await;
+    server.wish(Wish::End { leg: LegId::rung(2), status: None, reason: None });
+    ears.until(|news| matches!(news, News::Ended { how: Ending::Cancelled, .. })).await;
+
+    server.wish(ring(LegId::rung(3)));
+    let arrival = ears.arrival().await;
+    alice.wish(Wish::Answer { leg: arrival.leg, body: offer });
+    told.until(|news| matches!(news, News::Answered { phone: Some(_), .. })).await;
+    ears.until(|news| matches!(news, News::Acknowledged { .. })).await;
+    alice.wish(Wish::End { leg: arrival.leg, status: None, reason: None });
+    told.until(|news| matches!(news, News::Ended { how: Ending::Bye, .. })).await;
+
+    assert_eq!(server.registrations().await.len(), 1);
+    alice.wish(Wish::Unregister { user: "alice".into() });
+    told.until(|news| matches!(news, News::Registered { phones: 0, .. })).await;
+    let Counts { legs, dialogs, .. } = server.counts().await;
+    assert_eq!((legs, dialogs), (0, 0));
+    alice.stop().await;
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_phone_calls_and_is_called_over_udp() {
+    calls_both_ways(Protocol::Udp).await;
+}
+
+#[tokio::test]
+async fn a_phone_calls_and_is_called_over_tcp() {
+    calls_both_ways(Protocol::Tcp).await;
+}
+
+#[tokio::test]
+async fn an_address_in_use_starts_nothing_and_is_named() {
+    let first = house(|_| {}).await;
+    let taken = common::listener(&first.endpoint, Protocol::Udp);
+    let mut settings = common::settings();
+    settings.listen = vec![(Protocol::Tcp, "127.0.0.1:0".parse().unwrap()), (Protocol::Udp, taken)];
+    let refused = sip_signalling::Endpoint::start(settings).await.err().unwrap().to_string();
+    assert!(refused.contains(&format!("udp:{taken}")), "{refused}");
+}
+
+#[tokio::test]
+async fn a_stopped_endpoint_gives_its_addresses_back() {
+    let House { endpoint, news: _told } = house(|_| {}).await;
+    let listen = endpoint.addresses().to_vec();
+    endpoint.stop().await;
+    let mut settings = common::settings();
+    settings.listen = listen;
+    let again = tokio::time::timeout(Duration::from_secs(5), async {
+        loop {
+            if let Ok(started) = sip_signalling::Endpoint::start(settings.clone()).await {
+                break started;
+            }
+            tokio::task::yield_now().await;
+        }
+    });
+    assert!(again.await.is_ok());
+}
