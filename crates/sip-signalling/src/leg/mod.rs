@@ -1,191 +1,184 @@
-//! Legs: one call of one phone each, from INVITE to BYE, and how messages find them.
+//! A leg's life as values: who it is with, which phase it is in, what of its session waits for an answer.
 //!
-//! `arrived` is a leg that rings here, `up` one that was answered, `offers` its changes of session, `digit` its INFO bodies,
-//! `state` what of it can be stored; a leg that rings elsewhere is a [`crate::fork::Fork`]. Who may have a leg is for the
-//! gate; which message is for whom is for the stack.
+//! ```text
+//!   Arrived ──(Answer)──> Talking ──(BYE)──> gone
+//!   Ringing ──(2xx)─────> Talking
+//! ```
+//!
+//! The stack moves legs from phase to phase; here is only what a leg is.
 
-pub(crate) mod arrived;
-pub(crate) mod digit;
-mod offers;
-pub(crate) mod state;
-pub(crate) mod up;
+pub(crate) mod digits;
+mod state;
 
-use std::collections::{BTreeMap, HashMap};
+pub use state::DialogState;
 
+use std::time::Duration;
+
+use bytes::Bytes;
 use conference::{AgentName, LegId, Phone};
 use serde::{Deserialize, Serialize};
 
-use crate::dialog::DialogKey;
-use crate::fork::Fork;
-use crate::leg::arrived::Arriving;
-use crate::leg::up::Up;
-use crate::transaction::ServerId;
+use crate::dialog::Dialog;
+use crate::flow::Flow;
+use crate::fork::Failures;
+use crate::transaction::{ClientId, ServerId};
 
-/// Who is at the other end, as far as proved.
+/// Whom a leg is with.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Party {
-    /// A registered user.
+    /// An agent's phone: authenticated, or rung where it is registered.
     Agent {
         /// Who.
         name: AgentName,
-        /// Which of their phones; `None` while several ring.
-        phone: Option<Phone>,
+        /// Which phone.
+        phone: Phone,
     },
-    /// Somebody behind this trunk.
+    /// A trunk: known by its addresses.
     Trunk(String),
-    /// Phone's side: whoever the server of this account connects.
-    Account(String),
-    /// Phone's side, without an account.
-    Anybody,
-}
-
-/// How far a leg is.
-#[derive(Debug)]
-pub(crate) enum Phase {
-    /// It rings here.
-    Arriving(Box<Arriving>),
-    /// It rings there.
-    Ringing(Fork),
-    /// It was answered.
-    Up(Box<Up>),
+    /// For a phone: its server, by way of one of its accounts, or whoever calls.
+    Server(Option<String>),
 }
 
 /// One leg.
 #[derive(Debug)]
 pub(crate) struct Leg {
+    /// Its name.
+    pub(crate) id: LegId,
+    /// Whom it is with; while several phones ring, the agent's.
     pub(crate) party: Party,
+    /// How far it is.
     pub(crate) phase: Phase,
 }
 
-/// What tells requests apart that came over several ways but are one (RFC 3261 §8.2.2.2): Call-ID and From tag.
-type Origin = (String, String);
-
-/// All legs, and what finds them.
-#[derive(Debug, Default)]
-pub(crate) struct Legs {
-    counter: u64,
-    all: BTreeMap<LegId, Leg>,
-    dialogs: HashMap<DialogKey, LegId>,
-    arriving: HashMap<ServerId, LegId>,
-    origins: HashMap<Origin, (LegId, u32)>,
-    of_trunks: BTreeMap<String, u32>,
+/// How far a leg is.
+#[derive(Debug)]
+pub(crate) enum Phase {
+    /// Its INVITE came and waits for our final answer.
+    Arrived(Arrived),
+    /// We ring.
+    Ringing(Ringing),
+    /// It was answered.
+    Talking(Box<Session>),
 }
 
-impl Legs {
-    /// The id of the next leg that arrives.
-    pub(crate) fn next_arrived(&mut self) -> LegId {
-        self.counter += 1;
-        LegId::arrived(self.counter)
-    }
+/// An INVITE that waits for its final answer.
+#[derive(Debug)]
+pub(crate) struct Arrived {
+    /// Its transaction.
+    pub(crate) server: ServerId,
+    /// The dialog to be.
+    pub(crate) dialog: Dialog,
+    /// Whether it brought an offer.
+    pub(crate) offered: bool,
+}
 
-    /// Takes a leg in. An arriving leg is found by its transaction, its dialog and its origin.
-    pub(crate) fn insert(&mut self, id: LegId, leg: Leg) {
-        if !id.is_rung() {
-            // thawed legs keep their numbers: new ones go on after them
-            self.counter = self.counter.max(id.0);
-        }
-        if let Party::Trunk(trunk) = &leg.party {
-            *self.of_trunks.entry(trunk.clone()).or_default() += 1;
-        }
-        match &leg.phase {
-            Phase::Arriving(arriving) => {
-                let key = arriving.dialog.key();
-                self.arriving.insert(arriving.server, id);
-                self.origins.insert((key.call_id.clone(), key.remote_tag.clone()), (id, arriving.cseq));
-                self.dialogs.insert(key, id);
-            }
-            Phase::Up(up) => {
-                self.dialogs.insert(up.dialog.key(), id);
-            }
-            Phase::Ringing(_) => {}
-        }
-        self.all.insert(id, leg);
-    }
+/// INVITEs of ours that wait for an answer.
+#[derive(Debug, Default)]
+pub(crate) struct Ringing {
+    /// Those still open.
+    pub(crate) open: Vec<ClientId>,
+    /// How the others failed.
+    pub(crate) failures: Failures,
+    /// Whether it was told that it rings.
+    pub(crate) told: bool,
+}
 
-    /// Takes a leg out, and everything that finds it.
-    pub(crate) fn remove(&mut self, id: LegId) -> Option<Leg> {
-        let leg = self.all.remove(&id)?;
-        if let Party::Trunk(trunk) = &leg.party
-            && let Some(calls) = self.of_trunks.get_mut(trunk)
-        {
-            *calls -= 1;
-            if *calls == 0 {
-                self.of_trunks.remove(trunk);
-            }
+/// What an answered leg is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Session {
+    /// Its dialog.
+    pub(crate) dialog: Dialog,
+    /// Whether we sent the first INVITE, and so own the Call-ID (RFC 3261 §14.1).
+    pub(crate) caller: bool,
+    /// A 200 of ours that waits for its ACK.
+    pub(crate) unacked: Option<Unacked>,
+    /// A 200 of theirs with an offer whose ACK waits for our answer.
+    pub(crate) owes_answer: bool,
+    /// Offers under way.
+    pub(crate) offers: Offers,
+    /// Our next offer, when the one under way is done.
+    pub(crate) queued: Option<Bytes>,
+    /// The owner has ended it; only the ACK is waited for, then comes BYE (RFC 3261 §15).
+    pub(crate) over: bool,
+    /// The text of the Reason in that BYE.
+    pub(crate) reason: Option<String>,
+}
+
+impl Session {
+    /// One that is just answered.
+    pub(crate) fn new(dialog: Dialog, caller: bool) -> Self {
+        Self {
+            dialog,
+            caller,
+            unacked: None,
+            owes_answer: false,
+            offers: Offers::Rest,
+            queued: None,
+            over: false,
+            reason: None,
         }
-        let dialog = match &leg.phase {
-            Phase::Arriving(arriving) => {
-                self.arriving.remove(&arriving.server);
-                Some(&arriving.dialog)
-            }
-            Phase::Up(up) => Some(&up.dialog),
+    }
+}
+
+/// A 200 to an INVITE, repeated until its ACK comes (RFC 3261 §13.3.1.4).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Unacked {
+    /// The CSeq number the ACK bears.
+    pub(crate) cseq: u32,
+    /// The 200.
+    pub(crate) response: Bytes,
+    /// Where it goes.
+    pub(crate) flow: Flow,
+    /// The interval to its next repetition.
+    pub(crate) interval: Duration,
+    /// Whether it answers the first INVITE.
+    pub(crate) first: bool,
+    /// Whether it made the offer, so that the ACK brings the answer.
+    pub(crate) offers: bool,
+}
+
+/// Which offer is under way; there is at most one (RFC 3261 §14, RFC 3264 §4).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Offers {
+    /// None.
+    Rest,
+    /// Theirs waits for `AnswerOffer`.
+    Theirs {
+        /// Its transaction.
+        server: ServerId,
+        /// UPDATE, not re-INVITE.
+        update: bool,
+        /// Whether it brought an offer.
+        offered: bool,
+    },
+    /// Ours waits for their answer.
+    Ours {
+        /// The offer.
+        body: Bytes,
+    },
+    /// Ours met theirs and waits for its second try (RFC 3261 §14.1).
+    Glare {
+        /// The offer.
+        body: Bytes,
+    },
+}
+
+impl Leg {
+    /// Its dialog, once there is one.
+    pub(crate) fn dialog(&self) -> Option<&Dialog> {
+        match &self.phase {
+            Phase::Arrived(arrived) => Some(&arrived.dialog),
             Phase::Ringing(_) => None,
-        };
-        if let Some(key) = dialog.map(crate::dialog::Dialog::key) {
-            self.dialogs.remove(&key);
-            let origin = (key.call_id, key.remote_tag);
-            if self.origins.get(&origin).is_some_and(|(known, _)| *known == id) {
-                self.origins.remove(&origin);
-            }
-        }
-        Some(leg)
-    }
-
-    /// A leg.
-    pub(crate) fn get_mut(&mut self, id: LegId) -> Option<&mut Leg> {
-        self.all.get_mut(&id)
-    }
-
-    /// A leg that was answered and is not on its way out.
-    pub(crate) fn up(&mut self, id: LegId) -> Option<&mut Up> {
-        match &mut self.all.get_mut(&id)?.phase {
-            Phase::Up(up) => Some(up),
-            Phase::Arriving(_) | Phase::Ringing(_) => None,
+            Phase::Talking(session) => Some(&session.dialog),
         }
     }
 
-    /// The leg of a dialog.
-    pub(crate) fn of_dialog(&self, key: &DialogKey) -> Option<LegId> {
-        self.dialogs.get(key).copied()
-    }
-
-    /// The leg that rings here by this INVITE.
-    pub(crate) fn of_invite(&self, server: ServerId) -> Option<LegId> {
-        self.arriving.get(&server).copied()
-    }
-
-    /// Whether a leg came by the same request over another way.
-    pub(crate) fn is_merged(&self, call_id: &str, tag: &str, cseq: u32) -> bool {
-        self.origins.get(&(call_id.to_owned(), tag.to_owned())).is_some_and(|(_, known)| *known == cseq)
-    }
-
-    /// Calls of a trunk at this moment.
-    pub(crate) fn of_trunk(&self, trunk: &str) -> u32 {
-        self.of_trunks.get(trunk).copied().unwrap_or_default()
-    }
-
-    /// An arriving leg was answered: its INVITE is over, a CANCEL does nothing to it any more.
-    pub(crate) fn answered(&mut self, server: ServerId) {
-        self.arriving.remove(&server);
-    }
-
-    /// All of them.
-    pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = (LegId, &mut Leg)> {
-        self.all.iter_mut().map(|(id, leg)| (*id, leg))
-    }
-
-    /// How many.
-    pub(crate) fn len(&self) -> usize {
-        self.all.len()
-    }
-
-    /// Whether nothing finds anything any more.
-    #[cfg(test)]
-    pub(crate) fn is_swept(&self) -> bool {
-        self.all.is_empty()
-            && self.dialogs.is_empty()
-            && self.arriving.is_empty()
-            && self.origins.is_empty()
-            && self.of_trunks.is_empty()
+    /// Its dialog, to be changed.
+    pub(crate) fn dialog_mut(&mut self) -> Option<&mut Dialog> {
+        match &mut self.phase {
+            Phase::Arrived(arrived) => Some(&mut arrived.dialog),
+            Phase::Ringing(_) => None,
+            Phase::Talking(session) => Some(&mut session.dialog),
+        }
     }
 }
