@@ -9,7 +9,7 @@ use crate::ids::AgentName;
 use crate::input::Destination;
 
 /// The settings of the core; replaced whole by `Command::Configure`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Default)]
 pub struct Settings {
     /// The agents by name.
     pub agents: BTreeMap<AgentName, AgentSettings>,
@@ -69,11 +69,5 @@ impl Default for TransferSettings {
             held_alone: Duration::from_secs(60),
             supervise_consults: false,
         }
-    }
-}
-
-impl Default for Settings {
-    fn default() -> Self {
-        Self { agents: BTreeMap::new(), rooms: BTreeMap::new(), transfer: TransferSettings::default() }
     }
 }

@@ -123,10 +123,11 @@ impl Call {
             }
             Stage::Private => {
                 let target = transfer.target;
-                if let Some(target) = self.people.get_mut(&target) {
-                    if !parting.faced_side && !broken!(LeavingJoinsUnfaced) {
-                        target.held.get_or_insert(HeldBy::Person(initiator));
-                    }
+                if let Some(target) = self.people.get_mut(&target)
+                    && !parting.faced_side
+                    && !broken!(LeavingJoinsUnfaced)
+                {
+                    target.held.get_or_insert(HeldBy::Person(initiator));
                 }
                 self.end_transfer(desk, Outcome::Completed, 200);
             }
@@ -326,11 +327,11 @@ impl Call {
         if customers.is_empty() {
             return false;
         }
-        if let Some(agent) = self.recall.take().filter(|_| !broken!(NoRecall)) {
-            if self.ring_for(desk, Destination::Agent(agent.clone()), Errand::Recall, &customers) {
-                desk.out.event(Event::Recalling { call: self.id, agent });
-                return true;
-            }
+        if let Some(agent) = self.recall.take().filter(|_| !broken!(NoRecall))
+            && self.ring_for(desk, Destination::Agent(agent.clone()), Errand::Recall, &customers)
+        {
+            desk.out.event(Event::Recalling { call: self.id, agent });
+            return true;
         }
         if let Some(parting) = self.parted.take().filter(|parting| !parting.dead) {
             let released: Vec<ParticipantId> =

@@ -189,10 +189,11 @@ impl Call {
         }
         let resumed = was_away && !leg.is_away();
         let who = leg.person;
-        if resumed && self.may_unhold_self(who) {
-            if let Some(person) = self.people.get_mut(&who) {
-                person.held = None;
-            }
+        if resumed
+            && self.may_unhold_self(who)
+            && let Some(person) = self.people.get_mut(&who)
+        {
+            person.held = None;
         }
         if changed {
             desk.out.event(Event::DirectionChanged { call: self.id, who, leg: id, direction });
@@ -251,12 +252,11 @@ impl Call {
                 return;
             }
         }
-        if already {
-            if let Some(leg) = self.legs.get_mut(&id) {
-                leg.dying = Some(true);
-            }
+        if others.is_empty() {
+            self.lost_last(desk, id, how, already);
+        } else {
+            self.lost_one(desk, id, how, already);
         }
-        if others.is_empty() { self.lost_last(desk, who, id, how) } else { self.lost_one(desk, who, id, how) }
     }
 
     /// A person's legs that are not this one and not dying.
@@ -286,12 +286,25 @@ impl Call {
         self.transfer.as_ref().is_some_and(|transfer| transfer.initiator == who && transfer.stage.is_private())
     }
 
+    /// The edge said that a leg ended: nobody needs to be told.
+    fn mark_ended(&mut self, id: LegId, already: bool) {
+        if let Some(leg) = self.legs.get_mut(&id).filter(|_| already) {
+            leg.dying = Some(true);
+        }
+    }
+
     /// The last leg of somebody ended.
-    fn lost_last(&mut self, desk: &mut Desk<'_>, who: ParticipantId, id: LegId, how: Ending) {
-        let second_invite = self.legs.get(&id).is_some_and(|leg| leg.line == Line::Arrived);
+    fn lost_last(&mut self, desk: &mut Desk<'_>, id: LegId, how: Ending, already: bool) {
+        let Some(leg) = self.legs.get(&id) else { return };
+        let (who, second_invite) = (leg.person, leg.line == Line::Arrived);
         self.keep_parting(who, how == Ending::Dead);
+        self.mark_ended(id, already);
         if second_invite && self.consults(who) {
+            let parting = self.people.get(&who).and_then(|person| person.parting.clone());
             self.cancel_transfer(desk);
+            if let Some(person) = self.people.get_mut(&who) {
+                person.parting = parting;
+            }
         }
         let why = match how {
             Ending::Bye => Left::HungUp,
@@ -302,37 +315,37 @@ impl Call {
     }
 
     /// One of several legs of somebody ended.
-    fn lost_one(&mut self, desk: &mut Desk<'_>, who: ParticipantId, id: LegId, how: Ending) {
+    fn lost_one(&mut self, desk: &mut Desk<'_>, id: LegId, how: Ending, already: bool) {
         let Some(leg) = self.legs.get(&id) else { return };
-        let (faced, second_invite) = (leg.faces, leg.line == Line::Arrived);
-        if !self.consults(who) {
-            self.drop_leg(desk, id, true);
-            return;
-        }
+        let (who, faced, second_invite) = (leg.person, leg.faces, leg.line == Line::Arrived);
+        let consults = self.consults(who);
         let settled = self.transfer.as_ref().is_none_or(|t| t.referrer.is_some() || t.grace.is_some());
-        if second_invite {
-            self.drop_leg(desk, id, true);
-            self.cancel_transfer(desk);
-        } else if how == Ending::Bye && !settled {
+        let wait = consults && !second_invite && how == Ending::Bye && !settled;
+        if wait {
             self.keep_parting(who, false);
-            if faced == Place::Main {
-                let customers = self.customers();
-                if let Some(parting) = self.people.get_mut(&who).and_then(|person| person.parting.as_mut()) {
-                    parting.talked_with = customers;
-                }
+        }
+        self.mark_ended(id, already);
+        self.drop_leg(desk, id, true);
+        if wait {
+            self.begin_grace(desk, who, id, faced);
+        } else if consults && (second_invite || (faced == Place::Side && how == Ending::Dead)) {
+            self.cancel_transfer(desk);
+        }
+    }
+
+    /// A BYE on one of the initiator's two lines is judged later, by how things stood before it.
+    fn begin_grace(&mut self, desk: &mut Desk<'_>, initiator: ParticipantId, leg: LegId, faced: Place) {
+        if faced == Place::Main {
+            let customers = self.customers();
+            if let Some(parting) = self.people.get_mut(&initiator).and_then(|person| person.parting.as_mut()) {
+                parting.talked_with = customers;
             }
-            self.drop_leg(desk, id, true);
-            if let Some(transfer) = self.transfer.as_mut() {
-                transfer.grace = Some(Grace { until: desk.now + GRACE, leg: id, faced });
-            }
-            if broken!(NoGrace) {
-                self.judge_grace(desk);
-            }
-        } else {
-            self.drop_leg(desk, id, true);
-            if faced == Place::Side && how == Ending::Dead {
-                self.cancel_transfer(desk);
-            }
+        }
+        if let Some(transfer) = self.transfer.as_mut() {
+            transfer.grace = Some(Grace { until: desk.now + GRACE, leg, faced });
+        }
+        if broken!(NoGrace) {
+            self.judge_grace(desk);
         }
     }
 

@@ -116,10 +116,10 @@ impl Call {
     fn may_step(&self, asked: Asked, step: Step) -> Result<ParticipantId, Refusal> {
         self.may_command(asked)?;
         let Some(transfer) = &self.transfer else { return allowed(None, step).and(Err(Refusal::NoTransfer)) };
-        if let Asked::Person(who, _) = asked {
-            if who != transfer.initiator {
-                return Err(Refusal::NotAllowed);
-            }
+        if let Asked::Person(who, _) = asked
+            && who != transfer.initiator
+        {
+            return Err(Refusal::NotAllowed);
         }
         self.may_act(asked)?;
         allowed(Some(transfer.stage), step)?;

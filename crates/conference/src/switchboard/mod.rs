@@ -206,17 +206,17 @@ impl Switchboard {
 
     fn close_unarmed(&mut self, now: Moment, id: CallId, out: &mut Reaction) {
         if self.with(now, id, out, Call::close) == Some(true) {
-            if let Some(call) = self.calls.remove(&id) {
-                if let Kind::Room(name) = &call.kind {
-                    self.rooms.remove(name);
-                }
+            if let Some(call) = self.calls.remove(&id)
+                && let Kind::Room(name) = &call.kind
+            {
+                self.rooms.remove(name);
             }
             return;
         }
-        if let Some(call) = self.calls.get_mut(&id) {
-            if let Some(alarm) = call.set_alarm() {
-                self.alarms.insert((alarm, id));
-            }
+        if let Some(call) = self.calls.get_mut(&id)
+            && let Some(alarm) = call.set_alarm()
+        {
+            self.alarms.insert((alarm, id));
         }
     }
 

@@ -1,0 +1,877 @@
+//! The rows of "What happens when…" that concern the core, one sentence each: one-line initiators first, then two lines.
+#![allow(clippy::unwrap_used, missing_docs)]
+
+mod house;
+
+use std::time::Duration;
+
+use conference::{
+    Asker, Command, Cue, Direction, Ears, Effect, Ending, Event, LegId, Outcome, Output, Phase, Refusal, Report, Role,
+    Status,
+};
+use house::{House, IntoAgent as _, agent, outside};
+
+/// Whom a fallback reaches in these tests.
+fn house_with_fallback() -> House {
+    let mut settings = house::settings();
+    settings.transfer.fallback = Some(agent("carol"));
+    House::with(settings)
+}
+
+fn ringing_consult(house: &mut House) -> (LegId, LegId, LegId) {
+    let (a, c) = house.call_with_customer();
+    house.starts(a, agent("bob")).unwrap();
+    let b = house.rung();
+    house.ringing(b);
+    (a, c, b)
+}
+
+#[test]
+fn a_start_takes_the_customer_away_before_the_target_rings() {
+    let mut house = House::new();
+    let (a, c) = house.call_with_customer();
+    house.starts(a, agent("bob")).unwrap();
+    let b = house.rung();
+    assert!(matches!(&house.last[0], Output::Effect(Effect::SetAudibility(change)) if change.tightens));
+    assert!(house.did(&Effect::AcceptRefer { leg: a }));
+    assert_eq!(house.ears(c), Ears::HoldMusic);
+    assert_eq!(house.ears(a), Ears::Ringback);
+    assert_eq!((house.status(c), house.status(b)), (Status::Held, Status::Calling));
+    house.ringing(b);
+    assert!(house.did(&Effect::NotifyReferrer { leg: a, status: 180, last: false }));
+    house.answers(b);
+    assert!(house.did(&Effect::NotifyReferrer { leg: a, status: 200, last: true }));
+    assert!(
+        house.saw(|event| matches!(event, Event::TransferChanged { phase: Phase::Private, faces_target: true, .. }))
+    );
+}
+
+#[test]
+fn row_01_a_cancel_while_the_target_rings_brings_the_agent_back_to_the_customer() {
+    let mut house = House::new();
+    let (a, c, b) = ringing_consult(&mut house);
+    house.cancels(a).unwrap();
+    assert!(house.hung_up(b) && house.talk(a, c));
+    assert_eq!(house.outcomes(), [Outcome::Cancelled]);
+}
+
+#[test]
+fn row_02_a_target_who_rejects_is_a_tone_and_the_agent_is_back_with_the_customer() {
+    for (status, outcome) in [
+        (486, Outcome::Rejected(486)),
+        (603, Outcome::Rejected(603)),
+        (408, Outcome::NoAnswer),
+        (480, Outcome::Unreachable(480)),
+        (503, Outcome::Unreachable(503)),
+    ] {
+        let mut house = House::new();
+        let (a, c, b) = ringing_consult(&mut house);
+        house.fails(b, status);
+        assert!(house.did(&Effect::Cue { leg: a, cue: Cue::Failure }) && house.talk(a, c));
+        assert_eq!(house.outcomes(), [outcome]);
+    }
+    let mut house = House::new();
+    let (a, c, b) = ringing_consult(&mut house);
+    house.wait_alive(26);
+    assert!(house.is_gone(b) && house.talk(a, c));
+    assert_eq!(house.outcomes(), [Outcome::NoAnswer]);
+    assert!(house.all.contains(&Output::Effect(Effect::NotifyReferrer { leg: a, status: 480, last: true })));
+}
+
+#[test]
+fn row_03_a_target_who_hangs_up_is_a_tone_and_the_agent_is_back_with_the_customer() {
+    let mut house = House::new();
+    let (a, c, b) = house.consult();
+    house.ends(b, Ending::Bye);
+    assert!(house.did(&Effect::Cue { leg: a, cue: Cue::Failure }) && house.talk(a, c));
+    assert_eq!(house.outcomes(), [Outcome::TargetGone]);
+}
+
+#[test]
+fn row_04_ten_swaps_never_let_both_hear_the_agent() {
+    let mut house = House::new();
+    let (a, c, b) = house.consult();
+    for turn in 0..10 {
+        house.swaps(a).unwrap();
+        let (with, without) = if turn % 2 == 0 { (c, b) } else { (b, c) };
+        assert!(house.talk(a, with) && house.apart(a, without) && house.apart(b, c));
+        assert_eq!(house.ears(without), Ears::HoldMusic);
+        assert_eq!(house.status(without), Status::Held);
+    }
+}
+
+#[test]
+fn row_05_a_merge_lets_all_three_talk() {
+    let mut house = House::new();
+    let (a, c, b) = house.consult();
+    house.holds(a, c).unwrap();
+    house.merges(a).unwrap();
+    assert!(house.all_talk(&[a, b, c]));
+}
+
+#[test]
+fn un_holding_the_customer_while_the_target_talks_is_the_merge() {
+    let mut house = House::new();
+    let (a, c, b) = house.consult();
+    house.unholds(a, c).unwrap();
+    assert!(house.all_talk(&[a, b, c]));
+}
+
+#[test]
+fn holding_the_target_and_un_holding_the_customer_is_the_swap() {
+    let mut house = House::new();
+    let (a, c, b) = house.consult();
+    house.holds(a, b).unwrap();
+    assert!(house.apart(a, b));
+    house.unholds(a, c).unwrap();
+    assert!(house.talk(a, c) && house.apart(a, b) && house.apart(b, c));
+    house.unholds(a, b).unwrap();
+    assert!(house.all_talk(&[a, b, c]), "everyone un-held is the merge");
+}
+
+#[test]
+fn row_06_and_13_after_the_merge_the_agent_leaves_or_is_removed_and_the_others_go_on() {
+    let mut house = House::new();
+    let (a, c, b) = house.consult();
+    house.merges(a).unwrap();
+    house.ends(a, Ending::Bye);
+    assert!(house.talk(b, c));
+    assert_eq!(house.outcomes(), [Outcome::Completed]);
+    let mut house = House::new();
+    let (a, c, b) = house.consult();
+    house.merges(a).unwrap();
+    house.removes(b, a).unwrap();
+    assert!(house.hung_up(a) && house.talk(b, c));
+}
+
+#[test]
+fn row_07_an_agent_who_leaves_mid_consult_joins_customer_and_colleague() {
+    let mut house = House::new();
+    let (a, c, b) = house.consult();
+    house.ends(a, Ending::Bye);
+    assert!(house.talk(b, c));
+    assert_eq!(house.outcomes(), [Outcome::Completed]);
+}
+
+#[test]
+fn row_08_a_held_colleague_whom_the_agent_leaves_can_un_hold_himself() {
+    for swapped in [false, true] {
+        let mut house = House::new();
+        let (a, c, b) = house.consult();
+        if swapped { house.swaps(a).map(drop) } else { house.holds(a, b).map(drop) }.unwrap();
+        house.ends(a, Ending::Bye);
+        assert!(house.apart(b, c));
+        assert_eq!((house.ears(c), house.status(b)), (Ears::HoldMusic, Status::Held));
+        assert_eq!(house.holds(b, c).unwrap_err(), Refusal::InitiatorOnHold);
+        house.unholds(b, b).unwrap();
+        assert!(house.talk(b, c));
+    }
+}
+
+#[test]
+fn row_08_hold_and_resume_on_the_colleagues_own_phone_does_it_too() {
+    let mut house = House::new();
+    let (a, c, b) = house.consult();
+    house.swaps(a).unwrap();
+    house.ends(a, Ending::Bye);
+    house.offers(b, Direction::Away);
+    house.offers(b, Direction::Both);
+    assert!(house.talk(b, c));
+}
+
+#[test]
+fn row_08_a_hold_that_nobody_ends_ends_by_itself() {
+    let mut house = House::new();
+    let (a, c, b) = house.consult();
+    house.swaps(a).unwrap();
+    house.ends(a, Ending::Bye);
+    house.wait_alive(59);
+    assert!(house.apart(b, c));
+    house.wait_alive(1);
+    assert!(house.talk(b, c));
+}
+
+#[test]
+fn row_09_a_cold_hand_over_completes_at_the_answer() {
+    let mut house = House::new();
+    let (a, c, b) = ringing_consult(&mut house);
+    house.ends(a, Ending::Bye);
+    assert_eq!(house.ears(c), Ears::Ringback);
+    house.answers(b);
+    assert!(house.talk(b, c));
+    assert_eq!(house.outcomes(), [Outcome::Completed]);
+}
+
+#[test]
+fn row_09_a_cold_hand_over_that_fails_recalls_the_agent_then_falls_back() {
+    let mut house = house_with_fallback();
+    let (a, c, b) = ringing_consult(&mut house);
+    house.ends(a, Ending::Bye);
+    house.fails(b, 486);
+    assert_eq!(house.outcomes(), [Outcome::Rejected(486)]);
+    assert!(house.saw(|event| matches!(event, Event::Recalling { agent, .. } if *agent == "alice".into_agent())));
+    let again = house.rung();
+    house.answers(again);
+    assert!(house.talk(again, c));
+
+    let mut house = house_with_fallback();
+    let (a, c, b) = ringing_consult(&mut house);
+    house.ends(a, Ending::Bye);
+    house.fails(b, 486);
+    let again = house.rung();
+    house.fails(again, 480);
+    let carol = house.rung();
+    assert!(carol != again);
+    assert_eq!(house.ears(c), Ears::Ringback);
+    house.answers(carol);
+    assert!(house.talk(carol, c));
+
+    let mut house = House::new();
+    let (a, c, b) = ringing_consult(&mut house);
+    house.ends(a, Ending::Bye);
+    house.fails(b, 486);
+    house.fails(house.rung(), 480);
+    assert_eq!(house.ears(c), Ears::Announcement);
+    house.wait_alive(5);
+    house.is_over();
+}
+
+#[test]
+fn row_10_a_customer_who_leaves_mid_consult_leaves_two_agents_talking() {
+    let mut house = House::new();
+    let (a, c, b) = house.consult();
+    house.ends(c, Ending::Bye);
+    assert!(house.talk(a, b));
+    for leg in [a, b] {
+        assert!(house.did(&Effect::Cue { leg, cue: Cue::Notice }));
+    }
+    assert_eq!(house.outcomes(), [Outcome::CustomerGone]);
+    house.ends(b, Ending::Bye);
+    assert!(house.hung_up(a));
+    house.is_over();
+}
+
+#[test]
+fn row_11_a_customer_who_leaves_while_the_target_rings_ends_everything() {
+    let mut house = House::new();
+    let (a, c, b) = ringing_consult(&mut house);
+    house.ends(c, Ending::Bye);
+    assert!(house.hung_up(b) && house.hung_up(a));
+    assert!(house.did(&Effect::NotifyReferrer { leg: a, status: 487, last: true }));
+    assert_eq!(house.outcomes(), [Outcome::CustomerGone]);
+    house.is_over();
+}
+
+#[test]
+fn row_12_the_agent_removes_the_colleague_after_the_merge() {
+    let mut house = House::new();
+    let (a, c, b) = house.consult();
+    house.merges(a).unwrap();
+    house.removes(a, b).unwrap();
+    assert!(house.hung_up(b) && house.talk(a, c));
+    assert_eq!(house.outcomes(), [Outcome::TargetGone]);
+}
+
+#[test]
+fn row_14_a_dead_phone_on_an_open_line_leaves_as_by_bye() {
+    let mut house = House::new();
+    let (a, c, b) = house.consult();
+    house.report(Report::Silent { leg: a });
+    assert!(house.hung_up(a) && house.talk(b, c));
+}
+
+#[test]
+fn row_14_an_away_line_is_dead_after_three_probes_without_an_answer() {
+    let mut house = house_with_fallback();
+    let (a, c) = house.call_with_customer();
+    house.offers(a, Direction::Away);
+    house.wait(5);
+    assert!(house.did(&Effect::Probe { leg: a }));
+    for _ in 0..3 {
+        assert!(!house.is_gone(a));
+        house.report(Report::Probed { leg: a, alive: false });
+    }
+    assert!(house.is_gone(a));
+    house.answers(house.rung());
+    assert!(house.talk(house.rung(), c), "the held customer went to the fallback");
+}
+
+#[test]
+fn row_14_an_answered_probe_starts_the_count_again() {
+    let mut house = House::new();
+    let (a, c) = house.call_with_customer();
+    house.offers(a, Direction::Away);
+    for _ in 0..5 {
+        house.wait(5);
+        house.report(Report::Probed { leg: c, alive: true });
+        house.report(Report::Probed { leg: a, alive: false });
+        house.report(Report::Probed { leg: a, alive: false });
+        house.report(Report::Probed { leg: a, alive: true });
+    }
+    assert!(!house.is_gone(a));
+}
+
+#[test]
+fn row_17_a_second_transfer_in_one_call_is_refused_and_the_first_goes_on() {
+    let mut house = House::new();
+    let (a, _, b) = ringing_consult(&mut house);
+    assert_eq!(house.starts(a, agent("carol")).unwrap_err(), Refusal::TransferInProgress);
+    house.answers(b);
+    assert_eq!(house.starts(b, agent("carol")).unwrap_err(), Refusal::TransferInProgress);
+    assert!(house.talk(a, b));
+}
+
+#[test]
+fn row_18_the_colleague_transfers_onward_after_completion() {
+    let mut house = House::new();
+    let (a, c, b) = house.consult();
+    house.completes(a).unwrap();
+    assert!(house.hung_up(a) && house.talk(b, c));
+    house.starts(b, agent("carol")).unwrap();
+    let d = house.rung();
+    house.answers(d);
+    assert!(house.talk(b, d) && house.apart(c, d) && house.apart(b, c));
+    house.completes(b).unwrap();
+    assert!(house.talk(c, d));
+    assert_eq!(house.outcomes(), [Outcome::Completed, Outcome::Completed]);
+}
+
+#[test]
+fn row_19_an_agent_on_hold_cannot_transfer() {
+    let mut house = House::new();
+    let (a, _, b) = house.consult();
+    house.merges(a).unwrap();
+    house.holds(b, a).unwrap();
+    assert_eq!(house.starts(a, agent("carol")).unwrap_err(), Refusal::InitiatorOnHold);
+    assert_eq!(house.unholds(a, a).unwrap_err(), Refusal::InitiatorOnHold);
+}
+
+#[test]
+fn row_20_a_cancel_and_a_200_that_cross_leave_no_leg_behind() {
+    let mut house = House::new();
+    let (a, c, b) = ringing_consult(&mut house);
+    house.cancels(a).unwrap();
+    house.answers(b);
+    assert!(house.hung_up(b) && house.talk(a, c));
+}
+
+#[test]
+fn row_20_the_early_bye_of_a_blind_transfer_never_aborts_it() {
+    let mut house = House::new();
+    let (a, c) = house.call_with_customer();
+    house.starts(a, agent("bob")).unwrap();
+    house.ends(a, Ending::Bye);
+    house.answers(house.rung());
+    assert!(house.talk(house.rung(), c));
+}
+
+#[test]
+fn row_22_a_dead_agent_of_a_held_customer_is_the_fallback_never_endless_music() {
+    let mut house = house_with_fallback();
+    let (a, c) = house.call_with_customer();
+    house.holds(a, c).unwrap();
+    house.report(Report::Silent { leg: a });
+    assert!(house.is_gone(a));
+    house.answers(house.rung());
+    assert!(house.talk(house.rung(), c));
+
+    let mut house = House::new();
+    let (a, c) = house.call_with_customer();
+    house.ends(a, Ending::Dead);
+    assert_eq!(house.ears(c), Ears::Announcement);
+    house.wait(5);
+    assert!(house.hung_up(c));
+    house.is_over();
+}
+
+#[test]
+fn row_22_the_fallback_may_be_a_number() {
+    let mut settings = house::settings();
+    settings.transfer.fallback = Some(outside("+4999"));
+    let mut house = House::with(settings);
+    let (a, c) = house.call_with_customer();
+    house.ends(a, Ending::Dead);
+    house.answers(house.rung());
+    assert!(house.talk(house.rung(), c));
+    house.ends(house.rung(), Ending::Bye);
+    assert!(house.hung_up(c));
+    house.is_over();
+}
+
+#[test]
+fn row_23_both_held_then_the_agent_leaves() {
+    let mut house = House::new();
+    let (a, c, b) = house.consult();
+    house.holds(a, c).unwrap();
+    house.holds(a, b).unwrap();
+    house.ends(a, Ending::Bye);
+    assert_eq!(house.ears(c), Ears::HoldMusic);
+    house.unholds(b, b).unwrap();
+    assert!(house.talk(b, c));
+}
+
+#[test]
+fn row_24_the_colleagues_own_call_is_joined_with_the_customers() {
+    let mut house = House::new();
+    let (a1, c) = house.call_with_customer();
+    house.offers(a1, Direction::Away);
+    let b = house.dials("bob", agent("alice"));
+    let a2 = house.rung();
+    house.answers(a2);
+    assert!(house.talk(a2, b));
+    let older = house.call_of(a1);
+    house.command(Command::Join { by: a1, named: a2 }).unwrap();
+    assert!(house.hung_up(a1) && house.hung_up(a2) && house.talk(b, c));
+    assert_eq!(house.call_of(b), older);
+    assert_eq!(house.board.calls().count(), 1);
+    assert_eq!(house.outcomes(), [Outcome::Completed]);
+    house.command(Command::Join { by: a1, named: a2 }).unwrap();
+    assert!(house.talk(b, c), "a repeat is absorbed");
+}
+
+#[test]
+fn row_24_an_outside_number_of_ones_own_is_joined_by_naming_both() {
+    let mut house = House::new();
+    let (a1, c) = house.call_with_customer();
+    house.offers(a1, Direction::Away);
+    let a2 = house.dials("alice", outside("+4977"));
+    let x = house.rung();
+    house.answers(x);
+    assert!(house.call_of(a1) != house.call_of(a2) && house.talk(a2, x));
+    house.command(Command::Join { by: a2, named: a1 }).unwrap();
+    assert!(house.talk(x, c));
+    let call = house.board.call(house.call_of(c)).unwrap();
+    assert_eq!(call.participant(house.who(x)).unwrap().role, Role::Outside);
+}
+
+#[test]
+fn a_ringing_outside_number_is_handed_the_customer_at_its_answer() {
+    let mut house = House::new();
+    let (a1, c) = house.call_with_customer();
+    house.offers(a1, Direction::Away);
+    let a2 = house.dials("alice", outside("+4977"));
+    let x = house.rung();
+    house.ringing(x);
+    house.command(Command::Join { by: a1, named: a2 }).unwrap();
+    assert!(house.did(&Effect::Reject { leg: a2, status: 487, refusal: None }));
+    assert_eq!(house.ears(c), Ears::Ringback);
+    house.answers(x);
+    assert!(house.talk(x, c));
+    assert_eq!(house.outcomes(), [Outcome::Completed]);
+}
+
+#[test]
+fn row_25_two_customers_of_one_agent_never_hear_each_other() {
+    for how in [Ending::Bye, Ending::Dead] {
+        let mut house = house_with_fallback();
+        let (a1, held) = house.call_with_customer();
+        house.offers(a1, Direction::Away);
+        let talking = house.customer_dials("+4931", agent("alice"));
+        let a2 = house.rung();
+        house.answers(a2);
+        house.ends(a2, how);
+        if how == Ending::Bye {
+            assert!(house.hung_up(talking));
+        } else {
+            assert!(house.did(&Effect::Probe { leg: a1 }), "the other line of the phone is asked at once");
+            assert!(!house.is_gone(talking));
+        }
+        house.ends(a1, how);
+        assert!(!house.is_gone(held));
+        assert!(house.apart(held, talking));
+    }
+}
+
+#[test]
+fn row_25_an_outside_party_whom_nobody_asked_to_join_is_never_joined_by_a_hang_up() {
+    let mut house = house_with_fallback();
+    let (a1, c) = house.call_with_customer();
+    house.offers(a1, Direction::Away);
+    let a2 = house.dials("alice", outside("+4977"));
+    let x = house.rung();
+    house.answers(x);
+    house.ends(a1, Ending::Bye);
+    house.ends(a2, Ending::Bye);
+    assert!(house.hung_up(x) && !house.is_gone(c));
+}
+
+#[test]
+fn row_26_oneself_or_somebody_in_the_call_is_no_target() {
+    let mut house = House::new();
+    let (a, _, b) = house.consult();
+    house.merges(a).unwrap();
+    for name in ["alice", "bob", "nobody"] {
+        assert_eq!(house.starts(b, agent(name)).unwrap_err(), Refusal::TargetUnknown);
+    }
+}
+
+#[test]
+fn row_27_what_is_of_technical_interest_only_is_unreachable() {
+    for status in [488, 407, 302] {
+        let mut house = House::new();
+        let (a, c, b) = ringing_consult(&mut house);
+        house.fails(b, status);
+        assert_eq!(house.outcomes(), [Outcome::Unreachable(503)]);
+        assert!(house.talk(a, c));
+    }
+}
+
+#[test]
+fn row_28_a_swap_while_the_target_rings_lets_the_agent_talk_to_the_customer() {
+    let mut house = House::new();
+    let (a, c, b) = ringing_consult(&mut house);
+    house.swaps(a).unwrap();
+    assert!(house.talk(a, c));
+    house.answers(b);
+    assert!(house.did(&Effect::Cue { leg: a, cue: Cue::Notice }));
+    assert_eq!(house.ears(b), Ears::HoldMusic);
+    assert!(house.talk(a, c) && house.apart(b, c) && house.apart(a, b));
+}
+
+#[test]
+fn row_29_a_ringing_target_is_not_merged() {
+    let mut house = House::new();
+    let (a, _, b) = ringing_consult(&mut house);
+    assert_eq!(house.merges(a).unwrap_err(), Refusal::TargetNotLive);
+    assert_eq!(house.holds(a, b).unwrap_err(), Refusal::TargetNotLive);
+}
+
+#[test]
+fn row_31_the_agent_removes_the_customer_and_goes_on_with_the_colleague() {
+    let mut house = House::new();
+    let (a, c, b) = house.consult();
+    house.removes(a, c).unwrap();
+    assert!(house.hung_up(c) && house.talk(a, b));
+    assert_eq!(house.outcomes(), [Outcome::CustomerGone]);
+}
+
+#[test]
+fn row_32_any_agent_removes_any_other_a_customer_nobody() {
+    let mut house = House::new();
+    let (a, c, b) = house.consult();
+    house.merges(a).unwrap();
+    assert_eq!(house.removes(c, a).unwrap_err(), Refusal::NotAllowed);
+    house.removes(b, c).unwrap();
+    assert!(house.talk(a, b));
+    house.removes(b, b).unwrap();
+    assert!(house.hung_up(a));
+    house.is_over();
+}
+
+// Two lines.
+
+#[test]
+fn two_lines_the_second_call_to_a_colleague_is_the_consult_and_the_first_goes_away_at_once() {
+    let mut house = House::new();
+    let (a1, c) = house.call_with_customer();
+    let a2 = house.dials("alice", agent("bob"));
+    assert_eq!(house.call_of(a1), house.call_of(a2));
+    assert_eq!(house.ears(c), Ears::HoldMusic);
+    let b = house.rung();
+    house.answers(b);
+    assert!(house.did(&Effect::Answer { leg: a2 }));
+    assert!(house.talk(a2, b) && house.apart(a1, c) && house.apart(b, c));
+}
+
+#[test]
+fn two_lines_hold_and_resume_is_the_swap_in_either_order() {
+    let mut house = House::new();
+    let (a1, a2, c, b) = house.consult_on_two_lines();
+    house.offers(a2, Direction::Away);
+    house.offers(a1, Direction::Both);
+    assert!(house.talk(a1, c) && house.apart(a2, b) && house.apart(b, c));
+    assert_eq!(house.status(b), Status::Held);
+    // Row 30: the other order.
+    house.offers(a2, Direction::Both);
+    assert!(house.saw(|event| matches!(event, Event::BridgedByPhone { bridged: true, .. })));
+    assert!(house.apart(b, c), "the server mixes nothing");
+    assert_eq!(house.swaps(a1).unwrap_err(), Refusal::BridgedByPhone);
+    assert_eq!(house.merges(a1).unwrap_err(), Refusal::BridgedByPhone);
+    house.offers(a1, Direction::Away);
+    assert!(house.talk(a2, b) && house.apart(a1, c) && house.apart(b, c));
+}
+
+#[test]
+fn two_lines_a_swap_by_command_turns_both_lines() {
+    let mut house = House::new();
+    let (a1, a2, c, b) = house.consult_on_two_lines();
+    house.swaps(a2).unwrap();
+    assert!(house.talk(a2, c) && house.apart(a2, b));
+    house.offers(a2, Direction::Away);
+    house.offers(a1, Direction::Both);
+    assert!(house.talk(a1, b) && house.apart(a1, c) && house.apart(b, c));
+}
+
+#[test]
+fn two_lines_refer_with_replaces_completes_on_either_dialog() {
+    for swapped in [false, true] {
+        let mut house = House::new();
+        let (a1, a2, c, b) = house.consult_on_two_lines();
+        let (by, named) = if swapped { (a2, a1) } else { (a1, a2) };
+        house.command(Command::Join { by, named }).unwrap();
+        assert!(house.talk(b, c) && house.hung_up(a1) && house.hung_up(a2));
+        assert!(house.did(&Effect::NotifyReferrer { leg: by, status: 200, last: true }));
+        assert_eq!(house.outcomes(), [Outcome::Completed]);
+    }
+}
+
+#[test]
+fn two_lines_refer_with_replaces_while_the_target_rings_is_a_cold_hand_over() {
+    let mut house = House::new();
+    let (a1, c) = house.call_with_customer();
+    let a2 = house.dials("alice", agent("bob"));
+    let b = house.rung();
+    house.ringing(b);
+    assert!(house.did(&Effect::Progress { leg: a2 }));
+    house.command(Command::Join { by: a1, named: a2 }).unwrap();
+    assert_eq!(house.ears(c), Ears::Ringback);
+    house.answers(b);
+    assert!(house.talk(b, c));
+}
+
+#[test]
+fn two_lines_a_bye_just_before_the_refer_never_aborts_it() {
+    let mut house = House::new();
+    let (a1, a2, c, b) = house.consult_on_two_lines();
+    house.ends(a1, Ending::Bye);
+    house.command(Command::Join { by: a2, named: a1 }).unwrap();
+    assert!(house.talk(b, c));
+}
+
+#[test]
+fn two_lines_a_failed_target_ends_the_line_that_faced_it() {
+    let mut house = House::new();
+    let (a1, c) = house.call_with_customer();
+    let a2 = house.dials("alice", agent("bob"));
+    house.fails(house.rung(), 486);
+    assert!(house.did(&Effect::Reject { leg: a2, status: 486, refusal: None }));
+    assert!(house.talk(a1, c), "an away that was only assumed ends with the second line");
+
+    let mut house = House::new();
+    let (a1, a2, c, b) = house.consult_on_two_lines();
+    house.ends(b, Ending::Bye);
+    assert!(house.hung_up(a2));
+    assert_eq!(house.ears(c), Ears::HoldMusic);
+    house.offers(a1, Direction::Both);
+    assert!(house.talk(a1, c));
+}
+
+#[test]
+fn two_lines_a_bye_on_the_consult_is_the_cancel_half_a_second_later() {
+    let mut house = House::new();
+    let (a1, a2, c, b) = house.consult_on_two_lines();
+    house.ends(a2, Ending::Bye);
+    assert!(house.apart(a1, c) && house.apart(b, c) && !house.is_gone(b));
+    house.wait_for(Duration::from_millis(499));
+    assert!(!house.is_gone(b));
+    house.wait_for(Duration::from_millis(1));
+    assert!(house.hung_up(b));
+    assert_eq!(house.outcomes(), [Outcome::Cancelled]);
+    house.offers(a1, Direction::Both);
+    assert!(house.talk(a1, c));
+}
+
+#[test]
+fn two_lines_a_bye_on_the_customers_line_releases_the_customer() {
+    let mut house = House::new();
+    let (a1, a2, c, b) = house.consult_on_two_lines();
+    house.ends(a1, Ending::Bye);
+    house.wait_for(Duration::from_millis(500));
+    assert!(house.hung_up(c) && house.talk(a2, b));
+    assert_eq!(house.outcomes(), [Outcome::CustomerGone]);
+}
+
+#[test]
+fn two_lines_a_bye_on_both_joins_customer_and_colleague() {
+    for order in [true, false] {
+        let mut house = House::new();
+        let (a1, a2, c, b) = house.consult_on_two_lines();
+        let (first, second) = if order { (a1, a2) } else { (a2, a1) };
+        house.ends(first, Ending::Bye);
+        house.wait_for(Duration::from_millis(300));
+        house.ends(second, Ending::Bye);
+        assert!(house.talk(b, c), "judged by the state before the first of the two ended");
+        assert_eq!(house.outcomes(), [Outcome::Completed]);
+    }
+}
+
+#[test]
+fn two_lines_a_cancel_of_the_second_invite_is_the_cancel_at_once() {
+    let mut house = House::new();
+    let (a1, c) = house.call_with_customer();
+    let a2 = house.dials("alice", agent("bob"));
+    let b = house.rung();
+    house.ends(a2, Ending::Cancelled);
+    assert!(house.hung_up(b) && house.talk(a1, c));
+    assert_eq!(house.outcomes(), [Outcome::Cancelled]);
+}
+
+#[test]
+fn two_lines_a_cancel_after_the_bye_of_line_one_ends_everything() {
+    let mut house = House::new();
+    let (a1, c) = house.call_with_customer();
+    let a2 = house.dials("alice", agent("bob"));
+    let b = house.rung();
+    house.ends(a1, Ending::Bye);
+    house.ends(a2, Ending::Cancelled);
+    assert!(house.hung_up(b) && house.hung_up(c));
+    assert_eq!(house.outcomes(), [Outcome::Cancelled]);
+    house.is_over();
+}
+
+#[test]
+fn two_lines_a_bye_on_line_one_while_the_colleague_rings_lets_the_second_call_go_on() {
+    let mut house = House::new();
+    let (a1, c) = house.call_with_customer();
+    let a2 = house.dials("alice", agent("bob"));
+    let b = house.rung();
+    house.ends(a1, Ending::Bye);
+    house.wait_for(Duration::from_millis(500));
+    assert!(house.hung_up(c) && !house.is_gone(b));
+    house.answers(b);
+    assert!(house.talk(a2, b));
+}
+
+#[test]
+fn two_lines_of_a_dead_phone_end_in_one_reaction() {
+    let mut house = House::new();
+    let (a1, a2, c, b) = house.consult_on_two_lines();
+    house.report(Report::Silent { leg: a2 });
+    assert!(house.did(&Effect::Probe { leg: a1 }));
+    assert!(!house.is_gone(a2) && house.apart(a2, b));
+    house.report(Report::Probed { leg: a1, alive: false });
+    assert!(house.hung_up(a1) && house.hung_up(a2) && house.talk(b, c));
+}
+
+#[test]
+fn two_lines_one_dead_consult_line_of_a_living_phone_is_the_cancel() {
+    let mut house = House::new();
+    let (a1, a2, c, b) = house.consult_on_two_lines();
+    house.report(Report::Silent { leg: a2 });
+    house.report(Report::Probed { leg: a1, alive: true });
+    assert!(house.hung_up(a2) && house.hung_up(b) && !house.is_gone(a1));
+    house.offers(a1, Direction::Both);
+    assert!(house.talk(a1, c));
+}
+
+// The refusal table, and who may ask.
+
+#[test]
+fn the_refusals_are_as_in_the_table() {
+    let mut house = House::new();
+    let (a, c) = house.call_with_customer();
+    let call = house.call_of(a);
+    assert_eq!(house.swaps(a).unwrap_err(), Refusal::NoTransfer);
+    assert_eq!(house.completes(a).unwrap_err(), Refusal::NoTransfer);
+    assert_eq!(house.starts(c, agent("bob")).unwrap_err(), Refusal::NotAllowed);
+    let by = Asker::Agent("carol".into_agent());
+    assert_eq!(house.command(Command::Cancel { call, by }).unwrap_err(), Refusal::CallNotFound);
+    let by = Asker::Operator;
+    assert_eq!(house.command(Command::Cancel { call, by }).unwrap_err(), Refusal::NoTransfer);
+    house.starts(a, agent("bob")).unwrap();
+    let b = house.rung();
+    house.answers(b);
+    assert_eq!(house.swaps(b).unwrap_err(), Refusal::NotAllowed);
+    assert_eq!(house.cancels(b).unwrap_err(), Refusal::NotAllowed);
+    house.offers(a, Direction::Away);
+    assert_eq!(house.swaps(a).unwrap_err(), Refusal::InitiatorAway);
+    assert_eq!(house.merges(a).unwrap_err(), Refusal::InitiatorAway);
+    assert_eq!(house.unholds(a, c).unwrap_err(), Refusal::InitiatorAway);
+    house.offers(a, Direction::Both);
+    house.merges(a).unwrap();
+    assert_eq!(house.cancels(a).unwrap_err(), Refusal::NoTransfer);
+    assert_eq!(house.swaps(a).unwrap_err(), Refusal::NoTransfer);
+    let stranger = LegId::arrived(999);
+    assert_eq!(house.command(Command::Join { by: stranger, named: a }).unwrap_err(), Refusal::CallNotFound);
+    assert_eq!(house.command(Command::Join { by: a, named: stranger }).unwrap_err(), Refusal::TargetUnknown);
+    assert_eq!(house.command(Command::Join { by: a, named: b }).unwrap_err(), Refusal::TargetUnknown);
+}
+
+#[test]
+fn a_ringing_call_cannot_be_transferred() {
+    let mut house = House::new();
+    let a = house.dials("alice", agent("bob"));
+    assert_eq!(house.starts(a, agent("carol")).unwrap_err(), Refusal::CallNotLive);
+}
+
+#[test]
+fn a_busy_target_is_refused_at_once() {
+    let mut house = House::new();
+    for _ in 0..2 {
+        house.customer_dials("+4930", agent("bob"));
+        house.answers(house.rung());
+    }
+    let (a, _) = house.call_with_customer();
+    assert_eq!(house.starts(a, agent("bob")).unwrap_err(), Refusal::TargetBusy);
+}
+
+#[test]
+fn c06_transfers_in_one_call_are_limited_to_five_a_minute() {
+    let mut house = House::new();
+    let (a, _) = house.call_with_customer();
+    for _ in 0..5 {
+        house.starts(a, agent("bob")).unwrap();
+        house.cancels(a).unwrap();
+    }
+    assert_eq!(house.starts(a, agent("bob")).unwrap_err(), Refusal::LimitReached);
+    house.wait(60);
+    house.starts(a, agent("bob")).unwrap();
+}
+
+#[test]
+fn c15_a_held_customers_own_resume_never_lets_them_into_the_consult() {
+    let mut house = House::new();
+    let (a, c, b) = house.consult();
+    house.holds(a, c).unwrap();
+    house.offers(c, Direction::Away);
+    house.offers(c, Direction::Both);
+    assert!(house.apart(a, c) && house.apart(b, c));
+    assert_eq!(house.ears(c), Ears::HoldMusic);
+}
+
+#[test]
+fn c18_every_order_of_three_events_ends_without_an_orphan() {
+    let orders = [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]];
+    for order in orders {
+        let mut house = House::new();
+        let (a, c, b) = ringing_consult(&mut house);
+        for event in order {
+            match event {
+                0 => house.ends(a, Ending::Bye),
+                1 => house.answers(b),
+                _ => house.ends(c, Ending::Bye),
+            }
+        }
+        house.ends(b, Ending::Bye);
+        house.is_over();
+        assert_eq!(house.outcomes().len(), 1, "{order:?}");
+    }
+}
+
+#[test]
+fn a_supervisor_listens_whispers_and_barges() {
+    use conference::SuperviseMode::{Barge, Listen, Whisper};
+    let mut house = House::new();
+    let (a, c) = house.call_with_customer();
+    let supervise = |house: &mut House, mode| {
+        let (by, agent) = ("susan".into_agent(), "alice".into_agent());
+        house.command(Command::Supervise { call: house.call_of(a), by, agent, mode }).unwrap();
+    };
+    supervise(&mut house, Listen);
+    let s = house.rung();
+    house.answers(s);
+    assert!(house.hears(s, a) && house.hears(s, c) && !house.hears(a, s) && !house.hears(c, s));
+    supervise(&mut house, Whisper);
+    assert!(house.hears(a, s) && !house.hears(c, s));
+    house.starts(a, agent("bob")).unwrap();
+    let b = house.rung();
+    house.answers(b);
+    assert!(!house.hears(s, a) && !house.hears(s, b) && !house.hears(s, c), "consults are not supervised by default");
+    house.merges(a).unwrap();
+    supervise(&mut house, Barge);
+    assert!(house.all_talk(&[a, b, c, s]));
+    let by = "bob".into_agent();
+    let agent = "alice".into_agent();
+    let refused = house.command(Command::Supervise { call: house.call_of(a), by, agent, mode: Listen });
+    assert_eq!(refused.unwrap_err(), Refusal::NotAllowed);
+}
