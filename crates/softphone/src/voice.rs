@@ -1,0 +1,58 @@
+//! What a person says: one steady tone, so that every ear can tell who it was, or nothing.
+
+use std::f64::consts::TAU;
+
+/// Samples a second of everything a phone says and hears.
+pub(crate) const RATE: f64 = 8_000.0;
+
+/// Peak of a spoken tone: −9 dBFS peak, −12 dBFS RMS.
+const PEAK: f64 = 0.355 * 32_767.0;
+
+/// What a line says.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Voice {
+    /// A sine of this frequency in hertz at −12 dBFS.
+    Tone(f64),
+    /// Packets of silence.
+    Silence,
+    /// No packets at all.
+    Nothing,
+}
+
+/// A voice in the course of speaking; its phase goes on from frame to frame.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Speaking {
+    voice: Voice,
+    phase: f64,
+}
+
+impl Speaking {
+    pub(crate) fn new(voice: Voice) -> Self {
+        Self { voice, phase: 0.0 }
+    }
+
+    pub(crate) fn change(&mut self, voice: Voice) {
+        self.voice = voice;
+    }
+
+    /// Speaks the next samples into `frame`; false when it says nothing, not even silence.
+    pub(crate) fn speak(&mut self, frame: &mut [i16]) -> bool {
+        match self.voice {
+            Voice::Tone(hertz) => {
+                for sample in frame {
+                    #[allow(clippy::cast_possible_truncation, reason = "|PEAK| is below 32 767")]
+                    {
+                        *sample = (self.phase.sin() * PEAK).round() as i16;
+                    }
+                    self.phase = (self.phase + TAU * hertz / RATE) % TAU;
+                }
+                true
+            }
+            Voice::Silence => {
+                frame.fill(0);
+                true
+            }
+            Voice::Nothing => false,
+        }
+    }
+}
