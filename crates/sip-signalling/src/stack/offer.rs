@@ -4,7 +4,8 @@
 //!   Rest ── their INVITE or UPDATE ──> Theirs ── AnswerOffer, RefuseOffer ──> Rest
 //!   Rest ── Offer ──> Ours ── 2xx: ACK ──> Rest
 //!                      └── 491 ──> Glare ── 2.1-4 s or 0-2 s ──> Ours          RFC 3261 §14.1
-//!   Ours, Glare, or a 200 with an offer unacknowledged: theirs gets 491
+//!   Ours, or a 200 with an offer unacknowledged: theirs gets 491
+//!   Glare: theirs goes first, ours after it
 //!   Theirs: theirs gets 500 with Retry-After                                   RFC 3261 §14.2
 //! ```
 
@@ -44,9 +45,9 @@ impl Stack {
         let owed = session.owes_answer || session.unacked.as_ref().is_some_and(|unacked| unacked.offers);
         let refusal = match &session.offers {
             Offers::Theirs { .. } => Some(500),
-            Offers::Ours { .. } | Offers::Glare { .. } => Some(491),
-            Offers::Rest if owed => Some(491),
-            Offers::Rest => None,
+            Offers::Ours { .. } => Some(491),
+            Offers::Rest | Offers::Glare { .. } if owed => Some(491),
+            Offers::Rest | Offers::Glare { .. } => None,
         };
         let offer = offered.then(|| Bytes::from(request.body.clone()));
         let Some(server) = self.transactions.open(back, request) else { return };
@@ -57,8 +58,12 @@ impl Stack {
             self.respond_plain(server, 100);
             self.waiting.insert(server, leg);
         }
-        if let Some(session) = self.session_mut(leg) {
-            session.offers = Offers::Theirs { server, update, offered };
+        if let Some(session) = self.session_mut(leg)
+            && let Offers::Glare { body } =
+                std::mem::replace(&mut session.offers, Offers::Theirs { server, update, offered })
+        {
+            session.queued.get_or_insert(body);
+            self.alarms.disarm(&Alarm::Retry(leg));
         }
         self.tell(News::Offered { leg, offer });
     }

@@ -3,4 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod calls;
+mod forks;
+mod frozen;
 mod net;
+mod races;

@@ -299,3 +299,21 @@ impl Stack {
         self.own.flow_to(Protocol::Udp, "127.0.0.1:1".parse().unwrap()).map_or(Protocol::Tcp, |_| Protocol::Udp)
     }
 }
+
+/// A server and one registered phone, Alice's.
+pub(super) fn phone_net(seed: u64, protocol: Protocol) -> Net {
+    let mut net = Net::new(seed, protocol, &["127.0.0.2"]);
+    net.register(1, "alice");
+    net.told(SERVER);
+    net
+}
+
+/// Rings Alice and waits until both sides talk: the server's leg and the phone's.
+pub(super) fn talking(net: &mut Net, leg: u64) -> (LegId, LegId) {
+    let here = net.ring("alice", leg);
+    let arrival = net.arrived(1);
+    net.wish(1, Wish::Answer { leg: arrival.leg, body: Bytes::from_static(b"v=0") });
+    net.wait(1, |news| matches!(news, News::Acknowledged { .. }).then_some(()));
+    net.wait(SERVER, |news| matches!(news, News::Answered { .. }).then_some(()));
+    (here, arrival.leg)
+}
