@@ -1,5 +1,30 @@
 //! The daemon: reads the settings, owns the one `Switchboard`, carries out its effects; the `baton` command line.
 //!
 //! It has no rules of its own: nothing here asks about roles, holds or consults.
+//!
+//! ```text
+//!   phones ── sip-signalling ──news──┐                       ┌──wishes── sip-signalling
+//!                                    ├──> switch ──> carry ──┤
+//!   sound  ── media-mixer ─────news──┘  (Switchboard)        └──masks─── media-mixer
+//! ```
 
+mod carry;
+pub mod cli;
+mod clock;
 pub mod config;
+pub mod demo;
+mod dialplan;
+mod events;
+mod freeze;
+mod news;
+mod running;
+mod stop;
+mod switch;
+mod translate;
+mod view;
+mod whereabouts;
+
+pub use freeze::FreezeError;
+pub use running::{Counts, Running, StartError, run, run_with_warnings};
+pub use switch::Told;
+pub use view::{CallMasks, Masks};

@@ -81,9 +81,9 @@ impl Directory {
 
     fn missing(&self, target: &Target, trunks: &[Trunk]) -> Option<String> {
         let has = |kind: &str, name: &str| {
-            self.names.iter().any(|named| {
-                named.kind == kind && named.path.ends_with(".name") && named.written.value == name
-            })
+            self.names
+                .iter()
+                .any(|named| named.kind == kind && named.path.ends_with(".name") && named.written.value == name)
         };
         match target {
             Target::Agent(name) if !has("agent", &name.0) => Some(format!("names no agent of this file: \"{name}\"")),

@@ -4,9 +4,9 @@
 //! named by its number from 0, or by its name: `BATON_AGENTS__ALICE__PASSWORD`. Whether a value is good is checked later,
 //! by the same checks as the file's; a complaint then names the variable.
 
+use super::Variables;
 use super::reader::{Findings, near};
 use super::tree::{Branch, Content, Node, Place, parse_value};
-use super::Variables;
 
 const PREFIX: &str = "BATON_";
 
@@ -21,8 +21,7 @@ pub(crate) fn lay_over(said: &mut Branch, default: &Branch, variables: &Variable
     variables.sort();
     for (name, value) in variables {
         let place = Place::Variable(name.clone());
-        let path: Vec<String> =
-            name.trim_start_matches(PREFIX).split("__").map(str::to_ascii_lowercase).collect();
+        let path: Vec<String> = name.trim_start_matches(PREFIX).split("__").map(str::to_ascii_lowercase).collect();
         if let Err(what) = put(said, default, &path, value, &place) {
             findings.mistake(&place, what);
         }
@@ -62,11 +61,9 @@ fn put(said: &mut Branch, default: &Branch, path: &[String], value: &str, place:
 fn one_of<'a>(said: &'a mut Branch, key: &str, entry: &str) -> Result<&'a mut Branch, String> {
     let missing = || format!("the file has no [[{key}]] {entry}");
     let Some(Content::List(items)) = said.get_mut(key).map(|node| &mut node.value) else { return Err(missing()) };
-    let is_named = |node: &Node| match &node.value {
-        Content::Table(branch) => {
-            matches!(branch.get("name").map(|name| &name.value), Some(Content::Text(name)) if name == entry)
-        }
-        _ => false,
+    let is_named = |node: &Node| {
+        let Content::Table(branch) = &node.value else { return false };
+        matches!(branch.get("name").map(|name| &name.value), Some(Content::Text(name)) if name == entry)
     };
     let at = items.iter().position(is_named).or_else(|| entry.parse().ok().filter(|at| *at < items.len()));
     match at.and_then(|at| items.get_mut(at)).map(|node| &mut node.value) {

@@ -40,11 +40,7 @@ pub(crate) fn server(root: &Section<'_>) -> Server {
         _ => Err("must be \"sqlite\" or \"postgres://…\"".to_owned()),
     });
     let networks = section.list("local_networks", |node| network(&text(node)?));
-    Server {
-        domain: domain.value,
-        data_dir: data_dir.value,
-        local_networks: networks.plain(),
-    }
+    Server { domain: domain.value, data_dir: data_dir.value, local_networks: networks.plain() }
 }
 
 pub(crate) fn transfer(root: &Section<'_>, directory: &mut Directory) -> Transfer {
@@ -86,13 +82,7 @@ fn codes(transfer: &Section<'_>) -> Codes {
             }
         }
     }
-    Codes {
-        start: start.value,
-        cancel: cancel.value,
-        complete: complete.value,
-        merge: merge.value,
-        swap: swap.value,
-    }
+    Codes { start: start.value, cancel: cancel.value, complete: complete.value, merge: merge.value, swap: swap.value }
 }
 
 pub(crate) fn agents(root: &Section<'_>, directory: &mut Directory) -> Vec<Agent> {
@@ -169,7 +159,11 @@ fn password(section: &Section<'_>) -> (Secret, Place) {
         (true, None) if unreadable => none(),
         (true, None) => {
             let place = if section.says("password") { &inline.place } else { &section.place };
-            section.mistake("password", place, "is missing: an agent without a password cannot be told from anybody else");
+            section.mistake(
+                "password",
+                place,
+                "is missing: an agent without a password cannot be told from anybody else",
+            );
             none()
         }
     }
@@ -177,11 +171,11 @@ fn password(section: &Section<'_>) -> (Secret, Place) {
 
 /// A password: never repeated in a complaint.
 pub(crate) fn secret(node: &Node) -> Result<String, String> {
-    match &node.value {
-        Content::Text(text) if text.len() > PASSWORD => Err(format!("is longer than {PASSWORD} bytes")),
-        Content::Text(text) if text.chars().any(char::is_control) => Err("has control characters in it".to_owned()),
-        Content::Text(text) => Ok(text.clone()),
-        other => Err(format!("must be a string, not {}", other.kind())),
+    let Content::Text(text) = &node.value else { return Err(node.must_be("a string")) };
+    match text {
+        text if text.len() > PASSWORD => Err(format!("is longer than {PASSWORD} bytes")),
+        text if text.chars().any(char::is_control) => Err("has control characters in it".to_owned()),
+        text => Ok(text.clone()),
     }
 }
 
@@ -257,9 +251,10 @@ pub(crate) fn music(node: &Node) -> Result<HoldMusic, String> {
         "silence" => Ok(HoldMusic::Silence),
         path => match std::fs::metadata(path) {
             Ok(_) => Ok(HoldMusic::Path(PathBuf::from(path))),
-            Err(error) => {
-                Err(format!("must be \"builtin\", \"silence\" or a file or folder: \"{}\": {error}", path.escape_debug()))
-            }
+            Err(error) => Err(format!(
+                "must be \"builtin\", \"silence\" or a file or folder: \"{}\": {error}",
+                path.escape_debug()
+            )),
         },
     }
 }

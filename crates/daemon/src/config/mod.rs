@@ -9,8 +9,8 @@ mod house;
 mod mistake;
 mod model;
 mod reader;
-mod trunks;
 mod tree;
+mod trunks;
 mod unbuilt;
 mod values;
 mod wires;
@@ -22,8 +22,8 @@ use std::path::{Path, PathBuf};
 
 pub use mistake::{Mistake, Mistakes};
 pub use model::{
-    Agent, AudioCodec, Codes, Config, Dialled, HoldMusic, Media, NumberRule, Queue, Room, Server, Sip, Target, TargetKind,
-    Transfer, Trunk,
+    Agent, AudioCodec, Codes, Config, Dialled, HoldMusic, Media, NumberRule, Queue, Room, Server, Sip, Target,
+    TargetKind, Transfer, Trunk,
 };
 pub use tree::Place;
 
@@ -69,6 +69,14 @@ pub fn load(file: &Path, variables: &Variables) -> Result<Checked, Mistakes> {
     let mut checked = parse(&text, variables).map_err(|all| Mistakes { file: file.to_owned(), all })?;
     checked.warnings.extend(house::readable_by_everybody(&about, &checked.config));
     Ok(checked)
+}
+
+/// The defaults under the given variables, without a file.
+///
+/// # Errors
+/// Every mistake in the variables.
+pub fn defaults(variables: &Variables) -> Result<Checked, Mistakes> {
+    parse("", variables).map_err(|all| Mistakes { file: PathBuf::from("settings"), all })
 }
 
 /// The settings of a text, without a file or an environment: for tests and the demo.

@@ -96,6 +96,9 @@ pub struct Media {
     pub hold_music: HoldMusic,
     /// An open leg that sends nothing this long is silent.
     pub media_timeout: Duration,
+    /// Which of the mixer's laws is broken, for the demo of a build that can; no key of the file sets it.
+    #[cfg(feature = "break")]
+    pub break_law: Option<u8>,
 }
 
 /// Where a caller is sent.

@@ -63,11 +63,6 @@ pub(crate) struct Listed<T> {
 }
 
 impl<T> Listed<T> {
-    /// Whether the file or the environment says it (else it is the default).
-    pub(crate) fn said(&self) -> bool {
-        self.place != Place::Default
-    }
-
     /// The values alone.
     pub(crate) fn plain(self) -> Vec<T> {
         self.value.into_iter().map(|value| value.value).collect()
@@ -133,13 +128,8 @@ impl<'a> Section<'a> {
                 self.findings.mistake(&item.place, format!("{name} must be a table"));
                 continue;
             };
-            let section = Section {
-                name,
-                place: item.place.clone(),
-                said: Some(branch),
-                default,
-                findings: self.findings,
-            };
+            let section =
+                Section { name, place: item.place.clone(), said: Some(branch), default, findings: self.findings };
             section.complain_of_unknown_keys();
             sections.push(section);
         }
@@ -166,9 +156,9 @@ impl<'a> Section<'a> {
 
     /// Reads a list, element by element, so that every bad element is named.
     pub(crate) fn list<T>(&self, key: &str, parse: impl Fn(&Node) -> Result<T, String>) -> Listed<T> {
-        let raw = self.read(key, |node| match &node.value {
-            Content::List(items) => Ok(items.clone()),
-            other => Err(format!("must be a list, not {}", other.kind())),
+        let raw = self.read(key, |node| {
+            let Content::List(items) = &node.value else { return Err(node.must_be("a list")) };
+            Ok(items.clone())
         });
         let (mut values, mut whole) = (Vec::new(), true);
         for node in &raw.value {
@@ -185,9 +175,9 @@ impl<'a> Section<'a> {
 
     /// Reads a table whose keys are the operator's own.
     pub(crate) fn free_table(&self, key: &str) -> At<Branch> {
-        self.read(key, |node| match &node.value {
-            Content::Table(branch) => Ok(branch.clone()),
-            other => Err(format!("must be a table, not {}", other.kind())),
+        self.read(key, |node| {
+            let Content::Table(branch) = &node.value else { return Err(node.must_be("a table")) };
+            Ok(branch.clone())
         })
     }
 
@@ -212,8 +202,7 @@ impl<'a> Section<'a> {
     }
 
     fn wrong_kind(&self, key: &str, node: &Node, wanted: &str) {
-        let kind = node.value.kind();
-        self.findings.mistake(&node.place, format!("{} must be {wanted}, not {kind}", self.path(key)));
+        self.findings.mistake(&node.place, format!("{} {}", self.path(key), node.must_be(wanted)));
     }
 
     fn complain_of_unknown_keys(&self) {
@@ -221,7 +210,8 @@ impl<'a> Section<'a> {
             if self.default.get(&entry.key).is_some() {
                 continue;
             }
-            let near = self.default.entries.iter().map(|known| known.key.as_str()).find(|known| near(known, &entry.key));
+            let near =
+                self.default.entries.iter().map(|known| known.key.as_str()).find(|known| near(known, &entry.key));
             let hint = near.map(|known| format!("; did you mean {known}?")).unwrap_or_default();
             self.findings.mistake(&entry.place, format!("{} is not a key of ours{hint}", self.path(&entry.key)));
         }

@@ -74,6 +74,13 @@ impl Content {
     }
 }
 
+impl Node {
+    /// What to say of a value of the wrong kind.
+    pub(crate) fn must_be(&self, wanted: &str) -> String {
+        format!("must be {wanted}, not {}", self.value.kind())
+    }
+}
+
 /// A table: its entries in the order of the file.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Branch {

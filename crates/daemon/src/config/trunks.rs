@@ -9,7 +9,7 @@ use super::directory::{Directory, target};
 use super::house::{required_name, secret};
 use super::model::{Dialled, NumberRule, Target, TargetKind, Trunk};
 use super::reader::{At, Section};
-use super::tree::{Content, Node, Place};
+use super::tree::{Node, Place};
 use super::values::{flag, number, socket, source, text};
 
 /// Entries of one trunk's `numbers`.
@@ -133,9 +133,8 @@ fn numbers(section: &Section<'_>, directory: &mut Directory) -> Vec<NumberRule> 
     let mut rules = Vec::new();
     for entry in &table.value.entries {
         let path = section.path("numbers");
-        let rule = dialled(&entry.key)
-            .map_err(|what| (entry.place.clone(), format!("{path}: {what}")))
-            .and_then(|dialled| {
+        let rule =
+            dialled(&entry.key).map_err(|what| (entry.place.clone(), format!("{path}: {what}"))).and_then(|dialled| {
                 let wrong = |what| (entry.node.place.clone(), format!("{path}: {what}"));
                 let written = text(&entry.node).map_err(wrong)?;
                 let (kind, name) = target(&written, &INWARDS).map_err(wrong)?;
@@ -169,10 +168,9 @@ fn dialled(key: &str) -> Result<Dialled, String> {
 }
 
 fn match_out(section: &Section<'_>) -> Option<Regex> {
-    let read = section.read("match_out", |node| match &node.value {
-        Content::Text(text) if text.is_empty() => Ok(None),
-        Content::Text(text) => pattern(text).map(Some),
-        other => Err(format!("must be a pattern in a string, not {}", other.kind())),
+    let read = section.read("match_out", |node| match text(node)?.as_str() {
+        "" => Ok(None),
+        written => pattern(written).map(Some),
     });
     read.value
 }

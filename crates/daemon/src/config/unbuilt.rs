@@ -20,7 +20,8 @@ pub(crate) fn warn(root: &Section<'_>) {
         root.findings.warn(&codes.place, "transfer.codes: codes on the keypad are not built yet");
     }
     if let Some(queue) = root.tables("queues").first() {
-        root.findings.warn(&queue.place, "queues are not built yet: a call to a queue is turned away");
+        root.findings
+            .warn(&queue.place, "queues are not built yet: whoever calls one hears an announcement and is released");
     }
     for room in root.tables("rooms") {
         let pin = room.read("pin", text);
@@ -63,11 +64,8 @@ fn sip(section: &Section<'_>) {
 
 fn media(section: &Section<'_>) {
     let codecs = section.list("codecs", codec);
-    if codecs.said() {
-        for entry in codecs.value.iter().filter(|codec| codec.value.is_none()) {
-            section.findings.warn(&entry.place, "media.codecs: opus and G722 are not built yet and not offered");
-            break;
-        }
+    if let Some(entry) = codecs.value.iter().find(|codec| codec.value.is_none() && codec.said()) {
+        section.findings.warn(&entry.place, "media.codecs: opus and G722 are not built yet and not offered");
     }
     let srtp = section.read("srtp", text);
     if !srtp.value.eq_ignore_ascii_case("off") {

@@ -18,30 +18,26 @@ pub(crate) const EXTENSION: usize = 15;
 
 /// A string.
 pub(crate) fn text(node: &Node) -> Result<String, String> {
-    match &node.value {
-        Content::Text(text) if text.chars().count() > TEXT => Err(format!("is longer than {TEXT} characters")),
-        Content::Text(text) if text.contains('\0') => Err("has a NUL character in it".to_owned()),
-        Content::Text(text) => Ok(text.clone()),
-        other => Err(format!("must be a string, not {}", other.kind())),
+    let Content::Text(text) = &node.value else { return Err(node.must_be("a string")) };
+    match text {
+        text if text.chars().count() > TEXT => Err(format!("is longer than {TEXT} characters")),
+        text if text.contains('\0') => Err("has a NUL character in it".to_owned()),
+        text => Ok(text.clone()),
     }
 }
 
 /// True or false.
 pub(crate) fn flag(node: &Node) -> Result<bool, String> {
-    match &node.value {
-        Content::Flag(flag) => Ok(*flag),
-        other => Err(format!("must be true or false, not {}", other.kind())),
-    }
+    let Content::Flag(flag) = &node.value else { return Err(node.must_be("true or false")) };
+    Ok(*flag)
 }
 
 /// A whole number from `least` to `most`.
 pub(crate) fn number(node: &Node, least: u32, most: u32) -> Result<u32, String> {
-    match &node.value {
-        Content::Integer(found) => match u32::try_from(*found) {
-            Ok(number) if (least..=most).contains(&number) => Ok(number),
-            Ok(_) | Err(_) => Err(format!("must be from {least} to {most}, not {found}")),
-        },
-        other => Err(format!("must be a whole number, not {}", other.kind())),
+    let Content::Integer(found) = &node.value else { return Err(node.must_be("a whole number")) };
+    match u32::try_from(*found) {
+        Ok(number) if (least..=most).contains(&number) => Ok(number),
+        Ok(_) | Err(_) => Err(format!("must be from {least} to {most}, not {found}")),
     }
 }
 

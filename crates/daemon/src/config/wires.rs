@@ -36,31 +36,30 @@ pub(crate) fn listener(node: &Node) -> Result<(Way, SocketAddr), String> {
         ("ws", Way::Unbuilt("ws")),
         ("wss", Way::Unbuilt("wss")),
     ];
-    let found = written.split_once(':').and_then(|(word, address)| {
-        ways.iter().find(|(known, _)| *known == word).map(|(_, way)| (*way, address))
-    });
+    let found = written
+        .split_once(':')
+        .and_then(|(word, address)| ways.iter().find(|(known, _)| *known == word).map(|(_, way)| (*way, address)));
     match found {
         Some((way, address)) => Ok((way, socket(address)?)),
-        None => Err(format!(
-            "must be udp:, tcp:, tls:, ws: or wss: and ADDRESS:PORT, not \"{}\"",
-            written.escape_debug()
-        )),
+        None => {
+            Err(format!("must be udp:, tcp:, tls:, ws: or wss: and ADDRESS:PORT, not \"{}\"", written.escape_debug()))
+        }
     }
 }
 
 pub(crate) fn sip(root: &Section<'_>) -> Sip {
     let section = root.table("sip");
     let listen = listeners(&section);
-    let digest = section.list("digest", |node| {
-        choice(node, &[("SHA-256", Algorithm::Sha256), ("MD5", Algorithm::Md5)])
-    });
+    let digest =
+        section.list("digest", |node| choice(node, &[("SHA-256", Algorithm::Sha256), ("MD5", Algorithm::Md5)]));
     if digest.value.is_empty() && digest.whole {
         section.mistake("digest", &digest.place, "has nothing in it: nobody could authenticate");
     }
     section.read("session_expires_s", |node| number(node, 90, 86_400));
     let certificate = section.read("certificate", readable);
     let key = section.read("private_key", readable);
-    let unreadable = (section.says("certificate") && !certificate.said()) || (section.says("private_key") && !key.said());
+    let unreadable =
+        (section.says("certificate") && !certificate.said()) || (section.says("private_key") && !key.said());
     if certificate.value != key.value && !unreadable {
         section.mistake("certificate", &certificate.place, "and private_key belong together: one of them is empty");
     }
@@ -125,9 +124,7 @@ pub(crate) fn media(root: &Section<'_>) -> Media {
         section.mistake("address", &address.place, &what);
     }
     let workers = section.read("workers", |node| number(node, 0, 256));
-    section.read("srtp", |node| {
-        choice(node, &[("auto", ()), ("off", ()), ("optional", ()), ("required", ())])
-    });
+    section.read("srtp", |node| choice(node, &[("auto", ()), ("off", ()), ("optional", ()), ("required", ())]));
     Media {
         address: address.value,
         rtp_ports: rtp_ports(&section),
@@ -136,6 +133,8 @@ pub(crate) fn media(root: &Section<'_>) -> Media {
         workers: threads(workers.value),
         hold_music: section.read("hold_music", music).value,
         media_timeout: section.read("media_timeout_s", |node| seconds(node, 5, 3600)).value,
+        #[cfg(feature = "break")]
+        break_law: None,
     }
 }
 
@@ -172,12 +171,7 @@ fn rtp_ports(section: &Section<'_>) -> (u16, u16) {
 
 /// A codec that a file can name.
 pub(crate) fn codec(node: &Node) -> Result<Option<AudioCodec>, String> {
-    choice(node, &[
-        ("opus", None),
-        ("G722", None),
-        ("PCMU", Some(AudioCodec::Pcmu)),
-        ("PCMA", Some(AudioCodec::Pcma)),
-    ])
+    choice(node, &[("opus", None), ("G722", None), ("PCMU", Some(AudioCodec::Pcmu)), ("PCMA", Some(AudioCodec::Pcma))])
 }
 
 fn codecs(section: &Section<'_>) -> Vec<AudioCodec> {

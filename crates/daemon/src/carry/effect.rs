@@ -1,0 +1,156 @@
+//! One `match` over `Effect`: what each of them is in the words of the two edges. It decides nothing.
+//!
+//! Descriptions meet here: the leg's waiting offer, and the mixer that answers it.
+
+use std::net::IpAddr;
+
+use bytes::Bytes;
+use conference::{CallId, Destination, Direction, Effect, Ending, Identity, LegId, Output, Refusal, Report};
+use sip_signalling::{Callee, Wish};
+use tracing::{error, info};
+
+use super::{Carry, Leg, Waiting};
+use crate::events;
+
+/// No media can be had: no port is left, or the mixer is full.
+const NO_MEDIA: u16 = 503;
+
+/// The leg that an effect is about.
+pub(super) const fn leg(effect: &Effect) -> Option<LegId> {
+    match effect {
+        Effect::SetAudibility(_) => None,
+        Effect::Ring { leg, .. }
+        | Effect::Progress { leg }
+        | Effect::Answer { leg }
+        | Effect::Reject { leg, .. }
+        | Effect::AnswerOffer { leg }
+        | Effect::Hangup { leg, .. }
+        | Effect::Probe { leg }
+        | Effect::AcceptRefer { leg }
+        | Effect::NotifyReferrer { leg, .. }
+        | Effect::Cue { leg, .. } => Some(*leg),
+    }
+}
+
+impl Carry {
+    /// Carries out one output.
+    pub(super) fn carry_out(&mut self, output: Output) {
+        let effect = match output {
+            Output::Event(event) => return self.tell(event),
+            Output::Effect(effect) => effect,
+        };
+        match effect {
+            Effect::SetAudibility(change) => self.tell_mixer(change, None),
+            Effect::Ring { call, leg, to, shown } => self.ring(call, leg, to, shown),
+            Effect::Progress { leg } => self.endpoint.wish(Wish::Ringing { leg }),
+            Effect::Answer { leg } => self.answer(leg),
+            Effect::Reject { leg, status, refusal } => self.reject(leg, status, refusal),
+            Effect::AnswerOffer { leg } => self.answer_offer(leg),
+            Effect::Hangup { leg, status } => {
+                self.endpoint.wish(Wish::End { leg, status, reason: None });
+                self.forget(leg);
+            }
+            Effect::Probe { leg } => self.endpoint.wish(Wish::Probe { leg }),
+            // No REFER reaches the core before the endpoint reads them: nobody waits for these two.
+            Effect::AcceptRefer { leg } => error!(%leg, "a REFER is accepted that nobody sent"),
+            Effect::NotifyReferrer { leg, status, .. } => error!(%leg, status, "news of a REFER that nobody sent"),
+            Effect::Cue { leg, cue } => self.mixer.cue(leg, cue),
+        }
+    }
+
+    fn ring(&mut self, call: CallId, leg: LegId, to: Destination, shown: Identity) {
+        let (callee, whereabouts) = match to {
+            Destination::Agent(name) => {
+                let address = self.whereabouts.of(&name).unwrap_or(self.near);
+                (Callee::Agent(name), address)
+            }
+            Destination::Outside { trunk, number } => {
+                let address = self.trunks.get(&trunk).copied().unwrap_or(self.near);
+                (Callee::Trunk { trunk, number }, address)
+            }
+            // nobody has a phone there
+            Destination::Queue(_) | Destination::Room(_) | Destination::Service(_) | Destination::Unknown => {
+                self.reports.push_back(Report::Failed { leg, status: 404 });
+                return;
+            }
+        };
+        match self.open(leg, whereabouts) {
+            Ok(offer) => {
+                let known = Leg { call: Some(call), ..Leg::new(Waiting::Ours, Direction::Both) };
+                self.legs.add(leg, known);
+                info!(%call, %leg, "rings");
+                self.endpoint.wish(Wish::Call { leg, to: callee, from: shown, offer });
+            }
+            Err(why) => {
+                error!(%call, %leg, why, "no media for a leg that is to ring");
+                self.reports.push_back(Report::Failed { leg, status: NO_MEDIA });
+            }
+        }
+    }
+
+    fn open(&self, leg: LegId, whereabouts: IpAddr) -> Result<Bytes, String> {
+        self.mixer.open(leg, whereabouts).map_err(|error| error.to_string())?;
+        self.mixer.offer(leg).map_err(|error| {
+            self.mixer.close(leg);
+            error.to_string()
+        })
+    }
+
+    fn answer(&mut self, leg: LegId) {
+        let body = match self.legs.take_waiting(leg) {
+            Waiting::Offer(offer) => self.mixer.answer(leg, &offer),
+            Waiting::NoOffer => {
+                let offer = self.mixer.offer(leg);
+                self.wait_for_answer(leg);
+                offer
+            }
+            // answered before
+            Waiting::Nothing | Waiting::Ours => return,
+        };
+        match body {
+            Ok(body) => self.endpoint.wish(Wish::Answer { leg, body }),
+            Err(error) => {
+                let status = error.status();
+                events::leg(leg, self.legs.call(leg), &format!("cannot be answered: {error}"), status);
+                self.endpoint.wish(Wish::Reject { leg, status, reason: None });
+                self.forget(leg);
+                self.reports.push_back(Report::Ended { leg, how: Ending::Dead });
+            }
+        }
+    }
+
+    fn answer_offer(&mut self, leg: LegId) {
+        let body = match self.legs.take_waiting(leg) {
+            Waiting::Offer(offer) => self.mixer.answer(leg, &offer),
+            Waiting::NoOffer => {
+                let offer = self.mixer.offer(leg);
+                self.wait_for_answer(leg);
+                offer
+            }
+            // what was reported came by an answer: nobody waits for one of ours
+            Waiting::Nothing => return,
+            Waiting::Ours => return self.wait_for_answer(leg),
+        };
+        match body {
+            Ok(body) => self.endpoint.wish(Wish::AnswerOffer { leg, body }),
+            Err(error) => {
+                let status = error.status();
+                events::leg(leg, self.legs.call(leg), &format!("offer refused: {error}"), status);
+                self.endpoint.wish(Wish::RefuseOffer { leg, status });
+            }
+        }
+    }
+
+    fn wait_for_answer(&mut self, leg: LegId) {
+        if let Some(known) = self.legs.get_mut(leg) {
+            known.waiting = Waiting::Ours;
+        }
+    }
+
+    fn reject(&mut self, leg: LegId, status: u16, refusal: Option<Refusal>) {
+        events::leg(leg, self.legs.call(leg), "turned away", status);
+        let reason = refusal.map(|refusal| refusal.code().to_owned());
+        self.endpoint.wish(Wish::Reject { leg, status, reason });
+        self.forget(leg);
+    }
+}

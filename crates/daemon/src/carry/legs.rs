@@ -1,0 +1,97 @@
+//! What the daemon remembers of each leg: the call it is in, and the description that waits for an answer.
+//!
+//! Nothing here is state of the call: that is the core's.
+
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+use conference::{CallId, Direction, LegId};
+
+/// Legs at once. Beyond it new ones are turned away.
+pub(crate) const LEGS: usize = 16_384;
+
+/// The description that waits on a leg.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Waiting {
+    /// Nothing waits.
+    Nothing,
+    /// Their offer: our 200 answers it.
+    Offer(Bytes),
+    /// Their request has no offer: our 200 makes one.
+    NoOffer,
+    /// Our offer is out: their ACK (or 200) answers it.
+    Ours,
+}
+
+/// One leg.
+#[derive(Clone, Debug)]
+pub(crate) struct Leg {
+    pub(crate) call: Option<CallId>,
+    pub(crate) waiting: Waiting,
+    /// What its phone last asked of it.
+    pub(crate) direction: Direction,
+}
+
+impl Leg {
+    /// A leg that nothing is known of yet.
+    pub(crate) const fn new(waiting: Waiting, direction: Direction) -> Self {
+        Self { call: None, waiting, direction }
+    }
+}
+
+/// All legs.
+#[derive(Debug, Default)]
+pub(crate) struct Legs {
+    known: BTreeMap<LegId, Leg>,
+}
+
+impl Legs {
+    pub(crate) fn add(&mut self, leg: LegId, what: Leg) {
+        self.known.insert(leg, what);
+    }
+
+    pub(crate) fn get(&self, leg: LegId) -> Option<&Leg> {
+        self.known.get(&leg)
+    }
+
+    pub(crate) fn get_mut(&mut self, leg: LegId) -> Option<&mut Leg> {
+        self.known.get_mut(&leg)
+    }
+
+    pub(crate) fn remove(&mut self, leg: LegId) -> Option<Leg> {
+        self.known.remove(&leg)
+    }
+
+    pub(crate) fn call(&self, leg: LegId) -> Option<CallId> {
+        self.known.get(&leg)?.call
+    }
+
+    /// Notes which call a leg is in.
+    pub(crate) fn put(&mut self, leg: LegId, call: CallId) {
+        if let Some(known) = self.known.get_mut(&leg) {
+            known.call = Some(call);
+        }
+    }
+
+    /// Takes what waits on a leg.
+    pub(crate) fn take_waiting(&mut self, leg: LegId) -> Waiting {
+        let known = self.known.get_mut(&leg);
+        known.map_or(Waiting::Nothing, |known| std::mem::replace(&mut known.waiting, Waiting::Nothing))
+    }
+
+    pub(crate) fn of_call(&self, call: CallId) -> Vec<LegId> {
+        self.known.iter().filter(|(_, leg)| leg.call == Some(call)).map(|(id, _)| *id).collect()
+    }
+
+    pub(crate) fn all(&self) -> Vec<LegId> {
+        self.known.keys().copied().collect()
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.known.len()
+    }
+
+    pub(crate) fn is_full(&self) -> bool {
+        self.known.len() >= LEGS
+    }
+}

@@ -1,0 +1,280 @@
+//! Carries the core's answers out, in the order of their lanes. It has no rules: what is done, and in which order, the
+//! core said.
+//!
+//! A mixer that is late with a tightening raises the alarm: the call is silenced, nobody is told anything meanwhile.
+
+mod effect;
+mod lanes;
+mod legs;
+
+use std::collections::{BTreeMap, VecDeque};
+use std::net::IpAddr;
+use std::time::Duration;
+
+use conference::{CallId, ChangeSet, Effect, Ending, Event, LegId, Output, Report};
+use media_mixer::Mixer;
+use sip_signalling::{Endpoint, Wish};
+use tokio::sync::broadcast;
+use tokio::task::JoinSet;
+use tracing::error;
+
+use lanes::{GateId, Lanes, Ready};
+pub(crate) use legs::{Leg, Legs, Waiting};
+
+use crate::clock::Clock;
+use crate::events;
+use crate::switch::Told;
+use crate::view::{CallMasks, Masks};
+use crate::whereabouts::Whereabouts;
+
+/// A mixer that has not said so long that a tightening is in force raises the alarm, and the call is silenced.
+const ACKNOWLEDGED_WITHIN: Duration = Duration::from_millis(100);
+/// Alarms in a row after which a call whose masks nobody can vouch for is ended.
+const ALARMS: u32 = 30;
+/// Steps that may wait in one call; a call that comes so far is ended.
+const STEPS: usize = 10_000;
+
+/// What became of a tightening.
+#[derive(Debug)]
+pub(crate) struct Acknowledged {
+    call: CallId,
+    gate: GateId,
+    in_force: bool,
+    alarms: u32,
+}
+
+/// What there is to carry things out with.
+pub(crate) struct Edges {
+    pub(crate) endpoint: Endpoint,
+    pub(crate) mixer: Mixer,
+    /// Our own media address.
+    pub(crate) near: IpAddr,
+    /// Whether we have a public address besides.
+    pub(crate) behind_nat: bool,
+}
+
+/// The hands of the daemon.
+pub(crate) struct Carry {
+    pub(crate) endpoint: Endpoint,
+    pub(crate) mixer: Mixer,
+    /// Our own address: where a phone is taken to be until it is known better.
+    near: IpAddr,
+    /// Where the agents' phones are.
+    pub(crate) whereabouts: Whereabouts,
+    /// Where the trunks are.
+    pub(crate) trunks: BTreeMap<String, IpAddr>,
+    pub(crate) legs: Legs,
+    /// What the mixer was told.
+    pub(crate) view: Masks,
+    /// What carrying out led to; the core is told next.
+    pub(crate) reports: VecDeque<Report>,
+    /// How often the mixer was late.
+    pub(crate) alarms: u64,
+    pub(crate) acknowledgements: JoinSet<Acknowledged>,
+    lanes: Lanes,
+    told: broadcast::Sender<Told>,
+    clock: Clock,
+}
+
+impl Carry {
+    pub(crate) fn new(edges: Edges, told: broadcast::Sender<Told>, clock: Clock) -> Self {
+        Self {
+            endpoint: edges.endpoint,
+            mixer: edges.mixer,
+            near: edges.near,
+            whereabouts: Whereabouts::new(edges.behind_nat),
+            trunks: BTreeMap::new(),
+            legs: Legs::default(),
+            view: Masks::default(),
+            reports: VecDeque::new(),
+            alarms: 0,
+            acknowledgements: JoinSet::new(),
+            lanes: Lanes::default(),
+            told,
+            clock,
+        }
+    }
+
+    /// Carries out one reaction, as far as it need not wait.
+    pub(crate) fn reaction(&mut self, outputs: Vec<Output>) {
+        let Some(main) = outputs.iter().find_map(|output| self.call_of(output)) else {
+            outputs.into_iter().for_each(|output| self.carry_out(output));
+            return;
+        };
+        for output in &outputs {
+            self.note_legs(output, main);
+        }
+        let outputs = outputs.into_iter().map(|output| (self.call_of(&output).unwrap_or(main), output)).collect();
+        let ready = self.lanes.reaction(outputs);
+        self.perform(ready);
+    }
+
+    /// Ends a leg's media once everything that was said about it is carried out.
+    pub(crate) fn close(&mut self, leg: LegId) {
+        match self.legs.call(leg) {
+            Some(call) => {
+                let ready = self.lanes.close(call, leg);
+                self.perform(ready);
+            }
+            None => self.forget(leg),
+        }
+    }
+
+    /// Takes a leg from the mixer and from memory, at once.
+    pub(crate) fn forget(&mut self, leg: LegId) {
+        if self.legs.remove(leg).is_some() {
+            self.mixer.close(leg);
+        }
+    }
+
+    /// Goes on with whatever waited for a tightening, or raises the alarm.
+    pub(crate) fn go_on(&mut self, acknowledged: Acknowledged) {
+        if acknowledged.in_force {
+            self.pass(acknowledged.gate);
+        } else {
+            self.alarm(acknowledged);
+        }
+    }
+
+    /// Tells the mixer the whole state of a call that fell out of step.
+    pub(crate) fn restate(&mut self, call: CallId) {
+        if let Some(full) = self.view.calls.get(&call).map(|view| view.full(call)) {
+            drop(self.mixer.set_audibility(full));
+        }
+    }
+
+    /// Tells the mixer the whole state of every call.
+    pub(crate) fn restate_all(&mut self) {
+        let calls: Vec<CallId> = self.view.calls.keys().copied().collect();
+        calls.into_iter().for_each(|call| self.restate(call));
+    }
+
+    /// Whether some call's steps wait.
+    pub(crate) fn waits(&self) -> bool {
+        !self.lanes.is_empty()
+    }
+
+    /// Does what is ready.
+    fn perform(&mut self, ready: Vec<Ready>) {
+        for step in ready {
+            match step {
+                Ready::Masks(change, gate) => self.tell_mixer(change, gate),
+                Ready::Do(output) => self.carry_out(output),
+                Ready::Close(leg) => self.forget(leg),
+            }
+        }
+    }
+
+    /// One tightening is in force: goes on with what waited for it.
+    fn pass(&mut self, gate: GateId) {
+        let ready = self.lanes.in_force(gate);
+        self.perform(ready);
+    }
+
+    fn tell_mixer(&mut self, change: ChangeSet, gate: Option<GateId>) {
+        self.view.apply(&change);
+        self.ask_mixer(change, gate, 0);
+    }
+
+    fn ask_mixer(&mut self, change: ChangeSet, gate: Option<GateId>, alarms: u32) {
+        let call = change.call;
+        let applied = self.mixer.set_audibility(change);
+        let Some(gate) = gate else { return };
+        self.acknowledgements.spawn(async move {
+            let in_force = matches!(tokio::time::timeout(ACKNOWLEDGED_WITHIN, applied).await, Ok(Ok(_)));
+            Acknowledged { call, gate, in_force, alarms }
+        });
+    }
+
+    /// The mixer is late: silence first, then the whole state once more, and nobody is told anything meanwhile.
+    fn alarm(&mut self, late: Acknowledged) {
+        self.alarms += 1;
+        let (call, alarms) = (late.call, late.alarms + 1);
+        error!(%call, alarms, "ALARM: the mixer has not put a tightening in force in time; the call is silenced");
+        if alarms >= ALARMS || self.lanes.waiting(call) > STEPS {
+            self.give_up(call);
+            self.pass(late.gate);
+            return;
+        }
+        let Some(view) = self.view.calls.get(&call) else {
+            // every leg is gone: there is nothing left to be heard
+            self.pass(late.gate);
+            return;
+        };
+        let (silence, full) = (CallMasks::silence(view, call), view.full(call));
+        drop(self.mixer.set_audibility(silence));
+        self.ask_mixer(full, Some(late.gate), alarms);
+    }
+
+    /// Ends a call whose masks nobody can vouch for: no leg of it keeps a voice.
+    fn give_up(&mut self, call: CallId) {
+        self.lanes.clear(call);
+        for leg in self.legs.of_call(call) {
+            self.endpoint.wish(Wish::End { leg, status: Some(500), reason: Some("media_failed".to_owned()) });
+            self.forget(leg);
+            self.reports.push_back(Report::Ended { leg, how: Ending::Dead });
+        }
+    }
+
+    fn tell(&self, event: Event) {
+        events::note(&event);
+        // nobody may be listening
+        let _ = self.told.send(Told { at: self.clock.now(), event });
+    }
+
+    /// Which call an output is about; `None` for a leg that is in no call.
+    fn call_of(&self, output: &Output) -> Option<CallId> {
+        match output {
+            Output::Event(event) => Some(event_call(event)),
+            Output::Effect(Effect::SetAudibility(change)) => Some(change.call),
+            Output::Effect(Effect::Ring { call, .. }) => Some(*call),
+            Output::Effect(effect) => effect::leg(effect).and_then(|leg| self.legs.call(leg)),
+        }
+    }
+
+    /// Remembers which call the legs of an output are in.
+    fn note_legs(&mut self, output: &Output, main: CallId) {
+        match output {
+            Output::Effect(Effect::SetAudibility(change)) => {
+                change.legs.iter().for_each(|mask| self.legs.put(mask.leg, change.call));
+            }
+            Output::Effect(Effect::Ring { .. }) | Output::Event(_) => {}
+            Output::Effect(effect) => {
+                if let Some(leg) = effect::leg(effect).filter(|leg| self.legs.call(*leg).is_none()) {
+                    self.legs.put(leg, main);
+                }
+            }
+        }
+    }
+}
+
+/// Waits for the next word on a tightening; pends while none is under way. Cancel-safe.
+pub(crate) async fn acknowledged(acknowledgements: &mut JoinSet<Acknowledged>) -> Acknowledged {
+    loop {
+        match acknowledgements.join_next().await {
+            Some(Ok(acknowledged)) => return acknowledged,
+            // a task that only waits ends neither by panic nor by abort
+            Some(Err(_)) => {}
+            None => std::future::pending().await,
+        }
+    }
+}
+
+const fn event_call(event: &Event) -> CallId {
+    match event {
+        Event::CallStarted { call, .. }
+        | Event::CallEnded { call }
+        | Event::CallsJoined { call, .. }
+        | Event::ParticipantJoined { call, .. }
+        | Event::StatusChanged { call, .. }
+        | Event::MuteChanged { call, .. }
+        | Event::DirectionChanged { call, .. }
+        | Event::ParticipantLeft { call, .. }
+        | Event::TransferStarted { call, .. }
+        | Event::TransferChanged { call, .. }
+        | Event::TransferEnded { call, .. }
+        | Event::Recalling { call, .. }
+        | Event::FellBack { call, .. }
+        | Event::BridgedByPhone { call, .. } => *call,
+    }
+}

@@ -1,0 +1,214 @@
+//! Turns what the edges tell into reports for the core. Descriptions are read by the mixer first, so that the core hears
+//! what a phone asks of its leg and never sees SDP.
+//!
+//! ```text
+//!   phone          signalling        switch          mixer           core
+//!     |-- re-INVITE -->|--- Offered -->|---- read ---->|               |   RFC 3264 §8.4
+//!     |                |               |<- direction --|               |
+//!     |                |               |-------- Report::Offered ----->|
+//!     |                |               |<- SetAudibility, AnswerOffer -|   masks first
+//! ```
+//!
+//! It decides nothing by what it reads; a description that cannot be used is turned down with the mixer's status.
+
+use std::net::IpAddr;
+
+use bytes::Bytes;
+use conference::{Caller, Direction, Ending, LegId, Phone, Report};
+use media_mixer::MediaNews;
+use sip_signalling::{Arrival, News, Wish};
+use tracing::{info, warn};
+
+use crate::carry::{Leg, Waiting};
+use crate::events::{self, masked};
+use crate::switch::Switch;
+
+/// An answer that cannot be used; nothing that can be told to whoever gave it.
+const NOT_ACCEPTABLE: u16 = 488;
+/// No leg, no port.
+const NO_ROOM: u16 = 503;
+
+impl Switch {
+    /// What happened at the signalling edge.
+    pub(crate) fn hear(&mut self, news: News) {
+        match news {
+            News::Arrived(arrival) => self.arrived(arrival),
+            News::Progress { leg, status, body: _ } => self.progress(leg, status),
+            News::Answered { leg, body, phone, source } => self.answered(leg, &body, phone, source.ip()),
+            News::Failed { leg, status } => self.failed(leg, status),
+            News::Acknowledged { leg, answer } => self.acknowledged(leg, answer.as_ref()),
+            News::Offered { leg, offer } => self.offered(leg, offer),
+            // we make no re-INVITE of our own yet
+            News::OfferAnswered { .. } | News::OfferRefused { .. } => {}
+            News::Ended { leg, how } => self.ended(leg, how),
+            News::Digit { leg, digit, duration_ms } => self.carry.mixer.digit(leg, digit, duration_ms),
+            News::Probed { leg, alive } => self.about(leg, Report::Probed { leg, alive }),
+            News::Registered { agent, phones } => {
+                info!(%agent, phones, "registered");
+                self.carry.whereabouts.changed(&self.carry.endpoint);
+            }
+            News::PhoneRegistered { .. } => {}
+            News::Security { rule, source, detail } => warn!(rule, %source, detail = masked(&detail), "security"),
+        }
+    }
+
+    /// What happened at the media edge.
+    pub(crate) fn hear_media(&mut self, news: MediaNews) {
+        match news {
+            MediaNews::Silent { leg } => self.about(leg, Report::Silent { leg }),
+            MediaNews::OutOfStep { call } => {
+                warn!(%call, "the mixer fell out of step; it is told the whole state");
+                self.carry.restate(call);
+            }
+            // relayed by the mixer itself, by who hears whom; codes on the keypad come with transfers
+            MediaNews::DigitBegan { .. } | MediaNews::Digit { .. } => {}
+            // the BYE that counts is the signalling's
+            MediaNews::PeerBye { .. } => {}
+            MediaNews::Overload { thread, lost_ticks } => warn!(thread, lost_ticks, "a media thread cannot keep up"),
+        }
+    }
+
+    fn arrived(&mut self, arrival: Arrival) {
+        let leg = arrival.leg;
+        let caller = match &arrival.caller {
+            Caller::Agent { name, .. } => name.0.clone(),
+            Caller::Customer { trunk, number } => format!("{trunk}/{}", masked(number)),
+        };
+        let (dialled, call_id) = (masked(&arrival.dialled), masked(&arrival.call_id));
+        info!(%leg, caller, dialled, call_id, source = %arrival.source, "arrived");
+        if self.carry.legs.is_full() {
+            return self.turn_away(leg, NO_ROOM, "too many legs");
+        }
+        if let Err(error) = self.carry.mixer.open(leg, arrival.source.ip()) {
+            return self.turn_away(leg, NO_ROOM, &error.to_string());
+        }
+        let (waiting, direction) = match arrival.offer {
+            None => (Waiting::NoOffer, Direction::Both),
+            Some(offer) => match self.carry.mixer.read(leg, &offer) {
+                Ok(direction) => (Waiting::Offer(offer), direction),
+                Err(error) => {
+                    self.carry.mixer.close(leg);
+                    return self.turn_away(leg, error.status(), &error.to_string());
+                }
+            },
+        };
+        self.carry.legs.add(leg, Leg::new(waiting, direction));
+        let to = self.plan.look_up(&arrival.caller, &arrival.dialled, arrival.ours);
+        self.report(Report::Arrived { leg, caller: arrival.caller, to, shown: arrival.dialled, direction });
+    }
+
+    /// For a leg that the core never heard of.
+    fn turn_away(&mut self, leg: LegId, status: u16, why: &str) {
+        events::leg(leg, None, &format!("turned away: {}", masked(why)), status);
+        self.carry.endpoint.wish(Wish::Reject { leg, status, reason: None });
+    }
+
+    fn progress(&mut self, leg: LegId, status: u16) {
+        // 180 and 183 alike: somebody's phone has it
+        if status > 100 {
+            self.about(leg, Report::Ringing { leg });
+        }
+    }
+
+    fn answered(&mut self, leg: LegId, answer: &Bytes, phone: Option<Phone>, source: IpAddr) {
+        if self.carry.legs.get(leg).is_none() {
+            return;
+        }
+        self.carry.legs.take_waiting(leg);
+        let read = self.carry.mixer.moved(leg, source).and_then(|()| self.carry.mixer.accept(leg, answer));
+        match read {
+            Ok(direction) => {
+                self.note_direction(leg, direction);
+                self.report(Report::Answered { leg, direction, phone });
+            }
+            Err(error) => {
+                let why = format!("its answer cannot be used: {}", masked(&error.to_string()));
+                events::leg(leg, self.carry.legs.call(leg), &why, NOT_ACCEPTABLE);
+                let reason = Some("no common codec".to_owned());
+                self.carry.endpoint.wish(Wish::End { leg, status: Some(NOT_ACCEPTABLE), reason });
+                self.report(Report::Failed { leg, status: NOT_ACCEPTABLE });
+                self.carry.close(leg);
+            }
+        }
+    }
+
+    fn failed(&mut self, leg: LegId, status: u16) {
+        if self.carry.legs.get(leg).is_none() {
+            return;
+        }
+        events::leg(leg, self.carry.legs.call(leg), "could not be had", status);
+        self.report(Report::Failed { leg, status });
+        self.carry.close(leg);
+    }
+
+    fn ended(&mut self, leg: LegId, how: Ending) {
+        if self.carry.legs.get(leg).is_none() {
+            return;
+        }
+        self.report(Report::Ended { leg, how });
+        self.carry.close(leg);
+    }
+
+    /// The ACK to our 200; with an answer where our 200 made the offer (RFC 3261 §13.2.1).
+    fn acknowledged(&mut self, leg: LegId, answer: Option<&Bytes>) {
+        let waits = self.carry.legs.get(leg).is_some_and(|known| known.waiting == Waiting::Ours);
+        if !waits {
+            return;
+        }
+        self.carry.legs.take_waiting(leg);
+        let read = answer.map(|answer| self.carry.mixer.accept(leg, answer).map_err(|error| error.to_string()));
+        match read.unwrap_or_else(|| Err("there is none".to_owned())) {
+            Ok(direction) => self.turned(leg, direction),
+            Err(why) => {
+                let what = format!("its answer cannot be used: {}", masked(&why));
+                events::leg(leg, self.carry.legs.call(leg), &what, NOT_ACCEPTABLE);
+                let reason = Some("no usable answer".to_owned());
+                self.carry.endpoint.wish(Wish::End { leg, status: None, reason });
+                self.ended(leg, Ending::Dead);
+            }
+        }
+    }
+
+    /// What a phone asks of its leg changed by its answer; nobody waits for an answer of ours.
+    fn turned(&mut self, leg: LegId, direction: Direction) {
+        if self.note_direction(leg, direction) {
+            self.report(Report::Offered { leg, direction });
+        }
+    }
+
+    fn offered(&mut self, leg: LegId, offer: Option<Bytes>) {
+        let Some(direction) = self.carry.legs.get(leg).map(|known| known.direction) else { return };
+        let (waiting, direction) = match offer {
+            // what it wants it says in the ACK
+            None => (Waiting::NoOffer, direction),
+            Some(offer) => match self.carry.mixer.read(leg, &offer) {
+                Ok(direction) => (Waiting::Offer(offer), direction),
+                Err(error) => {
+                    let why = format!("offer refused: {}", masked(&error.to_string()));
+                    let status = error.status();
+                    events::leg(leg, self.carry.legs.call(leg), &why, status);
+                    self.carry.endpoint.wish(Wish::RefuseOffer { leg, status });
+                    return;
+                }
+            },
+        };
+        if let Some(known) = self.carry.legs.get_mut(leg) {
+            known.waiting = waiting;
+            known.direction = direction;
+        }
+        self.report(Report::Offered { leg, direction });
+    }
+
+    /// Notes a leg's direction; whether it is another than before.
+    fn note_direction(&mut self, leg: LegId, direction: Direction) -> bool {
+        let Some(known) = self.carry.legs.get_mut(leg) else { return false };
+        std::mem::replace(&mut known.direction, direction) != direction
+    }
+
+    /// A report about a leg that is still known.
+    fn about(&mut self, leg: LegId, report: Report) {
+        if self.carry.legs.get(leg).is_some() {
+            self.report(report);
+        }
+    }
+}

@@ -1,0 +1,205 @@
+//! Starts the parts, wires them, and stops them again: the daemon as a value that a program, a demo or a test can hold.
+//!
+//! Nothing is half-started: when one part cannot start, those before it are stopped again.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use conference::{CallView, Command, Refusal};
+use media_mixer::Mixer;
+use sip_signalling::{Endpoint, Protocol};
+use tokio::sync::{broadcast, mpsc, oneshot};
+use tokio::task::JoinHandle;
+use tokio::time::Instant;
+use tracing::{info, warn};
+
+use crate::carry::{Carry, Edges};
+use crate::clock::Clock;
+use crate::config::{Checked, Config};
+use crate::freeze::FreezeError;
+use crate::switch::{INPUTS, Input, Load, Sources, Switch, Told, event_channel};
+use crate::translate;
+use crate::view::Masks;
+
+/// Everybody has had their BYE after so long, or never will.
+const GOODBYE: Duration = Duration::from_secs(5);
+/// How often it is looked whether everybody has.
+const LOOK: Duration = Duration::from_millis(20);
+
+/// Why the daemon does not start. Nothing is left behind.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// An address cannot be listened on, or the like.
+    #[error("sip: {0}")]
+    Sip(#[from] sip_signalling::StartError),
+    /// The mixer cannot start.
+    #[error("media: {0}")]
+    Media(#[from] media_mixer::StartError),
+}
+
+/// What a daemon has in its hands, to find leaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Counts {
+    /// Calls that have a mask.
+    pub calls: usize,
+    /// Legs the switch knows.
+    pub legs: usize,
+    /// Dialogs, ringing or answered, that the signalling knows.
+    pub dialogs: usize,
+    /// Legs the mixer knows; each has two ports.
+    pub media_legs: usize,
+    /// Open files of the process.
+    pub files: usize,
+    /// How often the mixer did not put a tightening in force in time.
+    pub alarms: u64,
+}
+
+/// A daemon that runs.
+pub struct Running {
+    inputs: mpsc::Sender<Input>,
+    told: broadcast::Sender<Told>,
+    endpoint: Endpoint,
+    mixer: Mixer,
+    switch: JoinHandle<()>,
+}
+
+/// Starts a daemon. When this returns it takes calls.
+///
+/// # Errors
+/// One clear reason; nothing is left running.
+pub async fn run(config: Config) -> Result<Running, StartError> {
+    run_with_warnings(Checked { config, warnings: Vec::new() }).await
+}
+
+/// Starts a daemon and logs what its operator should know of the settings.
+///
+/// # Errors
+/// One clear reason; nothing is left running.
+pub async fn run_with_warnings(checked: Checked) -> Result<Running, StartError> {
+    for warning in &checked.warnings {
+        warn!("{}: {}", warning.place, warning.what);
+    }
+    let config = checked.config;
+    let clock = Clock::start();
+    let (mixer, media) = Mixer::start(translate::media(&config))?;
+    let (endpoint, sip) = match Endpoint::start(translate::signalling(&config)).await {
+        Ok(started) => started,
+        Err(error) => {
+            mixer.stop();
+            return Err(error.into());
+        }
+    };
+    let told = event_channel();
+    let (inputs, receiver) = mpsc::channel(INPUTS);
+    let edges = Edges {
+        endpoint: endpoint.clone(),
+        mixer: mixer.clone(),
+        near: config.media.address,
+        behind_nat: config.sip.external_address.is_some(),
+    };
+    let carry = Carry::new(edges, told.clone(), clock);
+    let switch = Switch::new(&config, carry, clock);
+    let switch = tokio::spawn(switch.run(Sources { inputs: receiver, sip, media }));
+    Ok(Running { inputs, told, endpoint, mixer, switch })
+}
+
+impl std::fmt::Debug for Running {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Running").field("addresses", &self.endpoint.addresses()).finish_non_exhaustive()
+    }
+}
+
+impl Running {
+    /// Where SIP is listened on; with the real port where the settings say 0.
+    #[must_use]
+    pub fn addresses(&self) -> Vec<(Protocol, SocketAddr)> {
+        self.endpoint.addresses().to_vec()
+    }
+
+    /// The first UDP address.
+    #[must_use]
+    pub fn udp(&self) -> Option<SocketAddr> {
+        self.addresses().into_iter().find(|(protocol, _)| *protocol == Protocol::Udp).map(|(_, address)| address)
+    }
+
+    /// Every event from here on.
+    #[must_use]
+    pub fn events(&self) -> broadcast::Receiver<Told> {
+        self.told.subscribe()
+    }
+
+    /// Gives the core a command.
+    ///
+    /// # Errors
+    /// The core's refusal; `CallNotFound` when the daemon stops.
+    pub async fn command(&self, command: Command) -> Result<(), Refusal> {
+        self.ask(|reply| Input::Command(command, reply)).await.unwrap_or(Err(Refusal::CallNotFound))
+    }
+
+    /// Who hears whom, as the mixer was told.
+    pub async fn masks(&self) -> Masks {
+        self.ask(Input::Masks).await.unwrap_or_default()
+    }
+
+    /// The calls as people are shown them.
+    pub async fn calls(&self) -> Vec<CallView> {
+        self.ask(Input::Calls).await.unwrap_or_default()
+    }
+
+    /// Freezes every live call and thaws it again. Returns how many legs there were.
+    ///
+    /// # Errors
+    /// As [`FreezeError`] says.
+    pub async fn freeze_and_thaw(&self) -> Result<usize, FreezeError> {
+        self.ask(Input::FreezeAndThaw).await.unwrap_or(Err(FreezeError::Stopping))
+    }
+
+    /// Puts new users, trunks, rooms and rules in force. Calls go on; addresses and media stay as they were.
+    pub async fn reload(&self, config: Config) {
+        if self.ask(|reply| Input::Reload(Box::new(config), reply)).await.is_some() {
+            info!("settings reloaded");
+        }
+    }
+
+    /// What is in its hands now.
+    pub async fn counts(&self) -> Counts {
+        let load: Load = self.ask(Input::Counts).await.unwrap_or_default();
+        Counts {
+            calls: load.calls,
+            legs: load.legs,
+            dialogs: self.endpoint.counts().await.dialogs,
+            media_legs: self.mixer.stats().legs,
+            files: std::fs::read_dir("/proc/self/fd").map_or(0, Iterator::count),
+            alarms: load.alarms,
+        }
+    }
+
+    /// Waits until a part of the daemon is lost; in a healthy one: for ever. Cancel-safe.
+    pub async fn lost(&self) {
+        self.inputs.closed().await;
+    }
+
+    /// Says BYE to everybody, waits until they have it, 5 s at most, and stops.
+    pub async fn stop(self) {
+        let until = Instant::now() + GOODBYE;
+        self.ask(Input::Shutdown).await;
+        while Instant::now() < until {
+            let waits = self.ask(Input::Counts).await.is_some_and(|load: Load| load.waits);
+            if !waits && self.endpoint.counts().await.dialogs == 0 {
+                break;
+            }
+            tokio::time::sleep(LOOK).await;
+        }
+        let _ = self.inputs.send(Input::Quit).await;
+        let _ = self.switch.await;
+        self.endpoint.stop().await;
+        self.mixer.stop();
+    }
+
+    /// `None` when the switch has ended.
+    async fn ask<T>(&self, input: impl FnOnce(oneshot::Sender<T>) -> Input) -> Option<T> {
+        let (reply, answer) = oneshot::channel();
+        self.inputs.send(input(reply)).await.ok()?;
+        answer.await.ok()
+    }
+}

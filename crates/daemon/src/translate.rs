@@ -1,0 +1,108 @@
+//! Says the settings to each part in its own words. Nothing is decided here.
+
+use std::collections::BTreeMap;
+
+use conference::{AgentSettings, RoomSettings, Settings, TransferSettings};
+use media_mixer::sdp::Codec;
+use media_mixer::{HoldMusic, MediaSettings, Nat};
+use sip_signalling::{Account, Directory, Doorkeeping, SipSettings, Trunk};
+
+use crate::config::{self, AudioCodec, Config};
+use crate::dialplan::DialPlan;
+
+/// What the core is told.
+pub(crate) fn core(config: &Config, plan: &DialPlan) -> Settings {
+    let agents: BTreeMap<_, _> = config
+        .agents
+        .iter()
+        .map(|agent| {
+            let settings = AgentSettings {
+                display_name: agent.display_name.clone(),
+                max_calls: agent.max_calls,
+                supervisor: agent.supervisor,
+            };
+            (agent.name.clone(), settings)
+        })
+        .collect();
+    let rooms = config
+        .rooms
+        .iter()
+        .map(|room| {
+            let settings =
+                RoomSettings { max_participants: room.max_participants, wait_for_agent: room.wait_for_agent };
+            (room.name.clone(), settings)
+        })
+        .collect();
+    let transfer = TransferSettings {
+        ring_timeout: config.transfer.ring_timeout,
+        recall: config.transfer.recall,
+        fallback: config.transfer.fallback.as_ref().map(|target| plan.destination(target)),
+        held_alone: config.transfer.held_alone,
+        supervise_consults: config.transfer.supervise_consults,
+    };
+    Settings { agents, rooms, transfer }
+}
+
+/// What the signalling is started with.
+pub(crate) fn signalling(config: &Config) -> SipSettings {
+    SipSettings {
+        domain: config.server.domain.clone(),
+        listen: config.sip.listen.clone(),
+        external_address: config.sip.external_address,
+        local_networks: config.server.local_networks.clone(),
+        digest: config.sip.digest.clone(),
+        directory: directory(config),
+        doorkeeping: Doorkeeping::Server,
+        user_agent: concat!("Baton/", env!("CARGO_PKG_VERSION")).to_owned(),
+        ban_loopback: config.sip.ban_loopback,
+        keep_alive: config.sip.keep_alive,
+        dropped_user_agents: config.sip.drop_user_agents.clone(),
+    }
+}
+
+/// Who may register and call; also what a reload replaces.
+pub(crate) fn directory(config: &Config) -> Directory {
+    let accounts = config
+        .agents
+        .iter()
+        .map(|agent| Account { name: agent.name.clone(), password: agent.password.clone() })
+        .collect();
+    Directory { accounts, trunks: config.trunks.iter().map(trunk).collect() }
+}
+
+fn trunk(trunk: &config::Trunk) -> Trunk {
+    Trunk {
+        name: trunk.name.clone(),
+        address: trunk.address,
+        protocol: trunk.protocol,
+        credentials: trunk.credentials.clone(),
+        caller_id: trunk.caller_id.clone(),
+        accept_from: trunk.accept_from.clone(),
+        max_calls: trunk.max_calls,
+    }
+}
+
+/// What the mixer is started with.
+pub(crate) fn media(config: &Config) -> MediaSettings {
+    let codecs = config.media.codecs.iter().map(|codec| match codec {
+        AudioCodec::Pcmu => Codec::Pcmu,
+        AudioCodec::Pcma => Codec::Pcma,
+    });
+    MediaSettings {
+        address: config.media.address,
+        external_address: config.sip.external_address,
+        rtp_ports: config.media.rtp_ports,
+        codecs: codecs.collect(),
+        nat: if config.media.nat { Nat::Auto } else { Nat::Off },
+        workers: config.media.workers,
+        hold_music: match &config.media.hold_music {
+            config::HoldMusic::Builtin => HoldMusic::Builtin,
+            config::HoldMusic::Silence => HoldMusic::Silence,
+            config::HoldMusic::Path(path) => HoldMusic::Path(path.clone()),
+        },
+        media_timeout: config.media.media_timeout,
+        tail_guard: config.transfer.tail_guard,
+        #[cfg(feature = "break")]
+        break_law: config.media.break_law,
+    }
+}
