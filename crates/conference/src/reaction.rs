@@ -60,7 +60,8 @@ pub(crate) fn diff(
     }
     let tightens = legs.iter().any(|mask| before.get(&mask.leg).is_some_and(|old| may_hear_less(old, mask)))
         || gone.iter().any(|leg| before.get(leg).is_some_and(|mask| mask.open));
-    Some(ChangeSet { call, version, full: false, legs, gone, tightens })
+    // A call of which the mixer has no leg (yet, or any more) starts afresh.
+    Some(ChangeSet { call, version, full: before.is_empty(), legs, gone, tightens })
 }
 
 /// Whether anybody may hear less once `new` stands in for `old`. Says yes rather once too often.

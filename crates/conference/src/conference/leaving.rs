@@ -229,6 +229,7 @@ impl Call {
             // The agent let the customer go and goes on calling the colleague: from here on a plain call.
             self.end_transfer(desk, Outcome::CustomerGone, 487);
             self.face_main(initiator);
+            self.unhold_all();
             if let Some(target) = self.people.get_mut(&target) {
                 target.errand = Some(Errand::Callee);
             }
@@ -291,15 +292,13 @@ impl Call {
             Stage::Private => self.consult_goes_on(desk, initiator, target),
             Stage::Merged => self.end_transfer(desk, Outcome::CustomerGone, 487),
         }
+        self.unhold_all();
         true
     }
 
     /// The customer is gone, initiator and target go on talking.
     fn consult_goes_on(&mut self, desk: &mut Desk<'_>, initiator: ParticipantId, target: ParticipantId) {
         self.end_transfer(desk, Outcome::CustomerGone, 487);
-        for person in self.people.values_mut() {
-            person.held = None;
-        }
         let legs: Vec<(LegId, Place)> = self
             .people
             .get(&initiator)

@@ -307,7 +307,7 @@ impl Call {
         }
     }
 
-    fn unhold_all(&mut self) {
+    pub(super) fn unhold_all(&mut self) {
         for person in self.people.values_mut() {
             person.held = None;
         }

@@ -42,6 +42,15 @@ impl Call {
         if mine.held.is_some() { Err(Refusal::InitiatorOnHold) } else { Ok(()) }
     }
 
+    /// Whether an agent is in both calls, and is only rung in one of them: then nobody could say who is meant.
+    pub(crate) fn shares_ringing(&self, other: &Self) -> bool {
+        let rung = |person: &Participant| person.errand.is_some();
+        self.people.values().any(|mine| {
+            let twins = other.people.values().filter(|theirs| mine.agent.is_some() && theirs.agent == mine.agent);
+            twins.into_iter().any(|theirs| rung(mine) || rung(theirs))
+        })
+    }
+
     /// Ends a merged transfer, every hold, and what is supervised.
     pub(crate) fn ready_for_union(&mut self, desk: &mut Desk<'_>) {
         if self.transfer.is_some() {

@@ -106,7 +106,10 @@ impl Switchboard {
             return if closed { Err((486, Some(Refusal::LimitReached))) } else { Ok(()) };
         };
         let full = match caller.and_then(|name| person_named(call, name)) {
-            Some((_, person)) => person.role == Role::Supervisor || person.legs.len() >= LEGS_PER_PERSON,
+            // Whoever is being rung into the room answers that ring instead.
+            Some((_, person)) => {
+                person.role == Role::Supervisor || person.errand.is_some() || person.legs.len() >= LEGS_PER_PERSON
+            }
             None => call.is_full(&self.settings),
         };
         if full { Err((486, Some(Refusal::LimitReached))) } else { Ok(()) }

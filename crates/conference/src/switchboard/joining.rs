@@ -69,6 +69,9 @@ impl Switchboard {
         }
         first.may_be_united(by.0)?;
         second.may_be_united(named.0)?;
+        if first.shares_ringing(second) {
+            return Err(Refusal::CallNotLive);
+        }
         let early = (first.is_early(by.0), second.is_early(named.0));
         let (stays, goes) = match (early, (first.is_room(), second.is_room())) {
             ((true, true), _) => return Err(Refusal::CallNotLive),

@@ -1,0 +1,263 @@
+//! What happens next: mostly what people do, sometimes what nobody should.
+
+use std::time::Duration;
+
+use conference::{
+    AgentName, Asker, CallView, Caller, Command, Destination, Direction, Ending, LegId, LegView, ParticipantView,
+    Phone, Report, Role, Service, SuperviseMode,
+};
+
+use super::{AGENTS, Input, Walk};
+
+/// A leg in its surroundings.
+#[derive(Clone)]
+struct Seen {
+    call: CallView,
+    person: ParticipantView,
+    leg: LegView,
+}
+
+impl Walk {
+    pub(super) fn choose(&mut self) -> Input {
+        let calls: Vec<CallView> = self.board.calls().collect();
+        if calls.len() < 3 || (calls.len() < 6 && self.random.chance(4)) {
+            return self.arrival(&calls);
+        }
+        match self.random.below(100) {
+            0..=7 => self.time(),
+            8..=12 => self.late(),
+            13..=15 => self.arrival(&calls),
+            16..=23 => self.second_line(&calls).unwrap_or_else(|| self.time()),
+            24..=58 => self.on_leg(&calls).unwrap_or_else(|| self.time()),
+            _ => self.asked(&calls).unwrap_or_else(|| self.time()),
+        }
+    }
+
+    fn legs_seen(calls: &[CallView]) -> Vec<Seen> {
+        let people = calls.iter().flat_map(|call| call.participants.iter().map(move |person| (call, person)));
+        let legs = people.flat_map(|(call, person)| person.legs.iter().map(move |leg| (call, person, leg)));
+        let seen = |(call, person, leg): (&CallView, &ParticipantView, &LegView)| Seen {
+            call: call.clone(),
+            person: person.clone(),
+            leg: leg.clone(),
+        };
+        legs.map(seen).collect()
+    }
+
+    fn agent_name(&mut self) -> AgentName {
+        let name = AGENTS[self.random.below(AGENTS.len())];
+        AgentName(name.to_owned())
+    }
+
+    fn destination(&mut self) -> Destination {
+        match self.random.below(20) {
+            0..=12 => Destination::Agent(self.agent_name()),
+            13..=15 => {
+                let number = format!("+48{}", self.random.below(4));
+                Destination::Outside { trunk: "pstn".to_owned(), number }
+            }
+            16 => Destination::Room(if self.random.chance(50) { "lobby" } else { "hall" }.to_owned()),
+            17 => Destination::Queue("support".to_owned()),
+            18 => Destination::Service(if self.random.chance(50) { Service::Echo } else { Service::Music }),
+            _ => Destination::Unknown,
+        }
+    }
+
+    fn direction(&mut self) -> Direction {
+        match self.random.below(20) {
+            0 => Direction::Away,
+            1 => Direction::Listens,
+            _ => Direction::Both,
+        }
+    }
+
+    fn arrival(&mut self, calls: &[CallView]) -> Input {
+        let leg = if self.random.chance(1) && !calls.is_empty() {
+            Self::legs_seen(calls).first().map_or(LegId::arrived(1), |seen| seen.leg.leg)
+        } else {
+            self.new_leg()
+        };
+        let caller = if self.random.chance(60) {
+            Caller::Customer { trunk: "pstn".to_owned(), number: format!("+49{}", self.random.below(50)) }
+        } else {
+            let name = self.agent_name();
+            let phone = Phone(format!("{name}-{}", self.random.below(2)));
+            Caller::Agent { name, phone }
+        };
+        if self.random.chance(2) {
+            let (from, to) = (self.agent_name(), self.destination());
+            return Input::Command(Command::Dial { from, to });
+        }
+        let (to, direction) = (self.destination(), self.direction());
+        let to = if self.random.chance(12) { Destination::Room("hall".to_owned()) } else { to };
+        Input::Report(Report::Arrived { leg, caller, to, shown: "shown".to_owned(), direction })
+    }
+
+    /// A phone with a line calls somebody on another.
+    fn second_line(&mut self, calls: &[CallView]) -> Option<Input> {
+        let legs: Vec<Seen> = Self::legs_seen(calls)
+            .into_iter()
+            .filter(|seen| seen.leg.live && seen.leg.phone.is_some() && seen.person.legs.len() < 3)
+            .collect();
+        let seen = self.random.pick(&legs)?;
+        let caller = Caller::Agent { name: seen.person.agent.clone()?, phone: seen.leg.phone.clone()? };
+        let to = if self.random.chance(80) { Destination::Agent(self.agent_name()) } else { self.destination() };
+        let leg = self.new_leg();
+        Some(Input::Report(Report::Arrived { leg, caller, to, shown: "shown".to_owned(), direction: Direction::Both }))
+    }
+
+    fn time(&mut self) -> Input {
+        let span = match self.random.below(10) {
+            0..=4 => Duration::from_millis(self.random.below(600) as u64),
+            5..=7 => Duration::from_millis(self.random.below(9_000) as u64),
+            _ => Duration::from_millis(self.random.below(70_000) as u64),
+        };
+        let until = self.now + span;
+        // The daemon wakes the core at its deadline, or a little late.
+        self.now = match self.board.deadline() {
+            Some(deadline) if deadline < until => {
+                self.now.max(deadline) + Duration::from_millis(self.random.below(3) as u64)
+            }
+            _ => until,
+        };
+        if let Some(leg) = self.probes.pop() {
+            let alive = self.random.chance(93);
+            return Input::Report(Report::Probed { leg, alive });
+        }
+        Input::Expire
+    }
+
+    /// What comes too late, or about nobody.
+    fn late(&mut self) -> Input {
+        let over = self.over.clone();
+        let leg = self.random.pick(&over).unwrap_or_else(|| LegId::rung(999_999));
+        Input::Report(match self.random.below(7) {
+            0 => Report::Ringing { leg },
+            1 => Report::Answered { leg, direction: Direction::Both, phone: None },
+            2 => Report::Failed { leg, status: 487 },
+            3 => Report::Ended { leg, how: Ending::Bye },
+            4 => Report::Offered { leg, direction: Direction::Both },
+            5 => Report::Silent { leg },
+            _ => Report::Probed { leg, alive: false },
+        })
+    }
+
+    fn on_leg(&mut self, calls: &[CallView]) -> Option<Input> {
+        let seen = {
+            let legs = Self::legs_seen(calls);
+            self.random.pick(&legs)?
+        };
+        let leg = seen.leg.leg;
+        if !seen.leg.live && leg.is_rung() && self.random.chance(80) {
+            return Some(Input::Report(self.ringing_leg(&seen)));
+        }
+        let report = match self.random.below(100) {
+            0..=54 => {
+                let away = seen.leg.direction == Direction::Away || seen.leg.assumed_away;
+                let direction = match self.random.below(10) {
+                    0 => Direction::Listens,
+                    1 => Direction::Away,
+                    _ if away => Direction::Both,
+                    _ => Direction::Away,
+                };
+                Report::Offered { leg, direction }
+            }
+            55..=74 => {
+                let how = match self.random.below(10) {
+                    0 => Ending::Dead,
+                    1 => Ending::Cancelled,
+                    _ if !seen.leg.live => Ending::Cancelled,
+                    _ => Ending::Bye,
+                };
+                Report::Ended { leg, how }
+            }
+            75..=79 => Report::Silent { leg },
+            80..=89 => Report::Probed { leg, alive: self.random.chance(60) },
+            90..=92 => Report::Ringing { leg },
+            93..=95 => Report::Answered { leg, direction: Direction::Both, phone: None },
+            96 => Report::Failed { leg, status: 503 },
+            _ => return self.both_lines(&seen),
+        };
+        Some(Input::Report(report))
+    }
+
+    /// Somebody hangs up another line of the same phone, soon.
+    fn both_lines(&mut self, seen: &Seen) -> Option<Input> {
+        let other = self.random.pick(&seen.person.legs)?;
+        Some(Input::Report(Report::Ended { leg: other.leg, how: Ending::Bye }))
+    }
+
+    fn ringing_leg(&mut self, seen: &Seen) -> Report {
+        let leg = seen.leg.leg;
+        match self.random.below(10) {
+            0..=2 => Report::Ringing { leg },
+            3 => Report::Failed { leg, status: [486, 603, 480, 408, 488, 302][self.random.below(6)] },
+            _ => {
+                let name = seen.person.agent.clone();
+                let phone = name.map(|name| Phone(format!("{name}-{}", self.random.below(2))));
+                Report::Answered { leg, direction: self.direction(), phone }
+            }
+        }
+    }
+
+    fn asker(&mut self, seen: &Seen) -> Asker {
+        match self.random.below(20) {
+            0 => Asker::Operator,
+            1 => Asker::Agent(self.agent_name()),
+            2..=10 => Asker::Leg(seen.leg.leg),
+            _ => seen.person.agent.clone().map_or(Asker::Leg(seen.leg.leg), Asker::Agent),
+        }
+    }
+
+    /// Somebody asks for something: mostly whoever may.
+    fn asked(&mut self, calls: &[CallView]) -> Option<Input> {
+        let legs = Self::legs_seen(calls);
+        let likely: Vec<Seen> = legs
+            .iter()
+            .filter(|seen| {
+                let initiates = seen.call.transfer.is_none_or(|transfer| transfer.by == seen.person.who);
+                seen.person.role == Role::Agent && seen.leg.live && initiates
+            })
+            .cloned()
+            .collect();
+        let seen = if self.random.chance(80) { self.random.pick(&likely) } else { None }
+            .or_else(|| self.random.pick(&legs))?;
+        let call = seen.call.id;
+        let by = self.asker(&seen);
+        let people: Vec<_> = seen.call.participants.iter().map(|person| person.who).collect();
+        let who = self.random.pick(&people)?;
+        Some(Input::Command(match self.random.below(100) {
+            0..=22 => Command::Start { call, by, target: self.destination(), shown: "shown".to_owned() },
+            23..=29 => Command::Cancel { call, by },
+            30..=41 => Command::Swap { call, by },
+            42..=48 => Command::Merge { call, by },
+            49..=53 => Command::Complete { call, by },
+            54..=60 => self.join(&seen, &legs),
+            61..=71 => Command::Hold { call, by, who },
+            72..=83 => Command::Unhold { call, by, who },
+            84..=88 => Command::Mute { call, by, who, muted: self.random.chance(50) },
+            89..=92 => Command::Remove { call, by, who },
+            93 => Command::End { call, by },
+            _ => {
+                let mode = [SuperviseMode::Listen, SuperviseMode::Whisper, SuperviseMode::Barge][self.random.below(3)];
+                let by = if self.random.chance(90) { AgentName("susan".to_owned()) } else { self.agent_name() };
+                let agent = seen.person.agent.clone().unwrap_or_else(|| self.agent_name());
+                Command::Supervise { call, by, agent, mode }
+            }
+        }))
+    }
+
+    /// REFER with Replaces: mostly another leg of the same agent.
+    fn join(&mut self, seen: &Seen, legs: &[Seen]) -> Command {
+        let own: Vec<LegId> = legs
+            .iter()
+            .filter(|other| other.person.agent.is_some() && other.person.agent == seen.person.agent)
+            .map(|other| other.leg.leg)
+            .filter(|leg| *leg != seen.leg.leg)
+            .collect();
+        let any: Vec<LegId> = legs.iter().map(|other| other.leg.leg).collect();
+        let named = if self.random.chance(90) { self.random.pick(&own) } else { None };
+        let named = named.or_else(|| self.random.pick(&any)).unwrap_or(seen.leg.leg);
+        Command::Join { by: seen.leg.leg, named }
+    }
+}

@@ -1,0 +1,269 @@
+//! Random people: what they press, what their phones do, what comes late. Keeps what it did, so that a finding can be
+//! shrunk and shown.
+#![allow(dead_code, unreachable_pub, clippy::wildcard_enum_match_arm, clippy::unwrap_used, clippy::print_stdout)]
+
+pub mod cells;
+pub mod choose;
+pub mod random;
+
+use std::time::Duration;
+
+use conference::{
+    AgentName, AgentSettings, CallId, Command, Effect, Ending, LegId, Moment, Output, Report, RoomSettings, Settings,
+    Switchboard,
+};
+
+use crate::oracle::{Finding, Oracle};
+use cells::Cells;
+use random::Random;
+
+/// One input, with when it came.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Input {
+    Command(Command),
+    Report(Report),
+    Expire,
+}
+
+/// A house, the oracle beside it, and what happened so far.
+pub struct Walk {
+    pub board: Switchboard,
+    pub oracle: Oracle,
+    pub now: Moment,
+    pub random: Random,
+    pub inputs: Vec<(Moment, Input)>,
+    pub cells: Cells,
+    pub refused: u64,
+    pub serde_trips: u64,
+    next_leg: u64,
+    /// Legs that are over: reports about them come late.
+    pub over: Vec<LegId>,
+    pub probes: Vec<LegId>,
+    /// Legs that a person still has in hand though the core let them go.
+    keep_serde: bool,
+}
+
+pub const AGENTS: [&str; 5] = ["alice", "bob", "carol", "dave", "susan"];
+
+/// The settings of a walk; they differ from seed to seed.
+pub fn settings(random: &mut Random) -> Settings {
+    let mut settings = Settings::default();
+    for name in AGENTS {
+        let known = AgentSettings { display_name: String::new(), max_calls: 2, supervisor: name == "susan" };
+        settings.agents.insert(AgentName(name.to_owned()), known);
+    }
+    settings.rooms.insert("lobby".to_owned(), RoomSettings { max_participants: 4, wait_for_agent: true });
+    settings.transfer.supervise_consults = random.chance(30);
+    settings.transfer.fallback = match random.below(4) {
+        0 => None,
+        1 => Some(conference::Destination::Agent(AgentName("dave".to_owned()))),
+        2 => Some(conference::Destination::Queue("support".to_owned())),
+        _ => Some(conference::Destination::Outside { trunk: "pstn".to_owned(), number: "+4999".to_owned() }),
+    };
+    settings
+}
+
+impl Walk {
+    pub fn new(seed: u64) -> Self {
+        let mut random = Random::new(seed);
+        let settings = settings(&mut random);
+        let mut walk = Self::empty(random);
+        walk.apply(Input::Command(Command::Configure(settings))).unwrap();
+        walk
+    }
+
+    fn empty(random: Random) -> Self {
+        Self {
+            board: Switchboard::new(),
+            oracle: Oracle::default(),
+            now: Moment(1_000_000),
+            random,
+            inputs: Vec::new(),
+            cells: Cells::default(),
+            refused: 0,
+            serde_trips: 0,
+            next_leg: 0,
+            over: Vec::new(),
+            probes: Vec::new(),
+            keep_serde: true,
+        }
+    }
+
+    pub fn new_leg(&mut self) -> LegId {
+        self.next_leg += 1;
+        LegId::arrived(self.next_leg)
+    }
+
+    /// Gives one input to the house and the oracle, and compares.
+    pub fn apply(&mut self, input: Input) -> Result<Vec<Output>, Finding> {
+        self.inputs.push((self.now, input.clone()));
+        self.cells.note(&self.board, &input);
+        self.oracle.now = self.now;
+        let outputs = match &input {
+            Input::Command(command) => {
+                let before = self.board.clone();
+                match self.board.command(self.now, command.clone()) {
+                    Ok(outputs) => {
+                        self.oracle.commanded(command, &outputs).map_err(told)?;
+                        outputs
+                    }
+                    Err(refusal) => {
+                        self.refused += 1;
+                        if self.board != before {
+                            return Err(("a refusal changed something", refusal.code().to_owned()));
+                        }
+                        return Ok(Vec::new());
+                    }
+                }
+            }
+            Input::Report(report) => {
+                let outputs = self.board.report(self.now, report.clone());
+                self.oracle.reported(report, &outputs).map_err(told)?;
+                outputs
+            }
+            Input::Expire => {
+                let outputs = self.board.expire(self.now);
+                if self.board.deadline().is_some_and(|deadline| deadline <= self.now) {
+                    return Err(("time", "a deadline was not met".to_owned()));
+                }
+                self.oracle.expired(&outputs).map_err(told)?;
+                outputs
+            }
+        };
+        for output in &outputs {
+            match output {
+                Output::Effect(Effect::Hangup { leg, .. } | Effect::Reject { leg, .. }) => self.over.push(*leg),
+                Output::Effect(Effect::Probe { leg }) => self.probes.push(*leg),
+                _ => {}
+            }
+        }
+        if self.over.len() > 20 {
+            self.over.drain(..10);
+        }
+        self.oracle.check(&self.board)?;
+        Ok(outputs)
+    }
+
+    /// One random thing.
+    pub fn step(&mut self) -> Result<(), Finding> {
+        if self.keep_serde && self.random.chance(2) {
+            self.thaw()?;
+        }
+        let input = self.choose();
+        self.apply(input).map(drop)
+    }
+
+    /// Stores the whole state and goes on with what was stored.
+    fn thaw(&mut self) -> Result<(), Finding> {
+        let stored = serde_json::to_string(&self.board).map_err(|error| ("serde", error.to_string()))?;
+        let thawed: Switchboard = serde_json::from_str(&stored).map_err(|error| ("serde", error.to_string()))?;
+        if thawed != self.board {
+            return Err(("serde", "the state differs after it was stored".to_owned()));
+        }
+        self.board = thawed;
+        self.serde_trips += 1;
+        Ok(())
+    }
+
+    /// Lets time pass with every probe answered as `alive`, stopping at every deadline.
+    pub fn pass(&mut self, span: Duration, alive: bool) -> Result<(), Finding> {
+        let until = self.now + span;
+        let mut rounds = 0;
+        while let Some(deadline) = self.board.deadline().filter(|deadline| *deadline <= until) {
+            rounds += 1;
+            if rounds > 20_000 {
+                return Err(("time", "deadlines without end".to_owned()));
+            }
+            self.now = self.now.max(deadline);
+            self.apply(Input::Expire)?;
+            for leg in std::mem::take(&mut self.probes) {
+                self.apply(Input::Report(Report::Probed { leg, alive }))?;
+            }
+        }
+        self.now = until;
+        Ok(())
+    }
+
+    /// Every leg there is.
+    pub fn legs(&self) -> Vec<LegId> {
+        let people = self.board.calls().flat_map(|call| call.participants);
+        people.flat_map(|person| person.legs).map(|leg| leg.leg).collect()
+    }
+
+    /// Everybody hangs up; nothing may be left.
+    pub fn everybody_leaves(&mut self) -> Result<(), Finding> {
+        for _ in 0..50 {
+            let legs = self.legs();
+            if legs.is_empty() {
+                break;
+            }
+            for leg in legs {
+                self.apply(Input::Report(Report::Ended { leg, how: Ending::Bye }))?;
+            }
+        }
+        if !self.board.is_idle() {
+            return Err(("nothing is left", format!("{:?}", self.board.calls().collect::<Vec<_>>())));
+        }
+        if self.oracle.transfers_begun != self.oracle.transfers_ended {
+            return Err(("outcome", "a transfer has no outcome, or two".to_owned()));
+        }
+        Ok(())
+    }
+
+    pub fn calls(&self) -> Vec<CallId> {
+        self.board.call_ids().collect()
+    }
+}
+
+fn told(text: String) -> Finding {
+    let kind = ["law 2", "outcome"].into_iter().find(|kind| text.starts_with(kind)).unwrap_or("history");
+    (kind, text)
+}
+
+/// Plays recorded inputs again; the first finding, if any.
+pub fn replay(inputs: &[(Moment, Input)]) -> Option<(usize, Finding)> {
+    let mut walk = Walk::empty(Random::new(0));
+    walk.keep_serde = false;
+    for (at, (now, input)) in inputs.iter().enumerate() {
+        walk.now = *now;
+        if let Err(finding) = walk.apply(input.clone()) {
+            return Some((at, finding));
+        }
+    }
+    None
+}
+
+/// The shortest list of inputs, found by leaving out one after the other, that still shows the same kind of finding.
+pub fn shrink(inputs: &[(Moment, Input)], kind: &str) -> Vec<(Moment, Input)> {
+    let mut short = inputs.to_vec();
+    loop {
+        let before = short.len();
+        let mut at = short.len();
+        while at > 1 {
+            at -= 1;
+            let mut shorter = short.clone();
+            shorter.remove(at.min(short.len() - 1));
+            if let Some((end, finding)) = replay(&shorter) {
+                if finding.0 == kind {
+                    shorter.truncate(end + 1);
+                    short = shorter;
+                    at = at.min(short.len());
+                }
+            }
+        }
+        if short.len() == before {
+            return short;
+        }
+    }
+}
+
+/// A finding as a person can read it.
+pub fn show(seed: u64, inputs: &[(Moment, Input)], finding: &Finding) -> String {
+    let short = shrink(inputs, finding.0);
+    let last = replay(&short).map_or_else(|| finding.clone(), |(_, finding)| finding);
+    let mut text = format!("BATON_SEED={seed}: {}: {}\nshortest way there:\n", last.0, last.1);
+    for (now, input) in short.iter().skip(1) {
+        text.push_str(&format!("  {:>9} ms  {input:?}\n", now.0 / 1000));
+    }
+    text
+}
