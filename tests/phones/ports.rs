@@ -7,7 +7,8 @@ use std::net::{Ipv4Addr, TcpListener, UdpSocket};
 use std::sync::atomic::{AtomicU16, Ordering};
 
 /// RTP ports one program may use.
-pub(crate) const RTP_SPAN: u16 = 100;
+/// A freed port rests for half a minute in the daemon, so a range is wide enough for all the legs of a scenario.
+pub(crate) const RTP_SPAN: u16 = 300;
 
 const RTP_FIRST: u16 = 20_000;
 const RTP_LAST: u16 = 32_600;

@@ -11,7 +11,7 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
-use phones::house::House;
+use phones::house::{DOMAIN, House};
 use phones::ports::free_port;
 use phones::process::Process;
 
@@ -123,22 +123,16 @@ fn a_wrong_password_is_refused() {
 #[test]
 fn an_agents_call_is_challenged_and_goes_through() {
     let house = open_house("agent-calls");
-    Sipp::new(&house, "alice_calls.xml", AGENT, "*43")
-        .with(&["-au", "alice", "-ap", "alice-secret"])
-        .start()
-        .ends_well();
+    alice_calls(&house, "*43").ends_well();
     house.close();
 }
 
 #[test]
 fn an_agents_call_to_an_outside_number_reaches_the_carrier() {
     let house = open_house("carrier");
-    let mut carrier = Sipp::any(&house, &["-sn", "uas"], "uas", AGENT, house.carrier.port());
+    let carrier = Sipp::any(&house, &["-sn", "uas"], "uas", AGENT, house.carrier.port());
     let carrier = carrier.start();
-    Sipp::new(&house, "alice_calls.xml", AGENT, "+49301112233")
-        .with(&["-au", "alice", "-ap", "alice-secret"])
-        .start()
-        .ends_well();
+    alice_calls(&house, "+49301112233").ends_well();
     carrier.ends_well();
     house.close();
 }
@@ -225,6 +219,14 @@ fn customer(house: &House, file: &str, whom: &str) -> Running {
 
 fn agent(house: &House, file: &str, port: u16, password: &str) -> Running {
     Sipp::new(house, file, AGENT, "alice").port(port).with(&["-au", "alice", "-ap", password]).start()
+}
+
+/// An agent's own call. SIPp must be told the URI to sign: by itself it leaves the user out.
+fn alice_calls(house: &House, whom: &str) -> Running {
+    let signed = format!("{whom}@{DOMAIN}");
+    Sipp::new(house, "alice_calls.xml", AGENT, whom)
+        .with(&["-au", "alice", "-ap", "alice-secret", "-auth_uri", &signed])
+        .start()
 }
 
 /// Registers Alice's phone at a free port and starts it there; one call.
