@@ -54,7 +54,7 @@ pub(crate) struct Leg {
 #[derive(Debug)]
 pub(crate) enum Phase {
     /// Its INVITE came and waits for our final answer.
-    Arrived(Arrived),
+    Arrived(Box<Arrived>),
     /// We ring.
     Ringing(Ringing),
     /// It was answered.
@@ -92,8 +92,8 @@ pub(crate) struct Session {
     pub(crate) caller: bool,
     /// A 200 of ours that waits for its ACK.
     pub(crate) unacked: Option<Unacked>,
-    /// A 200 of theirs with an offer whose ACK waits for our answer.
-    pub(crate) owes_answer: bool,
+    /// A 200 of theirs with an offer whose ACK waits for our answer: the transaction it came by.
+    pub(crate) owes_answer: Option<ClientId>,
     /// Offers under way.
     pub(crate) offers: Offers,
     /// Our next offer, when the one under way is done.
@@ -111,7 +111,7 @@ impl Session {
             dialog,
             caller,
             unacked: None,
-            owes_answer: false,
+            owes_answer: None,
             offers: Offers::Rest,
             queued: None,
             over: false,

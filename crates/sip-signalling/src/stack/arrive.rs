@@ -61,7 +61,7 @@ impl Stack {
         self.dialogs.insert((dialog.call_id.clone(), dialog.local_tag.clone()), id);
         self.waiting.insert(server, id);
         let offered = arrival.offer.is_some();
-        self.add_leg(Leg { id, party, phase: Phase::Arrived(Arrived { server, dialog, offered }) });
+        self.add_leg(Leg { id, party, phase: Phase::Arrived(Box::new(Arrived { server, dialog, offered })) });
         self.tell(News::Arrived(arrival));
     }
 

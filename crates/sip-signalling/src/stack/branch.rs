@@ -81,7 +81,7 @@ impl Stack {
         known.party = party;
         self.dialogs.insert((dialog.call_id.clone(), dialog.local_tag.clone()), leg);
         let mut session = Session::new(dialog, true);
-        session.owes_answer = !offered;
+        session.owes_answer = (!offered).then_some(client);
         known.phase = Phase::Talking(Box::new(session));
         for other in others {
             self.call_off(other);
@@ -142,14 +142,8 @@ impl Stack {
 
     /// The answer to an offer that came in a 200.
     pub(super) fn answer_by_ack(&mut self, leg: LegId, body: Bytes) {
-        let Some(session) = self.session_mut(leg).filter(|session| session.owes_answer) else { return };
-        session.owes_answer = false;
-        let mut concerned =
-            self.branches.iter().filter(|(_, branch)| branch.leg == leg && branch.closed && !branch.again);
-        let client = concerned.find(|(_, branch)| branch.acks.iter().any(|(_, ack)| ack.is_none())).map(|(id, _)| *id);
-        if let Some(client) = client {
-            self.acknowledge(client, leg, &body);
-        }
+        let Some(client) = self.session_mut(leg).and_then(|session| session.owes_answer.take()) else { return };
+        self.acknowledge(client, leg, &body);
         self.next_offer(leg);
     }
 

@@ -58,7 +58,7 @@ impl Stack {
 
     /// An offer in a 200 that nobody answered: its ACK is owed all the same.
     fn answer_owed(&mut self, leg: LegId) {
-        if self.session_mut(leg).is_some_and(|session| session.owes_answer) {
+        if self.session_mut(leg).is_some_and(|session| session.owes_answer.is_some()) {
             self.answer_by_ack(leg, bytes::Bytes::new());
         }
     }

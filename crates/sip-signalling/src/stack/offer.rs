@@ -42,7 +42,7 @@ impl Stack {
         if update && !offered {
             return self.refreshed(leg, back, request);
         }
-        let owed = session.owes_answer || session.unacked.as_ref().is_some_and(|unacked| unacked.offers);
+        let owed = session.owes_answer.is_some() || session.unacked.as_ref().is_some_and(|unacked| unacked.offers);
         let refusal = match &session.offers {
             Offers::Theirs { .. } => Some(500),
             Offers::Ours { .. } => Some(491),
@@ -142,7 +142,10 @@ impl Stack {
         let Some(known) = self.legs.get_mut(&leg) else { return };
         let party = known.party.clone();
         let Phase::Talking(session) = &mut known.phase else { return };
-        let free = session.offers == Offers::Rest && session.unacked.is_none() && !session.owes_answer && !session.over;
+        let free = session.offers == Offers::Rest
+            && session.unacked.is_none()
+            && session.owes_answer.is_none()
+            && !session.over;
         if !free {
             return;
         }

@@ -62,19 +62,24 @@ impl Own {
         Some(found)
     }
 
-    /// The flow from one of our listeners to an address.
-    pub(crate) fn flow_to(&self, protocol: Protocol, peer: SocketAddr) -> Option<Flow> {
+    /// The flow from one of our listeners to an address: from the one the operating system would send from, if there is
+    /// one at that address.
+    pub(crate) fn flow_to(&mut self, protocol: Protocol, peer: SocketAddr) -> Option<Flow> {
+        let from = self.route(peer.ip().to_canonical());
         let fits = |(listens, local): &&(Protocol, SocketAddr)| {
             *listens == protocol
                 && (local.is_ipv4() == peer.is_ipv4() || local.ip().is_unspecified() && local.is_ipv6())
         };
-        let (protocol, local) = *self.listeners.iter().find(fits)?;
+        let best = |(_, local): &&(Protocol, SocketAddr)| from.is_some_and(|from| same_ip(from, local.ip()));
+        let mut fitting = self.listeners.iter().filter(fits);
+        let (protocol, local) = *fitting.clone().find(best).or_else(|| fitting.next())?;
         Some(Flow { protocol, local, peer })
     }
 
-    /// Where we listen.
+    /// Where we can be reached: our listeners, and their ports at the external address.
     pub(crate) fn listeners(&self) -> impl Iterator<Item = SocketAddr> {
-        self.listeners.iter().map(|(_, local)| *local)
+        let outside = |local: SocketAddr| self.external.map(|external| SocketAddr::new(external, local.port()));
+        self.listeners.iter().flat_map(move |(_, local)| std::iter::once(*local).chain(outside(*local)))
     }
 
     /// Whether a Request-URI that came by this flow names us: the domain or an address of ours; ports do not matter.

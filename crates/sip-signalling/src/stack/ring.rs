@@ -91,13 +91,14 @@ impl Stack {
         Phone(binding.instance().map_or_else(|| binding.contact.to_string(), str::to_owned))
     }
 
-    fn through_trunk(&self, name: &str, number: &str) -> Result<Target, u16> {
+    fn through_trunk(&mut self, name: &str, number: &str) -> Result<Target, u16> {
         let trunk = self.settings.directory.trunks.iter().find(|trunk| trunk.name == name).ok_or(503_u16)?;
+        let (protocol, address) = (trunk.protocol, trunk.address);
         if self.trunk_is_full(name) {
             return Err(503);
         }
-        let flow = self.own.flow_to(trunk.protocol, trunk.address).ok_or(503_u16)?;
-        let uri = SipUri::at(Some(number), trunk.address);
+        let flow = self.own.flow_to(protocol, address).ok_or(503_u16)?;
+        let uri = SipUri::at(Some(number), address);
         Ok(Target {
             flow,
             to: NameAddr::new(uri.clone()),
@@ -108,7 +109,7 @@ impl Stack {
     }
 
     fn by_address(
-        &self,
+        &mut self,
         account: Option<&str>,
         uri: &str,
         server: SocketAddr,

@@ -39,8 +39,6 @@ pub(crate) enum Input {
     TimerI,
     /// INVITEs are no longer expected.
     TimerL,
-    /// Nothing can be sent.
-    TransportFailed,
 }
 
 /// The machine.
@@ -59,7 +57,7 @@ impl InviteServer {
 
     /// Takes an input. `Act::Send` without a response yet sends nothing.
     pub(crate) fn on(&mut self, input: Input) -> Vec<Act> {
-        use Input::{Ack, Again, Failure, Provisional, Success, TimerG, TimerH, TimerI, TimerL, TransportFailed};
+        use Input::{Ack, Again, Failure, Provisional, Success, TimerG, TimerH, TimerI, TimerL};
         use State::{Accepted, Completed, Confirmed, Proceeding};
         match (self.state, input) {
             (Proceeding, Again | Provisional) | (Completed, Again) | (Accepted, Success) => vec![Act::Send],
@@ -87,12 +85,11 @@ impl InviteServer {
             (Accepted, Ack) => vec![Act::Tell],
             (Completed, TimerH) => vec![Act::TellTimeout, Act::End],
             (Confirmed, TimerI) | (Accepted, TimerL) => vec![Act::End],
-            (Proceeding | Completed, TransportFailed) => vec![Act::TellFailed],
             (Proceeding, Ack | TimerG | TimerH | TimerI | TimerL)
             | (Completed, Provisional | Success | Failure | TimerI | TimerL)
-            | (Confirmed, Again | Ack | Provisional | Success | Failure | TimerG | TimerH | TimerL | TransportFailed)
+            | (Confirmed, Again | Ack | Provisional | Success | Failure | TimerG | TimerH | TimerL)
             // RFC 6026 §7.1: repeated INVITEs are absorbed, the user repeats its 2xx by itself
-            | (Accepted, Again | Provisional | Failure | TimerG | TimerH | TimerI | TransportFailed) => Vec::new(),
+            | (Accepted, Again | Provisional | Failure | TimerG | TimerH | TimerI) => Vec::new(),
         }
     }
 }

@@ -25,8 +25,6 @@ pub(crate) enum Input {
     Final,
     /// Requests are no longer expected.
     TimerJ,
-    /// Nothing can be sent.
-    TransportFailed,
 }
 
 /// The machine.
@@ -44,7 +42,7 @@ impl Server {
 
     /// Takes an input.
     pub(crate) fn on(&mut self, input: Input) -> Vec<Act> {
-        use Input::{Again, Final, Provisional, TimerJ, TransportFailed};
+        use Input::{Again, Final, Provisional, TimerJ};
         use State::{Completed, Proceeding, Trying};
         match (self.state, input) {
             (Trying | Proceeding, Provisional) => {
@@ -61,10 +59,7 @@ impl Server {
                 vec![Act::Send, Act::Arm(Timer::J, TIMEOUT)]
             }
             (Completed, TimerJ) => vec![Act::End],
-            (Proceeding | Completed, TransportFailed) => vec![Act::TellFailed, Act::End],
-            (Trying, Again | TransportFailed) | (Trying | Proceeding, TimerJ) | (Completed, Provisional | Final) => {
-                Vec::new()
-            }
+            (Trying, Again) | (Trying | Proceeding, TimerJ) | (Completed, Provisional | Final) => Vec::new(),
         }
     }
 }

@@ -23,7 +23,7 @@ use crate::flow::Flow;
 pub(crate) const MOST_SERVERS: usize = 65_536;
 
 /// A client transaction.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub(crate) struct ClientId(u64);
 
 /// A server transaction.

@@ -1,8 +1,8 @@
 //! What the tests over real sockets share: a server, phones, and ears for news.
 
-#![allow(dead_code, clippy::unwrap_used)]
+#![allow(dead_code, clippy::unwrap_used, clippy::wildcard_enum_match_arm)]
 
-pub mod raw;
+pub(crate) mod raw;
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -15,17 +15,17 @@ use sip_signalling::{
 use tokio::sync::mpsc;
 
 /// How long anything may take.
-pub const LIMIT: Duration = Duration::from_secs(10);
+pub(crate) const LIMIT: Duration = Duration::from_secs(10);
 
-pub struct House {
-    pub endpoint: Endpoint,
-    pub news: Ears,
+pub(crate) struct House {
+    pub(crate) endpoint: Endpoint,
+    pub(crate) news: Ears,
 }
 
 /// News as they come.
-pub struct Ears(mpsc::Receiver<News>);
+pub(crate) struct Ears(mpsc::Receiver<News>);
 
-pub trait Told {
+pub(crate) trait Told {
     async fn until(&mut self, wanted: impl Fn(&News) -> bool) -> News;
     async fn arrival(&mut self) -> Arrival;
 }
@@ -58,12 +58,12 @@ impl Told for Ears {
 
 impl Ears {
     /// What was told by now.
-    pub fn now(&mut self) -> Vec<News> {
+    pub(crate) fn now(&mut self) -> Vec<News> {
         std::iter::from_fn(|| self.0.try_recv().ok()).collect()
     }
 }
 
-pub fn settings() -> SipSettings {
+pub(crate) fn settings() -> SipSettings {
     let account = |name: &str| Account { name: AgentName(name.into()), password: Secret(format!("{name}-secret")) };
     SipSettings {
         domain: "baton.local".into(),
@@ -92,7 +92,7 @@ pub fn settings() -> SipSettings {
 }
 
 /// A running server.
-pub async fn house(change: impl FnOnce(&mut SipSettings)) -> House {
+pub(crate) async fn house(change: impl FnOnce(&mut SipSettings)) -> House {
     let mut settings = settings();
     change(&mut settings);
     let (endpoint, news) = Endpoint::start(settings).await.unwrap();
@@ -100,7 +100,7 @@ pub async fn house(change: impl FnOnce(&mut SipSettings)) -> House {
 }
 
 /// A registered phone.
-pub async fn phone(user: &str, server: &Endpoint, protocol: Protocol) -> (Endpoint, Ears) {
+pub(crate) async fn phone(user: &str, server: &Endpoint, protocol: Protocol) -> (Endpoint, Ears) {
     let mut settings = settings();
     settings.doorkeeping = Doorkeeping::Phone;
     settings.directory = Directory { accounts: Vec::new(), trunks: Vec::new() };
@@ -120,6 +120,6 @@ pub async fn phone(user: &str, server: &Endpoint, protocol: Protocol) -> (Endpoi
 }
 
 /// Where an endpoint listens.
-pub fn listener(endpoint: &Endpoint, protocol: Protocol) -> SocketAddr {
+pub(crate) fn listener(endpoint: &Endpoint, protocol: Protocol) -> SocketAddr {
     endpoint.addresses().iter().find(|(listens, _)| *listens == protocol).unwrap().1
 }

@@ -1,6 +1,6 @@
 //! Pairs of stacks on a virtual network with a hand-turned clock: no socket, no sleeping, every run the same by its seed.
 
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::wildcard_enum_match_arm)]
 
 mod calls;
 mod forks;

@@ -283,7 +283,7 @@ impl Net {
         })
     }
 
-    pub(super) fn protocol(&self) -> Protocol {
+    pub(super) fn protocol(&mut self) -> Protocol {
         self.stacks[SERVER].1.protocol()
     }
 }
@@ -295,7 +295,7 @@ fn seed_of(seed: u64, at: u8) -> [u8; 32] {
 }
 
 impl Stack {
-    fn protocol(&self) -> Protocol {
+    fn protocol(&mut self) -> Protocol {
         self.own.flow_to(Protocol::Udp, "127.0.0.1:1".parse().unwrap()).map_or(Protocol::Tcp, |_| Protocol::Udp)
     }
 }
