@@ -38,8 +38,7 @@ impl Person {
 
     /// Somebody outside, who calls by way of the trunk.
     pub(super) async fn customer(name: &'static str, hertz: f64, server: SocketAddr) -> Result<Self, PhoneError> {
-        let settings =
-            PhoneSettings::outside("+15550100", DOMAIN, server, CUSTOMER_ADDRESS, Voice::Tone(hertz));
+        let settings = PhoneSettings::outside("+15550100", DOMAIN, server, CUSTOMER_ADDRESS, Voice::Tone(hertz));
         Ok(Self { name, hertz, phone: Phone::start(settings).await?, line: None })
     }
 

@@ -51,12 +51,8 @@ impl Picture {
 pub(super) fn render(chapter: &str, people: &[Watched], sample: &Sample) -> String {
     let mut text = format!("  {:5.1} s  {chapter}\n", sample.at.as_secs_f64());
     for (listener, look) in people.iter().zip(&sample.looks) {
-        let voices: Vec<&str> = people
-            .iter()
-            .zip(&look.voices)
-            .filter(|(_, heard)| **heard)
-            .map(|(speaker, _)| speaker.name)
-            .collect();
+        let voices: Vec<&str> =
+            people.iter().zip(&look.voices).filter(|(_, heard)| **heard).map(|(speaker, _)| speaker.name).collect();
         let heard = match (voices.is_empty(), look.music) {
             (false, _) => format!("<── {}", voices.join(" + ")),
             (true, true) => "<── ♪ music".to_owned(),
@@ -80,10 +76,8 @@ mod tests {
             Watched { name: "Alice", hertz: 2_500.0, ear: None },
             Watched { name: "Customer", hertz: 2_900.0, ear: None },
         ];
-        let looks = vec![
-            Look { voices: vec![false, true], music: false },
-            Look { voices: vec![false, false], music: true },
-        ];
+        let looks =
+            vec![Look { voices: vec![false, true], music: false }, Look { voices: vec![false, false], music: true }];
         let text = render("they talk", &people, &Sample { at: Duration::from_secs(2), looks });
         assert!(text.contains("Alice <── Customer"), "{text}");
         assert!(text.contains("Customer <── ♪ music"), "{text}");

@@ -10,7 +10,7 @@ use super::stage::{Expected, Stage};
 /// How long a scene is watched.
 const SCENE: Duration = Duration::from_millis(2_000);
 /// Alice's wire: what she says is on its way for up to this long, so that old speech is in flight when she resumes.
-const ALICES_JITTER: Duration = Duration::from_millis(60);
+const ALICES_JITTER: Duration = Duration::from_millis(150);
 
 /// Plays everything.
 pub(super) async fn play(stage: &mut Stage) -> Result<(), PhoneError> {

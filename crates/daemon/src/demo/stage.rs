@@ -171,7 +171,10 @@ impl Stage {
             What::Nothing => (true, format!("{listener} hears nobody")),
             What::Music => {
                 let loudness = settled.loudness();
-                (MUSIC_DBFS.contains(&loudness), format!("{listener} hears hold music ({loudness:.1} dBFS), nobody else"))
+                (
+                    MUSIC_DBFS.contains(&loudness),
+                    format!("{listener} hears hold music ({loudness:.1} dBFS), nobody else"),
+                )
             }
             What::Voice(speaker) => {
                 let hertz = self.people.iter().find(|person| person.name == speaker).map_or(0.0, |person| person.hertz);

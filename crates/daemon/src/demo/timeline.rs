@@ -40,9 +40,7 @@ pub(super) fn svg(people: &[&str], samples: &[Sample], chapters: &[Chapter]) -> 
 fn lanes(people: &[&str], samples: &[Sample]) -> Vec<Lane> {
     let mut lanes = Vec::new();
     for (at, listener) in people.iter().enumerate() {
-        let look = |sample: &Sample, pick: &dyn Fn(&super::watch::Look) -> bool| {
-            sample.looks.get(at).is_some_and(pick)
-        };
+        let look = |sample: &Sample, pick: &dyn Fn(&super::watch::Look) -> bool| sample.looks.get(at).is_some_and(pick);
         for (of, speaker) in people.iter().enumerate().filter(|(of, _)| *of != at) {
             let pick = |seen: &super::watch::Look| seen.voices.get(of).copied().unwrap_or(false);
             lanes.push(Lane {
