@@ -340,6 +340,8 @@ impl Running {
                 }
             }
         }
+        // at once: what answers a message must go out before the connection it came by is found closed
+        self.flush();
     }
 
     /// Carries the stack's outputs out.

@@ -114,10 +114,12 @@ impl Connections {
         self.add(flow, Connection { number, queue, reader, writer });
     }
 
-    /// Sends by the connection of a flow, or makes one. A connection that does not take what it is sent is closed;
-    /// what could not be sent is told as `Closed`.
+    /// Sends by the connection of a flow; a request makes one if there is none (a response has nowhere to go then: the
+    /// port it would be sent to is not one its receiver listens on). A connection that does not take what it is sent is
+    /// closed; what could not be sent is told as `Closed`.
     pub(crate) fn send(&mut self, flow: Flow, bytes: Bytes) {
-        if !self.open.contains_key(&flow) && self.open.len() < MOST {
+        let is_request = !bytes.starts_with(b"SIP/2.0 ") && !bytes.starts_with(b"\r\n");
+        if is_request && !self.open.contains_key(&flow) && self.open.len() < MOST {
             self.connect(flow);
         }
         let Some(connection) = self.open.get(&flow) else { return };
