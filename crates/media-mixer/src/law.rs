@@ -19,6 +19,11 @@ pub(crate) const LONGEST_GUARD_US: u64 = 300_000;
 /// (1.28 s) and the longest hole that concealment fills, with room to spare. Such a pair is settled.
 pub(crate) const SETTLED_US: u64 = 3_000_000;
 
+/// In the first second of a stream its jitter says little yet, and even its earliest packet may have been late: then this much
+/// is assumed. It only ever makes a pair open later.
+pub(crate) const YOUNG_US: u64 = 1_000_000;
+pub(crate) const YOUNG_JITTER_US: u64 = 60_000;
+
 /// What was measured of a speaker's way to us.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Path {
@@ -81,6 +86,11 @@ impl Timeline {
     /// The timeline of a leg that is taken up again: settled pairs go on, young ones wait until one frame has been timed.
     pub(crate) const fn resumed(now_us: u64) -> Self {
         Self { began_us: now_us, timed_us: None }
+    }
+
+    /// Whether too little was heard of the stream to judge its jitter by.
+    pub(crate) fn is_young(&self, now_us: u64) -> bool {
+        self.began_us == 0 || now_us.saturating_sub(self.began_us) < YOUNG_US
     }
 
     /// Takes a frame in its turn and says which pairs may hear it: those that opened at the answer or before.

@@ -17,6 +17,6 @@ fn two_people_in_a_call_hear_each_other_and_not_themselves() {
     house.frames(20, &[(a, 1_000), (b, -3_000)]);
     assert_eq!(applied.try_recv().unwrap().version, 1);
     let (heard_a, heard_b) = (house.heard(a), house.heard(b));
-    assert!(heard_a.iter().skip(1_000).all(|s| (-3_100..=-2_900).contains(s)), "{heard_a:?}");
-    assert!(heard_b.iter().skip(1_000).all(|s| (950..=1_050).contains(s)), "{heard_b:?}");
+    assert!(heard_a.iter().skip(1_600).all(|s| (-3_100..=-2_900).contains(s)), "{heard_a:?}");
+    assert!(heard_b.iter().skip(1_600).all(|s| (950..=1_050).contains(s)), "{heard_b:?}");
 }

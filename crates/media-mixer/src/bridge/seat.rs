@@ -41,8 +41,8 @@ pub(crate) struct Elder {
     pub(crate) speaker: LegId,
     /// The speaker's seat.
     pub(crate) seat: u32,
-    /// Since when the pair is open; filled in when the change comes into force.
-    pub(crate) since_us: u64,
+    /// Since when the pair is open. Not known: filled in, when the change comes into force, with what was so before.
+    pub(crate) since_us: Option<u64>,
 }
 
 /// One leg in one call.
@@ -58,8 +58,6 @@ pub(crate) struct Seat {
     pub(crate) speaks: Since,
     /// Pairs, this seat the listener, that are older than those two say.
     pub(crate) elders: Vec<Elder>,
-    /// When it took the seat; no pair of it is older.
-    pub(crate) joined: Since,
     /// By its mask it hears nobody: then it hears what `mask.ears` says.
     pub(crate) alone: bool,
     /// Among the loudest of a large call.
@@ -77,7 +75,6 @@ impl Seat {
             listens: Since::Now,
             speaks: Since::Now,
             elders: Vec::new(),
-            joined: Since::Now,
             alone: true,
             chosen: false,
             level: 0,
@@ -86,7 +83,7 @@ impl Seat {
 
     /// The same leg in the same seat after a change of its mask.
     pub(crate) fn changed(place: u32, mask: LegMask) -> Self {
-        Self { listens: Since::Kept, speaks: Since::Kept, joined: Since::Kept, ..Self::new(place, mask) }
+        Self { listens: Since::Kept, speaks: Since::Kept, ..Self::new(place, mask) }
     }
 
     /// Whether a sample of `speaker` may reach this seat at all: the mask, and nothing but the mask.
@@ -97,20 +94,14 @@ impl Seat {
     /// Since when the pair is open, if it is. Speech from before that never passes (law 3).
     pub(crate) fn since_us(&self, speaker: &Self) -> u64 {
         let since = self.listens.us().max(speaker.speaks.us());
-        if self.elders.is_empty() {
-            return since;
-        }
-        let joined = self.joined.us().max(speaker.joined.us());
-        (self.elders.iter())
-            .find(|elder| elder.speaker == speaker.mask.leg && elder.since_us >= joined)
-            .map_or(since, |elder| elder.since_us.min(since))
+        let elder = self.elders.iter().find(|elder| elder.speaker == speaker.mask.leg);
+        elder.and_then(|elder| elder.since_us).map_or(since, |elder_us| elder_us.min(since))
     }
 
     /// Takes over what the seat before it knew, and the moment at which the change came into force.
     pub(crate) fn settle(&mut self, before: Option<&Self>, now_us: u64) {
         self.listens.settle(before.map(|seat| seat.listens), now_us);
         self.speaks.settle(before.map(|seat| seat.speaks), now_us);
-        self.joined.settle(before.map(|seat| seat.joined), now_us);
         if let Some(before) = before {
             self.chosen = before.chosen;
             self.level = before.level;

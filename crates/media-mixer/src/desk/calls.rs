@@ -5,7 +5,7 @@
 use conference::{CallId, ChangeSet, Ears, LegId, LegMask};
 use tokio::sync::oneshot;
 
-use super::roster::{Plan, Roster};
+use super::roster::{Parted, Plan, Roster};
 use super::{CallRecord, Desk, Whereabouts};
 use crate::bridge::seat::Seat;
 use crate::engine::call::Call;
@@ -14,6 +14,12 @@ use crate::mixer::{Applied, Audibility, MediaNews};
 
 /// Seats of a new call; it grows when more come.
 const ROOM: u32 = 4;
+
+/// When two calls become one, its legs are in neither for a moment: at most so long.
+const BETWEEN_CALLS_US: u64 = 200_000;
+
+/// Legs that leave a call together and may meet again; more than that is the end of a call.
+const TOGETHER: usize = 64;
 
 impl Desk {
     /// Takes one reaction's change of one call.
@@ -40,7 +46,6 @@ impl Desk {
         }
         let mut leaving = gone;
         if let Some(known) = self.calls.get_mut(&call) {
-            known.version = version;
             known.closed = false;
             if full {
                 let named = |leg: &LegId| legs.iter().any(|mask| mask.leg == *leg);
@@ -48,7 +53,7 @@ impl Desk {
             }
         }
         let ack = if self.laws.keeps(2) { Some(ack) } else { self.promise(ack, version) };
-        self.send_change(call, legs, &leaving, ack);
+        self.send_change(call, Some(version), legs, &leaving, ack);
         applied
     }
 
@@ -62,7 +67,7 @@ impl Desk {
     /// A leg leaves the call it is in, if any, without a change-set: it ends, or another call took it.
     pub(super) fn unseat(&mut self, leg: LegId) {
         let Some(call) = self.legs.get(&leg).and_then(|record| record.call) else { return };
-        self.send_change(call, Vec::new(), &[leg], None);
+        self.send_change(call, None, Vec::new(), &[leg], None);
     }
 
     /// A leg that was named before it was opened takes its seat.
@@ -73,9 +78,9 @@ impl Desk {
         });
         if let Some((call, mask)) = waiting {
             // as if it joined now: nothing about it was in force before
-            self.send_change(call, Vec::new(), &[leg], None);
+            self.send_change(call, None, Vec::new(), &[leg], None);
             if self.calls.contains_key(&call) || self.begin_call(call, std::slice::from_ref(&mask)) {
-                self.send_change(call, vec![mask], &[], None);
+                self.send_change(call, None, vec![mask], &[], None);
             }
         }
     }
@@ -92,7 +97,8 @@ impl Desk {
         let calmest = (0..self.lines.len()).min_by_key(|line| self.lines[*line].legs());
         let Some(line) = home.or(calmest) else { return false };
         let Some(slot) = self.lines[line].take_slot() else { return false };
-        let record = CallRecord { line, slot, version: 0, roster: Roster::default(), room: 0, closed: false };
+        let roster = Roster::default();
+        let record = CallRecord { line, slot, version: 0, serial: 0, applied: (0, 0), roster, room: 0, closed: false };
         self.calls.insert(call, record);
         true
     }
@@ -100,14 +106,26 @@ impl Desk {
     fn send_change(
         &mut self,
         call: CallId,
+        version: Option<u64>,
         masks: Vec<LegMask>,
         gone: &[LegId],
         ack: Option<oneshot::Sender<Applied>>,
     ) {
         let now_us = self.now_us();
         let Some(known) = self.calls.get_mut(&call) else { return };
-        let plans = known.roster.change(masks, gone, now_us);
-        let (line, slot, version) = (known.line, known.slot, known.version);
+        let (line, slot, before) = (known.line, known.slot, known.serial);
+        known.version = version.unwrap_or(known.version);
+        known.serial += 1;
+        let (version, serial) = (known.version, known.serial);
+        self.parted.retain(|(left_us, _)| now_us.saturating_sub(*left_us) < BETWEEN_CALLS_US);
+        let parted: Vec<Parted> = self.parted.iter().map(|(_, pair)| *pair).collect();
+        if known.applied.0 == before && !known.closed && (2..=TOGETHER).contains(&gone.len()) {
+            // they were open by then at the latest: the law's cut was that moment's or an earlier one's
+            let since_us = known.applied.1;
+            let pairs = known.roster.audible_among(gone).into_iter();
+            self.parted.extend(pairs.map(|(listener, speaker)| (now_us, (listener, speaker, since_us))));
+        }
+        let plans = known.roster.change(masks, gone, &parted, now_us);
         let begin = (known.room == 0).then(|| Box::new(Call::new(call, ROOM.max(known.roster.seats()) as usize)));
         if begin.is_some() {
             known.room = ROOM.max(known.roster.seats());
@@ -131,7 +149,7 @@ impl Desk {
             };
             seats.push((seat, taken));
         }
-        let change = Change { slot, version, begin, end, room, seats, fresh, applied: None, ack };
+        let change = Change { call, slot, version, serial, begin, end, room, seats, fresh, applied: None, ack };
         self.lines[line].send(Command::Change(Box::new(change)));
         if end {
             self.calls.remove(&call);
@@ -178,7 +196,7 @@ impl Desk {
         known.closed = true;
         let closed = known.roster.masks().map(|mask| LegMask { open: false, ears: Ears::Nothing, ..mask.clone() });
         let closed: Vec<LegMask> = closed.collect();
-        self.send_change(call, closed, &[], None);
+        self.send_change(call, None, closed, &[], None);
     }
 
     /// Law 2 broken: what is not in force yet is said to be. Only in builds with the feature `break`.

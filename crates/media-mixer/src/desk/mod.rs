@@ -21,7 +21,7 @@ use crate::mixer::MediaNews;
 use crate::sdp::{Codec, Session};
 use crate::settings::{Laws, MediaSettings};
 pub(crate) use line::Line;
-use roster::Roster;
+use roster::{Parted, Roster};
 
 /// Where a leg's media end is.
 enum Whereabouts {
@@ -48,6 +48,10 @@ struct CallRecord {
     line: usize,
     slot: u32,
     version: u64,
+    /// Changes sent so far.
+    serial: u64,
+    /// The last change that is known to be in force: its serial number and when that was.
+    applied: (u64, u64),
     roster: Roster,
     /// Room for seats that the media thread has.
     room: u32,
@@ -66,6 +70,8 @@ pub(crate) struct Desk {
     lines: Vec<Line>,
     legs: BTreeMap<LegId, LegRecord>,
     calls: BTreeMap<CallId, CallRecord>,
+    /// Pairs whose call was just left, and when that was: should both meet again at once, they go on.
+    parted: Vec<(u64, Parted)>,
     /// News that found no room on the way to the daemon, or came about outside a media thread.
     untold: VecDeque<MediaNews>,
     /// Counters of legs that have ended.
@@ -88,6 +94,7 @@ impl Desk {
             lines,
             legs: BTreeMap::new(),
             calls: BTreeMap::new(),
+            parted: Vec::new(),
             untold: VecDeque::new(),
             drops: Drops::default(),
             unsent: 0,

@@ -37,7 +37,11 @@ impl Desk {
                 if change.end {
                     self.lines[line].free_slot(change.slot);
                 }
-                if let (Some(ack), Some(applied)) = (change.ack.take(), change.applied) {
+                let Some(applied) = change.applied else { return };
+                if let Some(known) = self.calls.get_mut(&change.call) {
+                    known.applied = (change.serial, applied.at_us);
+                }
+                if let Some(ack) = change.ack.take() {
                     tell(ack, applied);
                 }
             }

@@ -32,6 +32,9 @@ pub(crate) enum Plan {
     Taken(Box<Seat>),
 }
 
+/// A pair (listener, speaker) that was audible in the call that both have just left, and since when at the latest.
+pub(crate) type Parted = (LegId, LegId, u64);
+
 /// The members of one call.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Roster {
@@ -81,17 +84,36 @@ impl Roster {
         self.members.keys().copied().collect()
     }
 
+    /// The pairs among `leaving` that are audible now.
+    pub(crate) fn audible_among(&self, leaving: &[LegId]) -> Vec<(LegId, LegId)> {
+        let members: Vec<&Member> = leaving.iter().filter_map(|leg| self.members.get(leg)).collect();
+        let mut pairs = Vec::new();
+        for listener in &members {
+            let heard = members.iter().filter(|speaker| listener.mask.hears(&speaker.mask));
+            pairs.extend(heard.map(|speaker| (listener.mask.leg, speaker.mask.leg)));
+        }
+        pairs
+    }
+
     /// Takes new masks and says what becomes of which seat. A leg for which there is no seat any more stays out.
-    pub(crate) fn change(&mut self, masks: Vec<LegMask>, gone: &[LegId], now_us: u64) -> Vec<(u32, Plan)> {
+    /// Pairs of `parted` whose both ends join now, and who hear each other here too, go on: nothing is opened there.
+    pub(crate) fn change(
+        &mut self,
+        masks: Vec<LegMask>,
+        gone: &[LegId],
+        parted: &[Parted],
+        now_us: u64,
+    ) -> Vec<(u32, Plan)> {
         let mut plans: BTreeMap<u32, Plan> = BTreeMap::new();
+        let mut touched = BTreeMap::new();
         for leg in gone {
             if let Some(member) = self.members.remove(leg) {
                 self.free.push(member.seat);
                 plans.insert(member.seat, Plan::Empty);
+                self.forget_elder(*leg, &mut touched);
             }
         }
         let mut before = BTreeMap::new();
-        let mut touched = BTreeMap::new();
         for mask in masks {
             let leg = mask.leg;
             match self.members.get_mut(&leg) {
@@ -107,6 +129,7 @@ impl Roster {
                 }
             }
         }
+        self.rejoin(parted, &mut plans, now_us);
         for (leg, old) in &before {
             let findings = self.compare(*leg, old, &before);
             self.note(*leg, &findings, &mut touched, now_us);
@@ -117,6 +140,28 @@ impl Roster {
             }
         }
         plans.into_iter().collect()
+    }
+
+    /// Who comes back later is somebody new.
+    fn forget_elder(&mut self, leg: LegId, touched: &mut BTreeMap<LegId, (Since, Since)>) {
+        for (listener, member) in &mut self.members {
+            if member.elders.remove(&leg).is_some() {
+                touched.entry(*listener).or_insert((Since::Kept, Since::Kept));
+            }
+        }
+    }
+
+    fn rejoin(&mut self, parted: &[Parted], plans: &mut BTreeMap<u32, Plan>, now_us: u64) {
+        for (listener, speaker, since_us) in parted {
+            let (Some(from), Some(to)) = (self.members.get(listener), self.members.get(speaker)) else { continue };
+            let both_new = plans.contains_key(&from.seat) && plans.contains_key(&to.seat);
+            let (seat, heard) = (to.seat, from.mask.hears(&to.mask));
+            let Some(Plan::Taken(taken)) = plans.get_mut(&from.seat).filter(|_| both_new && heard) else { continue };
+            taken.elders.push(Elder { speaker: *speaker, seat, since_us: Some(*since_us) });
+            if let Some(member) = self.members.get_mut(listener) {
+                member.elders.insert(*speaker, now_us);
+            }
+        }
     }
 
     fn take_seat(&mut self) -> Option<u32> {
@@ -198,7 +243,7 @@ impl Roster {
         };
         let elders = elders
             .into_iter()
-            .filter_map(|speaker| Some(Elder { speaker, seat: self.seat(speaker)?, since_us: u64::MAX }))
+            .filter_map(|speaker| Some(Elder { speaker, seat: self.seat(speaker)?, since_us: None }))
             .collect();
         let member = self.members.get(&leg)?;
         let seat = Seat { listens, speaks, elders, ..Seat::changed(u32::MAX, member.mask.clone()) };

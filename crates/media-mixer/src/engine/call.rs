@@ -100,8 +100,10 @@ impl Call {
             }
             let Some(old) = self.seats.get_mut(index) else { continue };
             if let Some(new) = seat.as_mut() {
-                new.settle(old.as_ref(), now_us);
-                prepare_leg(new, old.as_ref(), legs, now_us);
+                // somebody else may have sat there until now
+                let before = old.as_ref().filter(|old| old.mask.leg == new.mask.leg);
+                new.settle(before, now_us);
+                prepare_leg(new, before, legs, now_us);
             }
             std::mem::swap(old, seat);
         }
@@ -117,13 +119,14 @@ impl Call {
     }
 
     fn remember_elders(&self, listener: Option<&Seat>, elders: &mut [Elder]) {
-        for elder in elders {
+        for elder in elders.iter_mut().filter(|elder| elder.since_us.is_none()) {
             let speaker = self.seats.get(elder.seat as usize).and_then(Option::as_ref);
             let speaker = speaker.filter(|speaker| speaker.mask.leg == elder.speaker);
-            elder.since_us = match (listener, speaker) {
+            let since_us = match (listener, speaker) {
                 (Some(listener), Some(speaker)) if listener.hears(speaker) => listener.since_us(speaker),
                 (Some(_) | None, Some(_) | None) => u64::MAX,
             };
+            elder.since_us = Some(since_us);
         }
     }
 
@@ -133,15 +136,10 @@ impl Call {
         free.map(|free| *free = Some((place, digit))).is_some()
     }
 
-    /// Time passes that nobody heard: streams' clocks and the music go on, nothing is sent for it.
-    pub(crate) fn skip(&mut self, ticks: u64, legs: &mut [Option<Box<Leg>>]) {
+    /// Time passes in which nobody was served: the music goes on. Each leg sees by itself that its stream's clock does too.
+    pub(crate) fn skip(&mut self, ticks: u64) {
         self.ticks += ticks;
         self.music = self.music.after(ticks * FRAME_SAMPLES as u64);
-        for seat in self.seats.iter().flatten() {
-            if let Some(leg) = &mut legs[seat.place as usize] {
-                leg.skip(ticks);
-            }
-        }
     }
 
     /// One tick: hear everybody, relay keys, mix, speak to everybody.
@@ -235,6 +233,7 @@ impl Call {
         voicebox: &mut Voicebox,
     ) {
         let mut sounds = Sounds { music: false, ringback: false };
+        let due_us = self.due_us;
         for index in 0..self.seats.len() {
             let Some(seat) = &self.seats[index] else { continue };
             let Some(leg) = &mut legs[seat.place as usize] else { continue };
@@ -247,10 +246,10 @@ impl Call {
                     leg.overlay(&mut frame);
                     let mut payload = [0; PAYLOAD];
                     let length = Encoder::new(codec).encode(&frame, &mut payload);
-                    leg.say(Some(&payload[..length]), now_us);
+                    leg.say(Some(&payload[..length]), due_us, now_us);
                 }
-                Some((codec, group)) => leg.say(Some(bridge.groups().payload(group, codec)), now_us),
-                None => leg.say(None, now_us),
+                Some((codec, group)) => leg.say(Some(bridge.groups().payload(group, codec)), due_us, now_us),
+                None => leg.say(None, due_us, now_us),
             }
             leg.report(now_us);
             if let Some(picture) = leg.picture(now_us) {

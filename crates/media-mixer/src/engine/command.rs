@@ -4,7 +4,7 @@
 
 use std::net::IpAddr;
 
-use conference::{Cue, LegId};
+use conference::{CallId, Cue, LegId};
 use tokio::sync::oneshot;
 
 use super::call::Call;
@@ -38,9 +38,12 @@ pub(crate) enum Command {
 
 /// One change of one call, applied whole between two ticks (law 2).
 pub(crate) struct Change {
+    pub(crate) call: CallId,
     /// The call's place among the thread's calls.
     pub(crate) slot: u32,
     pub(crate) version: u64,
+    /// Counts the call's changes, those without a change-set of their own included.
+    pub(crate) serial: u64,
     /// The call begins with this change.
     pub(crate) begin: Option<Box<Call>>,
     /// Nobody is left in it.

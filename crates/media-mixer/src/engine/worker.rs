@@ -124,7 +124,7 @@ impl Worker {
         let Some(call) = &mut self.calls[slot as usize] else { return };
         let lost = due_us.saturating_sub(call.due_us) / TICK_US;
         if lost > 0 {
-            call.skip(lost, &mut self.legs);
+            call.skip(lost);
             self.counters.add(&self.counters.lost_ticks, lost);
             if lost >= OVERLOAD {
                 self.voicebox.say(Word::Overload { lost });

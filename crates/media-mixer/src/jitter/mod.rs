@@ -260,6 +260,17 @@ impl Jitter {
         self.last_pull_us = None;
     }
 
+    /// Forgets the stream as well: the next packet is the first of a new one, whatever its numbers. For legs whose phones may
+    /// have stopped their clock meanwhile.
+    pub fn forget(&mut self) {
+        self.flush();
+        self.stream = None;
+        self.left = None;
+        self.delay = None;
+        self.late_since_us = None;
+        self.jumped = true;
+    }
+
     /// RTP timestamp of the first sample of a packet that would arrive at `now_us` without having been delayed more than the
     /// least delayed ones; `None` before the first packet. What is being spoken now is at most one packet time and the one-way
     /// path later: that is the business of law 3's guard.

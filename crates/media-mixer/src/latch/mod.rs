@@ -189,6 +189,14 @@ impl Latch {
         matches!(self.state, State::Locked { .. })
     }
 
+    /// Takes up an agreement after a thaw: a picture of the latch may be older than the agreement that is kept beside it.
+    pub(crate) fn resume(&mut self, sdp_rtp: Option<SocketAddr>, sdp_rtcp: Option<SocketAddr>, signalling: IpAddr) {
+        if sdp_rtp != self.sdp || signalling != self.signalling {
+            self.renegotiated(sdp_rtp, signalling);
+        }
+        self.set_rtcp(sdp_rtcp);
+    }
+
     /// A re-INVITE or UPDATE was agreed: everything is learned afresh (`trust.md` C10).
     ///
     /// If it moved nothing, media goes on to the source of before until one is locked again, so that nobody hears a hole. If

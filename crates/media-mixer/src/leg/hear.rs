@@ -262,7 +262,7 @@ impl Leg {
             return heard;
         }
         if agreement.dtmf_receive_pt == Some(packet.payload_type) {
-            let guard_us = self.guard(opening.last_us, opening.fixed_guard);
+            let guard_us = self.guard(now_us, opening.last_us, opening.fixed_guard);
             let opened_by = self.timeline.event_opened_by(self.timing(now_us), packet.timestamp, guard_us);
             for key in self.keys.packet(packet.timestamp, packet.payload, now_us) {
                 self.pressed.push(key, opened_by);
@@ -310,7 +310,7 @@ impl Leg {
     /// Makes the voice of this tick.
     pub(crate) fn voice(&mut self, now_us: u64, opening: Opening, loudness: bool, voice: &mut Voice) {
         let frame: Frame = self.jitter.pull(now_us, &mut voice.frame);
-        let guard_us = self.guard(opening.last_us, opening.fixed_guard);
+        let guard_us = self.guard(now_us, opening.last_us, opening.fixed_guard);
         voice.opened_by = self.timeline.opened_by(&frame, self.timing(now_us), guard_us);
         // while a key is down its tone is relayed as an event; the sound of it would be a second one
         voice.speaks = frame.kind != Kind::Silence && self.keys.pressed().is_none() && self.is_heard();
@@ -324,7 +324,7 @@ impl Leg {
 
     /// A digit that came by INFO: its key was pressed a while ago, at most as long as speech is under way.
     pub(crate) fn press(&mut self, digit: Digit, now_us: u64, opening: Opening) {
-        let guard_us = self.guard(opening.last_us, opening.fixed_guard);
+        let guard_us = self.guard(now_us, opening.last_us, opening.fixed_guard);
         let opened_by = now_us.saturating_sub(guard_us);
         self.pressed.push(Key::Began(digit.symbol), opened_by);
         self.pressed.push(Key::Ended(digit), opened_by);

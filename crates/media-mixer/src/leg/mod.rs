@@ -131,7 +131,7 @@ impl Leg {
         self.latch.set_rtcp(agreement.remote_rtcp);
         let was_open = self.agreement.is_some_and(|before| before.direction == Direction::Both);
         if !was_open {
-            self.jitter.flush();
+            self.jitter.forget();
         }
         if self.agreement.map(|before| before.ptime_ms) != Some(agreement.ptime_ms) {
             self.out.forget_partial();
@@ -147,7 +147,7 @@ impl Leg {
     /// The leg takes a seat after it was with nobody: what it was sent meanwhile is not for those it meets now.
     pub(crate) fn begin(&mut self, now_us: u64) {
         self.stale = true;
-        self.jitter.flush();
+        self.jitter.forget();
         self.heard_us = now_us;
         self.silent_told = false;
         self.announced = 0;
@@ -178,12 +178,13 @@ impl Leg {
 
     /// Law 3's guard for pairs that opened last at `opened_us`. It stays as it was measured first, so that a pair which has
     /// begun to hear does not stop again; while older openings are young it never shrinks.
-    fn guard(&mut self, opened_us: u64, fixed: Duration) -> u64 {
+    fn guard(&mut self, now_us: u64, opened_us: u64, fixed: Duration) -> u64 {
         if self.guard_for != opened_us || self.guard_us == 0 {
+            let least_us = if self.timeline.is_young(now_us) { law::YOUNG_JITTER_US } else { 0 };
             let path = Path {
                 packet_us: u64::from(self.jitter.packet_us()),
                 round_trip_us: self.reporter.counters().round_trip_us,
-                jitter_us: u64::from(self.jitter.jitter_us()),
+                jitter_us: u64::from(self.jitter.jitter_us()).max(least_us),
             };
             let measured = law::guard_us(path, fixed);
             let young = opened_us.saturating_sub(self.guard_for) < law::SETTLED_US;

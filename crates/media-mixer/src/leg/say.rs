@@ -8,6 +8,7 @@ use conference::Cue;
 use super::{Chance, Leg, Overlay};
 use crate::bridge::group::PAYLOAD;
 use crate::codec::{Codec, FRAME_SAMPLES, duration};
+use crate::engine::call::TICK_US;
 use crate::dtmf::{Digit, EventPacket, LONGEST_MS, SHORTEST_MS};
 use crate::mix::Frame;
 use crate::rtcp::MAX_COMPOUND;
@@ -31,6 +32,8 @@ pub(crate) struct Outgoing {
     pub(crate) sequence: u16,
     /// Of the next frame.
     pub(crate) timestamp: u32,
+    /// When the last frame was due; 0 before the first.
+    said_us: u64,
     partial: [u8; PARTIAL],
     filled: usize,
     partial_codec: Option<Codec>,
@@ -45,6 +48,7 @@ impl Outgoing {
             ssrc: chance.ssrc,
             sequence: chance.sequence,
             timestamp: chance.timestamp,
+            said_us: 0,
             partial: [0; PARTIAL],
             filled: 0,
             partial_codec: None,
@@ -66,15 +70,16 @@ impl Leg {
         self.latch.target().map(|_| agreement.codec)
     }
 
-    /// Time passes by `frames` of 20 ms that nobody made: the stream's clock goes on, its sequence does not.
-    pub(crate) fn skip(&mut self, frames: u64) {
-        self.out.timestamp = self.out.timestamp.wrapping_add((frames * FRAME_SAMPLES as u64) as u32);
-        self.out.forget_partial();
-    }
-
-    /// Sends one frame's payload, or, for `None`, nothing. To be called once a tick.
-    pub(crate) fn say(&mut self, payload: Option<&[u8]>, now_us: u64) {
-        let began = self.out.timestamp;
+    /// Sends one frame's payload, or, for `None`, nothing. To be called once a tick; `due_us` is when that was to be. Ticks that
+    /// were lost, or passed while the leg was with nobody, take their part of the stream's clock, and not of its sequence.
+    pub(crate) fn say(&mut self, payload: Option<&[u8]>, due_us: u64, now_us: u64) {
+        let before_us = std::mem::replace(&mut self.out.said_us, due_us);
+        let since = if before_us == 0 { TICK_US } else { due_us.saturating_sub(before_us) };
+        let lost = ((since + TICK_US / 2) / TICK_US).saturating_sub(1);
+        if lost > 0 {
+            self.out.forget_partial();
+        }
+        let began = self.out.timestamp.wrapping_add((lost * FRAME_SAMPLES as u64) as u32);
         self.out.timestamp = began.wrapping_add(FRAME_SAMPLES as u32);
         let (Some(payload), Some(agreement)) = (payload, self.agreement) else {
             self.out.paused = true;

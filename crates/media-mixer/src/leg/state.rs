@@ -168,6 +168,9 @@ impl Leg {
         leg.drops = frozen.drops;
         leg.heard_us = now_us;
         leg.agreement = state.session.agreement().copied();
+        if let Some(agreement) = leg.agreement {
+            leg.latch.resume(agreement.remote, agreement.remote_rtcp, state.signalling);
+        }
         leg.stale = false;
         leg.timeline = Timeline::resumed(now_us);
         leg

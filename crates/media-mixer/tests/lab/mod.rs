@@ -122,6 +122,8 @@ pub struct House {
     next_port: u16,
 }
 
+pub mod drama;
+
 pub fn settings() -> MediaSettings {
     MediaSettings { codecs: vec![Codec::Pcmu, Codec::Pcma, Codec::L16], workers: 1, ..MediaSettings::default() }
 }
@@ -139,11 +141,19 @@ impl House {
 
     pub fn phone_with(&mut self, number: u64, codec: Codec, events: bool, extra: &str) -> LegId {
         let leg = LegId::arrived(number);
-        let ip = Lab::signalling();
-        self.mixer.open(leg, ip).unwrap();
-        let address = SocketAddr::new(ip, self.next_port);
+        self.mixer.open(leg, Lab::signalling()).unwrap();
+        let mut phone = self.new_phone(leg, number, codec, events);
+        let answer = self.mixer.answer(leg, phone.offer(extra).as_bytes()).unwrap();
+        phone.server = server(&answer);
+        self.phones.insert(leg, phone);
+        leg
+    }
+
+    /// A phone that the mixer does not know yet.
+    pub fn new_phone(&mut self, leg: LegId, number: u64, codec: Codec, events: bool) -> Phone {
+        let address = SocketAddr::new(Lab::signalling(), self.next_port);
         self.next_port += 2;
-        let mut phone = Phone {
+        Phone {
             leg,
             address,
             server: address,
@@ -155,11 +165,7 @@ impl House {
             timestamp: 5_000 * number as u32,
             heard: Vec::new(),
             control: Vec::new(),
-        };
-        let answer = self.mixer.answer(leg, phone.offer(extra).as_bytes()).unwrap();
-        phone.server = server(&answer);
-        self.phones.insert(leg, phone);
-        leg
+        }
     }
 
     pub fn masks(
