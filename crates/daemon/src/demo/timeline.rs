@@ -8,6 +8,8 @@ const LEFT: f64 = 190.0;
 const TOP: f64 = 70.0;
 const LANE: f64 = 22.0;
 const SECOND: f64 = 60.0;
+/// Width of a letter of a scene's name, roughly.
+const LETTER: f64 = 7.5;
 const COLOURS: [&str; 6] = ["#2b6cb0", "#c05621", "#2f855a", "#6b46c1", "#b83280", "#b7791f"];
 const MUSIC: &str = "#cbd5e0";
 
@@ -22,7 +24,9 @@ struct Lane {
 pub(super) fn svg(people: &[&str], samples: &[Sample], chapters: &[Chapter]) -> String {
     let lanes = lanes(people, samples);
     let length = samples.last().map_or(1.0, |sample| sample.at.as_secs_f64() + 0.5);
-    let (width, height) = (LEFT + length * SECOND + 20.0, TOP + lanes.len() as f64 * LANE + 40.0);
+    let titles = chapters.iter().map(|(at, name)| at.as_secs_f64() * SECOND + name.chars().count() as f64 * LETTER);
+    let (width, height) =
+        (LEFT + titles.fold(length * SECOND, f64::max) + 20.0, TOP + lanes.len() as f64 * LANE + 40.0);
     let mut text = format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {width:.0} {height:.0}\" \
          font-family=\"sans-serif\" font-size=\"12\">\n<title>Who heard whom, measured at every ear</title>\n\
