@@ -38,7 +38,7 @@ impl House {
         write_file(&settings, &settings_of(&folder, address, carrier, digest));
         let mut command = Command::new(program());
         command.arg("serve").arg("--config").arg(&settings).current_dir(&folder);
-        let house = House { process: Process::start(&mut command), address, carrier, folder };
+        let mut house = House { process: Process::start(&mut command), address, carrier, folder };
         house.wait_until_it_answers();
         house
     }
@@ -65,7 +65,7 @@ impl House {
         assert!(status.is_some_and(|status| status.success()), "the daemon ended with {status:?}:\n{}", self.log());
     }
 
-    fn wait_until_it_answers(&self) {
+    fn wait_until_it_answers(&mut self) {
         let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap_or_else(|why| panic!("no UDP socket: {why}"));
         drop(socket.set_read_timeout(Some(Duration::from_millis(200))));
         let own = socket.local_addr().map_or(0, |address| address.port());
@@ -82,7 +82,7 @@ impl House {
             if socket.recv(&mut answer).is_ok_and(|length| answer[..length].starts_with(b"SIP/2.0 ")) {
                 return;
             }
-            assert!(Instant::now() < end, "the daemon does not answer OPTIONS; it said:\n{}", self.log());
+            assert!(Instant::now() < end && self.process.is_running(), "the daemon does not answer OPTIONS; it said:\n{}", self.log());
         }
     }
 }

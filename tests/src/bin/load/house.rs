@@ -31,7 +31,7 @@ impl House {
         let mut command = Command::new(program);
         // One line per call would load the log, not the daemon; the media figures at the end are wanted.
         command.arg("serve").arg("--config").arg(&settings).current_dir(&folder);
-        let house = House { process: Process::start(&mut command), address, folder };
+        let mut house = House { process: Process::start(&mut command), address, folder };
         house.wait_until_it_answers().map(|()| house)
     }
 
@@ -52,7 +52,7 @@ impl House {
         Ok(said.lines().filter(|line| line.contains("tick")).map(str::to_owned).collect())
     }
 
-    fn wait_until_it_answers(&self) -> Result<(), String> {
+    fn wait_until_it_answers(&mut self) -> Result<(), String> {
         let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).map_err(|why| why.to_string())?;
         socket.set_read_timeout(Some(Duration::from_millis(200))).map_err(|why| why.to_string())?;
         let own = socket.local_addr().map_err(|why| why.to_string())?;
@@ -69,7 +69,7 @@ impl House {
             if socket.recv(&mut answer).is_ok_and(|length| answer[..length].starts_with(b"SIP/2.0 ")) {
                 return Ok(());
             }
-            if Instant::now() > end {
+            if Instant::now() > end || !self.process.is_running() {
                 break;
             }
         }
@@ -94,7 +94,7 @@ fn settings_of(folder: &Path, address: SocketAddr) -> String {
          [sip]\nlisten = [\"udp:{address}\"]\ndigest = [\"MD5\"]\n\
          [media]\naddress = \"127.0.0.1\"\nrtp_ports = [2048, 32767]\ncodecs = [\"PCMU\"]\n\
          [http]\nlisten = \"127.0.0.1:{http}\"\nadmin_token_file = \"{data}/admin.token\"\n\
-         [[agents]]\nname = \"alice\"\nextension = \"101\"\npassword = \"alice-secret\"\nmax_calls = 10000\n\
+         [[agents]]\nname = \"alice\"\nextension = \"101\"\npassword = \"alice-secret\"\nmax_calls = 1000\n\
          [[trunks]]\nname = \"pstn\"\naddress = \"127.0.0.2:9\"\naccept_from = [\"127.0.0.2/32\"]\nroute_in = \"agent:alice\"\n\
          numbers = {{ \"+15551111\" = \"agent:alice\", \"/^room(\\\\d+)$/\" = \"room:r$1\" }}\nmax_calls = 10000\n",
         data = folder.join("data").display(),
