@@ -18,9 +18,13 @@ const SLOT: Duration = Duration::from_millis(1);
 const PACKET: usize = 12 + 160;
 /// Sound judged at a time: ten packets, looked at after every 25 received.
 const JUDGED: usize = 10 * 160;
-const JUDGE_EVERY: u64 = 25;
+pub(crate) const JUDGE_EVERY: u64 = 25;
 /// Part of the judged energy that a pitch has when it is heard, alone or beside another.
 const HEARD: f64 = 0.2;
+/// Lateness of the generator from which on the ears are not judged for a while: the voices themselves had a hole.
+const DISTURBANCE: Duration = Duration::from_millis(60);
+/// Judgements left out after that: half a second each.
+const LEFT_OUT: u32 = 2;
 /// Root mean square under which nothing is heard.
 const SILENCE: f64 = 100.0;
 
@@ -41,6 +45,8 @@ pub(crate) struct Figures {
     pub(crate) right: u64,
     /// How often it heard itself.
     pub(crate) own: u64,
+    /// The generator was so late that this leg's own voice had a hole: its ear was not judged for a while.
+    pub(crate) disturbed: bool,
 }
 
 /// One leg's sound, handed to the media thread. The socket is connected to the server's port.
@@ -120,7 +126,11 @@ impl Studio {
             let due = start + SLOT * slot;
             let now = Instant::now();
             std::thread::sleep(due.saturating_duration_since(now));
-            worst = worst.max(now.saturating_duration_since(due));
+            let late = now.saturating_duration_since(due);
+            worst = worst.max(late);
+            if late > DISTURBANCE {
+                self.slots.iter_mut().flatten().for_each(Leg::disturb);
+            }
             if !self.obey(orders) {
                 break;
             }
@@ -172,6 +182,7 @@ struct Leg {
     heard: Vec<u8>,
     last: Option<u16>,
     lost_at_reset: Option<u64>,
+    leave_out: u32,
     figures: Figures,
 }
 
@@ -182,12 +193,28 @@ impl Leg {
         packet[8..12].copy_from_slice(&(0x4c00_0000 | id as u32).to_be_bytes());
         let heard = Vec::with_capacity(JUDGED);
         let figures = Figures::default();
-        Leg { id, voice, packet, sequence: 1, timestamp: 160, heard, last: None, lost_at_reset: None, figures }
+        Leg {
+            id,
+            voice,
+            packet,
+            sequence: 1,
+            timestamp: 160,
+            heard,
+            last: None,
+            lost_at_reset: None,
+            leave_out: 0,
+            figures,
+        }
     }
 
     fn reset(&mut self) {
         self.lost_at_reset = Some(self.lost_at_reset.unwrap_or(0) + self.figures.reported_lost);
         self.figures = Figures::default();
+    }
+
+    fn disturb(&mut self) {
+        self.leave_out = LEFT_OUT;
+        self.figures.disturbed = true;
     }
 
     fn tick(&mut self, tones: &[[u8; 160]]) {
@@ -255,6 +282,10 @@ impl Leg {
     }
 
     fn judge(&mut self) {
+        if self.leave_out > 0 {
+            self.leave_out -= 1;
+            return;
+        }
         let sound: Vec<i16> = self.heard.iter().map(|byte| ulaw::decode(*byte)).collect();
         let loud = energy(&sound) / sound.len() as f64 > SILENCE * SILENCE;
         let hears = |index: usize| loud && share(&sound, 8000, PITCHES[index]) > HEARD;

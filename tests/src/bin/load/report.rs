@@ -3,6 +3,7 @@
 use std::io::Write;
 use std::time::Duration;
 
+use crate::media::JUDGE_EVERY;
 use crate::traffic::Outcome;
 
 /// Figures in the order in which they are printed, and what speaks against the run.
@@ -99,7 +100,10 @@ fn media(outcome: &Outcome, late: Duration, ticks: Vec<String>) -> Vec<String> {
             "media     {} legs, {} packets sent, {} received, {} lost on the way to us, {} on the way to the daemon (its RTCP)",
             outcome.legs, media.sent, media.received, media.lost, media.reported_lost
         ),
-        format!("ears      {} times judged, {} right, {} heard themselves", media.judged, media.right, media.own),
+        format!(
+            "ears      {} times judged, {} right, {} heard themselves; {} legs left out for a while (the generator was late)",
+            media.judged, media.right, media.own, outcome.disturbed
+        ),
         format!(
             "generator at most {:.1} ms late{}",
             late.as_secs_f64() * 1000.0,
@@ -114,7 +118,12 @@ fn media(outcome: &Outcome, late: Duration, ticks: Vec<String>) -> Vec<String> {
 }
 
 fn failures(outcome: &Outcome) -> Vec<String> {
-    outcome.failed.iter().map(|(why, count)| format!("{count} x {why}")).collect()
+    let mut wrong: Vec<String> = outcome.failed.iter().map(|(why, count)| format!("{count} x {why}")).collect();
+    let due = outcome.media.received / JUDGE_EVERY;
+    if outcome.media.judged < due / 2 {
+        wrong.push(format!("void: {} of {due} judgements of the ears, the generator was late", outcome.media.judged));
+    }
+    wrong
 }
 
 /// The duration below which this part of the sorted durations lies.
