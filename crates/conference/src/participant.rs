@@ -180,9 +180,10 @@ impl Participant {
         }
     }
 
-    /// Whether they only listen or whisper: heard by one leg at most, counted by nobody.
+    /// Whether they only listen or whisper, or are still rung to supervise: heard by one leg at most, counted by nobody.
     pub(crate) fn lurks(&self) -> bool {
-        matches!(self.supervises, Some((_, SuperviseMode::Listen | SuperviseMode::Whisper)))
+        self.errand == Some(Errand::Supervise)
+            || matches!(self.supervises, Some((_, SuperviseMode::Listen | SuperviseMode::Whisper)))
     }
 
     /// Whether a customer who shares their place is served by them.

@@ -256,13 +256,26 @@ impl Call {
             }
             return true;
         }
-        if self.customers_gone(desk) {
+        if self.bury_unwatched(desk) || self.customers_gone(desk) {
             return true;
         }
         match self.kind {
             Kind::Plain => self.serve_customers(desk) || self.release_last(desk),
             Kind::Room(_) | Kind::Service(_) => false,
         }
+    }
+
+    /// A dead leg waits for the word of another; if there is no such other any more, it ends now.
+    fn bury_unwatched(&mut self, desk: &mut Desk<'_>) -> bool {
+        let mine = |who: ParticipantId| self.legs.values().filter(move |leg| leg.person == who && leg.dying.is_none());
+        let dying = self.legs.values().filter(|leg| leg.dying.is_some()).map(|leg| leg.person);
+        let Some(who) = dying.into_iter().find(|who| !mine(*who).any(|leg| leg.watch.urgent)) else { return false };
+        if mine(who).next().is_some() {
+            self.bury_dying(desk, who, true);
+        } else {
+            self.part(desk, who, Exit::told(Left::Dead));
+        }
+        true
     }
 
     /// Whether somebody is there for whose sake the call goes on: anybody who is not rung for another.
@@ -316,7 +329,7 @@ impl Call {
 
     /// Customers without anybody who serves them: recall, fallback, announcement, or the BYE.
     fn serve_customers(&mut self, desk: &mut Desk<'_>) -> bool {
-        if self.people.values().any(|person| person.serves() && person.errand != Some(Errand::Supervise)) {
+        if self.people.values().any(Participant::serves) {
             if self.transfer.is_none() {
                 self.recall = None;
             }

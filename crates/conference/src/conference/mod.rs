@@ -222,7 +222,9 @@ impl Call {
     pub(crate) fn legs_of_phone(&self, agent: &AgentName, phone: &Phone) -> Vec<LegId> {
         let owner = self.people.values().find(|person| person.agent.as_ref() == Some(agent));
         let legs = owner.into_iter().flat_map(|person| self.legs_of(person));
-        legs.filter(|(_, leg)| leg.phone.as_ref() == Some(phone) && leg.is_live()).map(|(id, _)| id).collect()
+        legs.filter(|(_, leg)| leg.phone.as_ref() == Some(phone) && leg.is_live() && leg.dying.is_none())
+            .map(|(id, _)| id)
+            .collect()
     }
 
     /// When the switchboard will wake this call.

@@ -179,7 +179,8 @@ impl Call {
 
     /// A phone changed what it asks of its leg.
     pub(crate) fn offered(&mut self, desk: &mut Desk<'_>, id: LegId, direction: Direction) {
-        let Some(leg) = self.legs.get_mut(&id) else { return };
+        desk.out.effect(Effect::AnswerOffer { leg: id });
+        let Some(leg) = self.legs.get_mut(&id).filter(|leg| leg.dying.is_none()) else { return };
         let was_away = leg.is_away();
         let changed = leg.direction != direction || leg.assumed_away.is_some();
         leg.direction = direction;
@@ -198,7 +199,6 @@ impl Call {
         if changed {
             desk.out.event(Event::DirectionChanged { call: self.id, who, leg: id, direction });
         }
-        desk.out.effect(Effect::AnswerOffer { leg: id });
     }
 
     /// Whether somebody is held in a way that they may end themselves: by one who left, or by themselves.
@@ -231,9 +231,16 @@ impl Call {
             return;
         }
         if already && leg.dying.is_some() {
-            leg.dying = Some(true);
-            return;
+            if how != Ending::Bye || leg.dying == Some(true) {
+                leg.dying = Some(true);
+                return;
+            }
+            // Whoever says BYE is not dead: judged as any other BYE.
+            leg.dying = None;
+            let who = leg.person;
+            self.forget_parting(who);
         }
+        let Some(leg) = self.legs.get(&id) else { return };
         let (who, live, phone) = (leg.person, leg.is_live(), leg.phone.clone());
         let others = self.others(who, id);
         let dead = how == Ending::Dead && live;
@@ -278,6 +285,15 @@ impl Call {
         let parting = self.parting(who, dead);
         if let Some(person) = self.people.get_mut(&who) {
             person.parting.get_or_insert(parting);
+        }
+    }
+
+    /// Nothing of somebody's is ending any more.
+    fn forget_parting(&mut self, who: ParticipantId) {
+        if let Some(person) = self.people.get_mut(&who)
+            && self.transfer.as_ref().is_none_or(|transfer| transfer.grace.is_none())
+        {
+            person.parting = None;
         }
     }
 
@@ -351,9 +367,8 @@ impl Call {
 
     /// The other leg of a phone answered, or did not: what becomes of the leg that was found dead.
     pub(super) fn bury_dying(&mut self, desk: &mut Desk<'_>, who: ParticipantId, alive: bool) {
-        let Some(person) = self.people.get_mut(&who) else { return };
-        if alive && self.transfer.as_ref().is_none_or(|transfer| transfer.grace.is_none()) {
-            person.parting = None;
+        if alive {
+            self.forget_parting(who);
         }
         let Some(person) = self.people.get(&who) else { return };
         let dying: Vec<(LegId, Place)> =

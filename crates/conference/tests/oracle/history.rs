@@ -10,6 +10,9 @@ use conference::{
 
 use super::{Call, Holder, Leg, Oracle, Person, Rings, Transfer};
 
+/// Who rings while two calls become one, until it is told under what number.
+const CALLED: ParticipantId = ParticipantId(1_000_000);
+
 impl Oracle {
     /// A command was accepted.
     pub fn commanded(&mut self, command: &Command, outputs: &[Output]) -> Result<(), String> {
@@ -73,9 +76,13 @@ impl Oracle {
                 self.arrived(*leg, outputs);
             }
             Report::Answered { leg, direction, phone } => self.answered(*leg, *direction, phone.clone()),
-            Report::Failed { leg, .. } if self.legs.get(leg).is_some_and(|leg| leg.live) => self.dies(*leg),
+            Report::Failed { leg, .. } if self.legs.get(leg).is_some_and(|leg| leg.live) => {
+                self.dies(*leg);
+                self.not_found(*leg);
+            }
             Report::Failed { leg, .. } => self.close(*leg),
             Report::Probed { leg, alive: true } => self.lives(*leg),
+            Report::Probed { leg, alive: false } if self.is_asked_for_another(*leg) => self.dies(*leg),
             Report::Ended { leg, how } => self.ended(*leg, *how),
             Report::Offered { leg, direction } => self.offered(*leg, *direction),
             Report::Silent { leg } => {
@@ -247,6 +254,7 @@ impl Oracle {
                 owner: None,
                 live: false,
                 closed: false,
+                found_dead: false,
                 direction,
                 assumed: None,
                 phone,
@@ -283,7 +291,7 @@ impl Oracle {
     }
 
     fn offered(&mut self, id: LegId, direction: Direction) {
-        let Some(leg) = self.legs.get_mut(&id) else { return };
+        let Some(leg) = self.legs.get_mut(&id).filter(|leg| !leg.closed) else { return };
         let was_away = leg.direction == Direction::Away || leg.assumed.is_some();
         leg.direction = direction;
         leg.assumed = None;
@@ -320,11 +328,19 @@ impl Oracle {
 
     fn ended(&mut self, id: LegId, how: Ending) {
         if self.legs.get(&id).is_some_and(|leg| leg.closed) {
-            return;
+            if how != Ending::Bye || !self.legs.get(&id).is_some_and(|leg| leg.found_dead && leg.live) {
+                return;
+            }
+            // Whoever says BYE was not dead.
+            self.lives(id);
+            if let Some(leg) = self.legs.get_mut(&id) {
+                leg.closed = false;
+            }
         }
         let live = self.legs.get(&id).is_some_and(|leg| leg.live && !leg.closed);
         if how == Ending::Dead && live {
             self.dies(id);
+            self.not_found(id);
             return;
         }
         let owner = self.legs.get(&id).and_then(|leg| leg.owner);
@@ -354,19 +370,35 @@ impl Oracle {
         }
     }
 
+    /// Another leg of the same person was found dead, and this one is asked whether it lives.
+    fn is_asked_for_another(&self, id: LegId) -> bool {
+        let Some(leg) = self.legs.get(&id).filter(|leg| leg.live && !leg.closed) else { return false };
+        let dead = |other: &Leg| other.owner == leg.owner && other.live && other.closed;
+        leg.owner.is_some() && self.legs.values().any(dead)
+    }
+
     /// A leg was found dead: closed, and its end judged once its phone's other leg has answered or not.
     fn dies(&mut self, id: LegId) {
         let owner = self.legs.get(&id).and_then(|leg| leg.owner);
         if let Some((call, who)) = owner {
             let faced = self.faces_target(call);
+            let other = self.legs_of(call, who).iter().any(|(leg, other)| *leg != id && other.live && !other.closed);
             if let Some(transfer) = self.calls.get_mut(&call).and_then(|call| call.transfer.as_mut()) {
-                if transfer.by == who {
+                if transfer.by == who && other {
                     transfer.dying.get_or_insert(faced);
                 }
             }
         }
         if let Some(leg) = self.legs.get_mut(&id) {
             leg.closed = true;
+            leg.found_dead = true;
+        }
+    }
+
+    /// The edge itself said that the leg is over.
+    fn not_found(&mut self, id: LegId) {
+        if let Some(leg) = self.legs.get_mut(&id) {
+            leg.found_dead = false;
         }
     }
 
@@ -454,6 +486,7 @@ impl Oracle {
                     owner: Some((*call, who)),
                     live: false,
                     closed: false,
+                    found_dead: false,
                     direction: Direction::Both,
                     assumed: None,
                     phone: None,
@@ -537,9 +570,10 @@ impl Oracle {
             known.named = true;
         }
         // Legs that still ring move too; whose they are then is told by nobody: the newest outside party or agent.
-        let moving: Vec<LegId> = self.ringing.iter().filter(|(_, at)| at.0 == joined).map(|(leg, _)| *leg).collect();
-        for leg in moving {
-            self.ringing.insert(leg, (call, ParticipantId(0)));
+        let moving = self.ringing.iter().filter(|(_, at)| at.0 == joined).map(|(leg, at)| (*leg, at.1));
+        for (leg, who) in moving.collect::<Vec<_>>() {
+            self.called_muted = self.person_mut(joined, who).is_some_and(|person| person.muted);
+            self.ringing.insert(leg, (call, CALLED));
         }
         self.unhold_all(call);
     }
@@ -587,7 +621,7 @@ impl Oracle {
         }
         let rings = self.ringing.values().any(|at| *at == (call, target));
         let moved: Vec<LegId> =
-            self.ringing.iter().filter(|(_, at)| **at == (call, ParticipantId(0))).map(|(leg, _)| *leg).collect();
+            self.ringing.iter().filter(|(_, at)| **at == (call, CALLED)).map(|(leg, _)| *leg).collect();
         for leg in &moved {
             self.ringing.insert(*leg, (call, target));
             if let Some(leg) = self.legs.get_mut(leg) {
@@ -601,6 +635,7 @@ impl Oracle {
         let answered = !rings && moved.is_empty();
         if let Some(person) = known.people.get_mut(&target).filter(|_| !answered) {
             person.rings = Some(Rings::AsTarget);
+            person.muted |= !moved.is_empty() && self.called_muted;
         }
         known.transfer = Some(Transfer {
             by,

@@ -49,6 +49,8 @@ pub struct Leg {
     pub live: bool,
     /// Ended, hung up, or found silent: never heard again.
     pub closed: bool,
+    /// Closed because it was found silent, not because the edge said it ended.
+    pub found_dead: bool,
     pub direction: Direction,
     /// The second line because of which it counts as away.
     pub assumed: Option<LegId>,
@@ -99,6 +101,8 @@ pub struct Oracle {
     dialling: bool,
     service: bool,
     supervising: Option<SuperviseMode>,
+    /// Whether whoever rings while two calls become one is muted.
+    called_muted: bool,
     next_order: u64,
     ringing: BTreeMap<LegId, (CallId, ParticipantId)>,
     pub transfers_begun: u64,
@@ -119,6 +123,7 @@ impl Call {
     }
 
     pub fn lurking(person: &Person) -> bool {
-        person.role == Role::Supervisor && !matches!(person.mode, Some((_, SuperviseMode::Barge)) | None)
+        let rung = person.rings.is_some();
+        person.role == Role::Supervisor && (rung || !matches!(person.mode, Some((_, SuperviseMode::Barge)) | None))
     }
 }
