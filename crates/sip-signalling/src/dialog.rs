@@ -2,6 +2,8 @@
 //!
 //! A value that can be stored. Sends nothing; knows neither offers nor timers.
 
+use std::net::IpAddr;
+
 use rsip::{Method, Request, Response};
 use serde::{Deserialize, Serialize};
 
@@ -144,7 +146,7 @@ impl Dialog {
         let transport = hop.transport().unwrap_or_else(|| "udp".to_owned());
         let same = transport.eq_ignore_ascii_case(self.flow.via_transport()) || hop.transport().is_none();
         match hop.ip().map(|ip| ip.to_canonical()) {
-            Some(ip) if same && !ip.is_unspecified() && !ip.is_multicast() => {
+            Some(ip) if same && is_reachable(ip, self.flow.peer.ip().to_canonical()) => {
                 self.flow.toward((ip, hop.port.unwrap_or(5060)).into())
             }
             Some(_) | None => self.flow,
@@ -185,6 +187,19 @@ impl Dialog {
     pub(crate) fn last_number(&self) -> u32 {
         self.local_cseq
     }
+}
+
+/// Whether a Contact can be believed: not a narrower address than the one it came from (then there is an address
+/// translation between), nor anything but loopback from loopback.
+fn is_reachable(target: IpAddr, peer: IpAddr) -> bool {
+    let reach = |ip: IpAddr| match ip {
+        _ if ip.is_loopback() => 0,
+        IpAddr::V4(ip) if ip.is_private() || ip.is_link_local() => 1,
+        IpAddr::V6(ip) if ip.is_unique_local() || ip.is_unicast_link_local() => 1,
+        IpAddr::V4(_) | IpAddr::V6(_) => 2,
+    };
+    let nobody = target.is_unspecified() || target.is_multicast();
+    !nobody && reach(target) >= reach(peer) && (!peer.is_loopback() || target.is_loopback())
 }
 
 fn contact(headers: &rsip::Headers) -> Option<SipUri> {

@@ -165,6 +165,8 @@ pub(crate) struct Stack {
     draining: bool,
     congested: bool,
     dropped: u64,
+    /// Challenges that wait.
+    held_back: usize,
     alarmed: (Moment, u32),
 }
 
@@ -203,6 +205,7 @@ impl Stack {
             draining: false,
             congested: false,
             dropped: 0,
+            held_back: 0,
             alarmed: (Moment::ZERO, 0),
             settings,
         };

@@ -94,6 +94,14 @@ fn where_requests_go_is_the_flow_or_the_contact_of_a_trunk() {
     assert_eq!(dialog.way(), flow(), "a phone behind a router cannot be reached by its Contact");
     let dialog = Dialog::called(&invite(""), flow(), true, "near").unwrap();
     assert_eq!(dialog.way().peer, "192.0.2.9:5070".parse().unwrap());
+    let contact = |uri: &str| {
+        let mut request = invite("");
+        crate::codec::set(&mut request.headers, "Contact", format!("<{uri}>"));
+        Dialog::called(&request, flow(), true, "near").unwrap().way()
+    };
+    for behind in ["sip:a@10.0.0.5", "sip:a@127.0.0.1:5060", "sip:a@0.0.0.0", "sip:a@224.0.0.1"] {
+        assert_eq!(contact(behind), flow(), "{behind} cannot be where this came from");
+    }
     let named = invite("Record-Route: <sip:p1.example.org;lr>\n");
     assert_eq!(Dialog::called(&named, flow(), true, "near").unwrap().way(), flow(), "names are not resolved");
     let routed = invite("Record-Route: <sip:192.0.2.77;lr>\n");

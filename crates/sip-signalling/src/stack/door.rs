@@ -96,10 +96,11 @@ impl Stack {
     }
 
     fn challenge_after(&mut self, back: Flow, request: &Request, stale: bool, after: Duration) {
-        if after.is_zero() || self.alarms.len() > HELD_BACK {
+        if after.is_zero() || self.held_back >= HELD_BACK {
             return self.challenge(back, request, stale);
         }
         if let Some(server) = self.transactions.open(back, request.clone()) {
+            self.held_back += 1;
             self.alarms.arm(self.now + after, Alarm::Challenge(server, stale));
         }
     }

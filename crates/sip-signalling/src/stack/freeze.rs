@@ -145,6 +145,7 @@ impl Stack {
     pub(super) fn forget_frozen(&mut self, leg: LegId) {
         if let Some(frozen) = self.frozen.remove(&leg) {
             self.dialogs.remove(&frozen.dialog);
+            self.waiting.retain(|_, waiting| *waiting != leg);
         }
     }
 }

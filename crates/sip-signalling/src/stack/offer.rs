@@ -38,7 +38,6 @@ impl Stack {
         if session.over {
             return self.reply(back, request, &Refusal::plain(481));
         }
-        session.dialog.refresh(&request.headers);
         if update && !offered {
             return self.refreshed(leg, back, request);
         }
@@ -71,6 +70,7 @@ impl Stack {
     /// An UPDATE that offers nothing: answered at once.
     fn refreshed(&mut self, leg: LegId, back: Flow, request: Request) {
         let Some(session) = self.session_mut(leg) else { return };
+        session.dialog.refresh(&request.headers);
         let dialog = session.dialog.clone();
         let mut response = self.in_dialog(&request, 200, &dialog);
         self.introduce(dialog.flow, &mut response.headers, None);
@@ -95,6 +95,10 @@ impl Stack {
         let Some((request, back)) = self.transactions.opened(server) else { return };
         let number = cseq(&request.headers).map_or(0, |cseq| cseq.number);
         let mut response = self.in_dialog(request, 200, &dialog);
+        let headers = request.headers.clone();
+        if let Some(session) = self.session_mut(leg) {
+            session.dialog.refresh(&headers);
+        }
         self.introduce(dialog.flow, &mut response.headers, None);
         Self::describe(&mut response.headers, &mut response.body, &body);
         let bytes = write(&SipMessage::Response(response.clone()));

@@ -48,6 +48,7 @@ impl Stack {
 
     /// The challenge that was held back after wrong passwords.
     pub(super) fn late_challenge(&mut self, server: ServerId, stale: bool) {
+        self.held_back = self.held_back.saturating_sub(1);
         let Some((request, back)) = self.transactions.opened(server) else { return };
         let request = request.clone();
         let refusal = self.challenges(back, stale);

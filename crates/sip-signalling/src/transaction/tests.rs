@@ -1,5 +1,7 @@
 //! Every machine on a virtual clock: which timers, when, over datagrams and streams.
 
+#![allow(clippy::wildcard_enum_match_arm)]
+
 use std::time::Duration;
 
 use super::client::{self, Client};

@@ -5,5 +5,7 @@
 mod calls;
 mod forks;
 mod frozen;
+mod many;
 mod net;
 mod races;
+mod rules;

@@ -43,6 +43,7 @@ pub(super) struct Net {
     pub(super) news: Vec<VecDeque<News>>,
     /// Everything that was sent: when, from whom, what.
     pub(super) wire: Vec<(Moment, usize, SipMessage)>,
+    pub(super) keep_wire: bool,
     packets: BTreeMap<(Moment, u64), (Flow, Bytes)>,
     pub(super) now: Moment,
     chance: Chance,
@@ -86,6 +87,7 @@ impl Net {
             stacks: Vec::new(),
             news: Vec::new(),
             wire: Vec::new(),
+            keep_wire: true,
             packets: BTreeMap::new(),
             now: Moment(1_000_000_000_000),
             chance: Chance::new(seed_of(seed, 255)),
@@ -134,9 +136,15 @@ impl Net {
     }
 
     fn carry(&mut self, at: usize, flow: Flow, bytes: Bytes) {
-        let message = parse(&bytes).expect("we send what can be read");
+        let Ok(message) = parse(&bytes) else {
+            // only the refusal of what could not be read may repeat what cannot be read
+            assert!(bytes.starts_with(b"SIP/2.0 4") || bytes.starts_with(b"SIP/2.0 5"));
+            return;
+        };
         let fate = (self.rule)(at, &message);
-        self.wire.push((self.now, at, message));
+        if self.keep_wire {
+            self.wire.push((self.now, at, message));
+        }
         let lost = !flow.is_reliable() && self.chance.number() % 100 < self.weather.loss;
         let delay = match fate {
             Fate::Lose => return,
