@@ -9,6 +9,6 @@ mod hash;
 mod nonce;
 mod server;
 
-pub(crate) use client::{CannotAnswer, DigestClient};
+pub(crate) use client::DigestClient;
 pub(crate) use hash::Ha1s;
-pub(crate) use server::{Alarm, Attempt, DigestServer, Judged, Verdict};
+pub(crate) use server::{Attempt, DigestServer, Judged, Verdict};

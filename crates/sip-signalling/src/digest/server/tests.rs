@@ -6,7 +6,8 @@ use rsip::{Request, Response, SipMessage};
 
 use super::*;
 use crate::codec::{parse, push};
-use crate::digest::{CannotAnswer, DigestClient};
+use crate::digest::DigestClient;
+use crate::digest::client::CannotAnswer;
 
 const HOME: &str = "192.0.2.1";
 const KEY: NonceKey = [7; 32];
