@@ -62,11 +62,16 @@ impl Lab {
 
     /// Turns the clock to `now_us` and lets every worker do what is due then; nothing in between, as after a stall.
     pub fn turn(&mut self, now_us: u64) {
+        self.set_time(now_us);
+        self.work();
+        self.listen();
+    }
+
+    /// Turns the clock, and lets nobody do anything.
+    pub fn set_time(&mut self, now_us: u64) {
         self.now_us = now_us;
         self.net.set_time(now_us);
         self.mixer.desk().set_time(now_us);
-        self.work();
-        self.listen();
     }
 
     /// The media threads' part of [`Lab::turn`] alone.

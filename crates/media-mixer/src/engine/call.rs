@@ -80,6 +80,11 @@ impl Call {
         }
     }
 
+    #[cfg(test)]
+    pub(crate) fn seats(&self) -> impl Iterator<Item = &Seat> {
+        self.seats.iter().flatten()
+    }
+
     /// Applies a change whole, between two ticks. Allocates nothing: what the change brings is swapped in.
     pub(crate) fn apply(&mut self, change: &mut Change, legs: &mut [Option<Box<Leg>>], now_us: u64) {
         if let Some(mut room) = change.room.take() {

@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::{Datagram, Net, Wire, Wires};
 use crate::ports::PortError;
+use crate::rtp::MAX_PACKET;
 
 /// A datagram on the virtual net.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -50,9 +51,11 @@ impl VirtualNet {
     /// An empty net whose ports have this address.
     #[must_use]
     pub fn new(address: IpAddr) -> Self {
-        let spare = (0..SPARE).map(|_| Vec::with_capacity(crate::rtp::MAX_PACKET)).collect();
+        let spare = (0..SPARE).map(|_| Vec::with_capacity(MAX_PACKET));
+        let mut shelf = Vec::with_capacity(4 * SPARE);
+        shelf.extend(spare);
         let shelves =
-            Shelves { next_port: FIRST_PORT, sent: VecDeque::with_capacity(SPARE), spare, ..Shelves::default() };
+            Shelves { next_port: FIRST_PORT, sent: VecDeque::with_capacity(SPARE), spare: shelf, ..Shelves::default() };
         Self { address, shelves: Arc::new(Mutex::new(shelves)) }
     }
 
@@ -63,8 +66,12 @@ impl VirtualNet {
 
     /// A datagram arrives at one of our ports. One for a port that nobody has is lost.
     pub fn arrive(&self, parcel: Parcel) {
-        if let Some(queue) = self.shelves().waiting.get_mut(&parcel.to) {
-            queue.push_back(parcel);
+        let mut shelves = self.shelves();
+        // room of the usual size, so that it serves again on the way out
+        let mut bytes = shelves.spare.pop().unwrap_or_else(|| Vec::with_capacity(MAX_PACKET));
+        bytes.extend_from_slice(&parcel.bytes);
+        if let Some(queue) = shelves.waiting.get_mut(&parcel.to) {
+            queue.push_back(Parcel { bytes, ..parcel });
         }
     }
 
@@ -130,7 +137,9 @@ impl Wire for VirtualWire {
         let parcel = queue.remove(place)?;
         let length = parcel.bytes.len().min(buffer.len());
         buffer[..length].copy_from_slice(&parcel.bytes[..length]);
-        shelves.spare.push(parcel.bytes);
+        let mut room = parcel.bytes;
+        room.clear();
+        shelves.spare.push(room);
         Some(Datagram { length, from: parcel.from, at_us: Some(parcel.at_us) })
     }
 

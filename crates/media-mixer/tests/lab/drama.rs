@@ -281,8 +281,7 @@ impl Drama {
     }
 
     fn live(&mut self) -> Option<LegId> {
-        let live: Vec<LegId> =
-            self.actors.keys().filter(|leg| !self.ringing.contains_key(leg)).copied().collect();
+        let live: Vec<LegId> = self.actors.keys().filter(|leg| !self.ringing.contains_key(leg)).copied().collect();
         self.chance.one_of(&live)
     }
 
@@ -386,9 +385,8 @@ impl Drama {
 
     /// REFER with Replaces: two legs of one agent, in one call or in two.
     fn joins(&mut self) {
-        let owned: Vec<(LegId, AgentName)> = (self.actors.iter())
-            .filter_map(|(leg, actor)| Some((*leg, actor.owner.as_ref()?.0.clone())))
-            .collect();
+        let owned: Vec<(LegId, AgentName)> =
+            (self.actors.iter()).filter_map(|(leg, actor)| Some((*leg, actor.owner.as_ref()?.0.clone()))).collect();
         let pairs: Vec<(LegId, LegId)> = owned
             .iter()
             .flat_map(|(by, name)| owned.iter().filter(move |(n, o)| o == name && n != by).map(|(n, _)| (*by, *n)))
@@ -456,7 +454,10 @@ impl Drama {
                     self.forget(leg);
                 }
                 Effect::Probe { leg } => self.report(Report::Probed { leg, alive: true }),
-                Effect::Progress { .. } | Effect::AcceptRefer { .. } | Effect::NotifyReferrer { .. } | Effect::Cue { .. } => {}
+                Effect::Progress { .. }
+                | Effect::AcceptRefer { .. }
+                | Effect::NotifyReferrer { .. }
+                | Effect::Cue { .. } => {}
             }
         }
     }
@@ -577,7 +578,10 @@ impl Drama {
     fn judge(&mut self, listener: LegId, samples: &[i16], at_us: u64) {
         let loudest = samples.iter().copied().max_by_key(|sample| sample.unsigned_abs()).unwrap_or(0);
         let Some((call, who)) = self.board.person_of(listener) else { return };
-        let role = self.board.call(call).and_then(|view| view.participants.iter().find(|one| one.who == who).map(|one| one.role));
+        let role = self
+            .board
+            .call(call)
+            .and_then(|view| view.participants.iter().find(|one| one.who == who).map(|one| one.role));
         let customer = self.actors.get(&listener).is_some_and(|actor| actor.customer) && role == Some(Role::Customer);
         if !self.can_be_told_apart(call) {
             return;
@@ -591,10 +595,8 @@ impl Drama {
             }
             return;
         };
-        let speakers: Vec<LegId> = (masks.iter())
-            .filter(|(_, mask)| masks[&listener].hears(mask))
-            .map(|(leg, _)| *leg)
-            .collect();
+        let speakers: Vec<LegId> =
+            (masks.iter()).filter(|(_, mask)| masks[&listener].hears(mask)).map(|(leg, _)| *leg).collect();
         if speakers.is_empty() && loudest != 0 {
             self.leak(at_us, listener, loudest, "who hears nobody hears something".into());
         }
@@ -614,7 +616,8 @@ impl Drama {
     fn judge_exactly(&mut self, listener: LegId, speakers: &[LegId], samples: &[i16], at_us: u64) {
         let bits: Vec<u32> = speakers.iter().filter_map(|leg| Some(self.actors.get(leg)?.bit)).collect();
         let allowed = bits.iter().fold(0_i16, |all, bit| all | 1 << bit | 1 << (bit + TALKERS));
-        let moved = |leg: &LegId| self.actors.get(leg).is_some_and(|actor| at_us.saturating_sub(actor.moved_us) < MOVING_US);
+        let moved =
+            |leg: &LegId| self.actors.get(leg).is_some_and(|actor| at_us.saturating_sub(actor.moved_us) < MOVING_US);
         if speakers.iter().any(moved) {
             return;
         }

@@ -1,0 +1,156 @@
+//! A tick of a full call allocates nothing and encodes no more than there are different sounds: counted, not believed.
+#![allow(clippy::unwrap_used)]
+// The allocator of this one test program counts its calls; the trait that says so is unsafe. Each call goes to the system's
+// allocator unchanged.
+#![allow(unsafe_code)]
+
+mod lab;
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
+
+use conference::{CallId, Ears, LegId, LegMask};
+use lab::*;
+use media_mixer::codec::{Codec, FRAME_SAMPLES};
+use media_mixer::lab::{Parcel, SLOT_US};
+
+struct Counting;
+
+thread_local! {
+    static CALLS: Cell<u64> = const { Cell::new(0) };
+}
+
+fn count() {
+    // while a thread ends its counter is gone; nobody looks at it then
+    let _ = CALLS.try_with(|calls| calls.set(calls.get() + 1));
+}
+
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        count();
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        count();
+        unsafe { System.dealloc(pointer, layout) }
+    }
+
+    unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        count();
+        unsafe { System.realloc(pointer, layout, size) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+/// Runs `frames` of 20 ms in which everybody talks, and counts what the media thread allocates; the phones' own work and the
+/// listening side are not counted.
+fn allocations(house: &mut House, frames: u32, chance: &mut drama::Chance) -> u64 {
+    let mut calls = 0;
+    for _ in 0..frames {
+        let now_us = house.lab.now_us();
+        for phone in house.phones.values_mut() {
+            let start = phone.timestamp;
+            let bytes = match chance.below(40) {
+                0 => phone.raw(101, true, start, &[3, 10, 0, 160]),
+                1 => phone.raw(77, false, start, &[1, 2, 3]),
+                2 => vec![0x80; 5],
+                _ => phone.packet(&[700; FRAME_SAMPLES]),
+            };
+            let late = chance.below(30_000);
+            let (from, to) = (phone.address, phone.server);
+            house.lab.net().arrive(Parcel { from, to, at_us: now_us + late, bytes });
+        }
+        for _ in 0..10 {
+            let next = house.lab.now_us() + SLOT_US;
+            house.lab.set_time(next);
+            let before = CALLS.get();
+            house.lab.work();
+            calls += CALLS.get() - before;
+            house.lab.listen();
+            while let Some(parcel) = house.lab.net().take() {
+                house.lab.net().give_back(parcel.bytes);
+            }
+        }
+    }
+    calls
+}
+
+fn full_house(legs: u64) -> House {
+    let mut house = House::new(&settings());
+    let codecs = [Codec::Pcmu, Codec::Pcma, Codec::L16];
+    for n in 1..=legs {
+        let ptime = ["", "a=ptime:10\r\n", "a=ptime:30\r\n"][n as usize % 3];
+        house.phone_with(n, codecs[n as usize % 2], n % 4 != 0, ptime);
+    }
+    house
+}
+
+fn seated(n: u64) -> LegMask {
+    let one = mask(LegId::arrived(n), n as u32);
+    let ears = [Ears::HoldMusic, Ears::Ringback, Ears::TestTone, Ears::Announcement, Ears::Echo];
+    match n % 7 {
+        0 => LegMask { open: false, ears: ears[(n / 7) as usize % 5].clone(), ..one },
+        1 => in_side(one),
+        _ => one,
+    }
+}
+
+#[test]
+fn the_counter_counts() {
+    let before = CALLS.get();
+    drop(std::hint::black_box(vec![1_u8; 100]));
+    assert!(CALLS.get() - before >= 2);
+}
+
+#[test]
+fn a_tick_of_a_full_call_allocates_nothing() {
+    let mut house = full_house(60);
+    house.masks(CallId(1), (1..=60).map(seated).collect(), vec![]);
+    let mut chance = drama::Chance::new(7);
+    allocations(&mut house, 20, &mut chance);
+    assert_eq!(allocations(&mut house, 700, &mut chance), 0, "in 14 s with reports, digits, losses and pictures");
+}
+
+#[test]
+fn changes_joins_and_ends_allocate_nothing_on_the_media_thread() {
+    let mut house = full_house(60);
+    let mut chance = drama::Chance::new(8);
+    let mut calls = 0;
+    for n in 1..=60 {
+        house.masks(CallId(n % 3), vec![seated(n)], vec![]);
+        calls += allocations(&mut house, 3, &mut chance);
+    }
+    for n in 1..=60 {
+        house.mixer.cue(LegId::arrived(n), conference::Cue::Notice);
+        house.mixer.digit(LegId::arrived(n), '5', 100);
+        let offer = house.phones[&LegId::arrived(n)].offer("a=sendonly\r\n");
+        house.mixer.answer(LegId::arrived(n), offer.as_bytes()).unwrap();
+        calls += allocations(&mut house, 2, &mut chance);
+        house.mixer.close(LegId::arrived(n));
+        house.phones.remove(&LegId::arrived(n));
+        calls += allocations(&mut house, 2, &mut chance);
+    }
+    assert_eq!(calls, 0);
+    assert_eq!(house.mixer.stats().workers[0].legs, 0);
+}
+
+#[test]
+fn encodings_are_as_many_as_different_sounds_and_codecs() {
+    let mut house = House::new(&settings());
+    for n in 1..=30 {
+        house.phone(n, if n % 2 == 0 { Codec::Pcmu } else { Codec::Pcma });
+    }
+    let masks = (1..=30).map(|n| mask(LegId::arrived(n), n as u32)).collect();
+    house.masks(CallId(1), masks, vec![]);
+    let saying: Vec<(LegId, i16)> = (1..=3).map(|n| (LegId::arrived(n), 500)).collect();
+    house.frames(30, &saying);
+    let before = house.mixer.stats().workers[0];
+    house.frames(50, &saying);
+    let after = house.mixer.stats().workers[0];
+    assert_eq!(after.ticks - before.ticks, 50);
+    // three talkers hear two each; everybody else hears all three, in two codecs
+    assert_eq!(after.encodes - before.encodes, 50 * 5);
+}
