@@ -180,6 +180,7 @@ impl Call {
     /// A phone changed what it asks of its leg.
     pub(crate) fn offered(&mut self, desk: &mut Desk<'_>, id: LegId, direction: Direction) {
         desk.out.effect(Effect::AnswerOffer { leg: id });
+        self.revive(id);
         let Some(leg) = self.legs.get_mut(&id).filter(|leg| leg.dying.is_none()) else { return };
         let was_away = leg.is_away();
         let changed = leg.direction != direction || leg.assumed_away.is_some();
@@ -235,10 +236,7 @@ impl Call {
                 leg.dying = Some(true);
                 return;
             }
-            // Whoever says BYE is not dead: judged as any other BYE.
-            leg.dying = None;
-            let who = leg.person;
-            self.forget_parting(who);
+            self.revive(id);
         }
         let Some(leg) = self.legs.get(&id) else { return };
         let (who, live, phone) = (leg.person, leg.is_live(), leg.phone.clone());
@@ -286,6 +284,14 @@ impl Call {
         if let Some(person) = self.people.get_mut(&who) {
             person.parting.get_or_insert(parting);
         }
+    }
+
+    /// A phone that speaks is not dead: a leg that was taken for dead is judged as any other again.
+    fn revive(&mut self, id: LegId) {
+        let Some(leg) = self.legs.get_mut(&id).filter(|leg| leg.dying == Some(false)) else { return };
+        leg.dying = None;
+        let who = leg.person;
+        self.forget_parting(who);
     }
 
     /// Nothing of somebody's is ending any more.

@@ -81,7 +81,7 @@ impl Oracle {
                 self.not_found(*leg);
             }
             Report::Failed { leg, .. } => self.close(*leg),
-            Report::Probed { leg, alive: true } => self.lives(*leg),
+            Report::Probed { leg, alive: true } if self.is_asked_for_another(*leg) => self.lives(*leg),
             Report::Probed { leg, alive: false } if self.is_asked_for_another(*leg) => self.dies(*leg),
             Report::Ended { leg, how } => self.ended(*leg, *how),
             Report::Offered { leg, direction } => self.offered(*leg, *direction),
@@ -290,7 +290,19 @@ impl Oracle {
         }
     }
 
+    /// Whoever speaks was not dead.
+    fn revive(&mut self, id: LegId) {
+        if self.legs.get(&id).is_some_and(|leg| leg.closed && leg.live && leg.found_dead) {
+            self.lives(id);
+            if let Some(leg) = self.legs.get_mut(&id) {
+                leg.closed = false;
+                leg.found_dead = false;
+            }
+        }
+    }
+
     fn offered(&mut self, id: LegId, direction: Direction) {
+        self.revive(id);
         let Some(leg) = self.legs.get_mut(&id).filter(|leg| !leg.closed) else { return };
         let was_away = leg.direction == Direction::Away || leg.assumed.is_some();
         leg.direction = direction;
@@ -331,11 +343,7 @@ impl Oracle {
             if how != Ending::Bye || !self.legs.get(&id).is_some_and(|leg| leg.found_dead && leg.live) {
                 return;
             }
-            // Whoever says BYE was not dead.
-            self.lives(id);
-            if let Some(leg) = self.legs.get_mut(&id) {
-                leg.closed = false;
-            }
+            self.revive(id);
         }
         let live = self.legs.get(&id).is_some_and(|leg| leg.live && !leg.closed);
         if how == Ending::Dead && live {
@@ -516,7 +524,7 @@ impl Oracle {
                     return Err(format!("outcome: {call} ended with a transfer open"));
                 }
                 self.legs.retain(|_, leg| leg.owner.is_none_or(|owner| owner.0 != *call));
-                self.legs.retain(|_, leg| !leg.closed);
+                self.legs.retain(|_, leg| !leg.closed || leg.live);
             }
             Event::CallsJoined { call, joined } => self.calls_joined(*call, *joined),
             Event::ParticipantJoined { call, who, role, agent, .. } => self.joined(*call, *who, *role, agent.clone()),

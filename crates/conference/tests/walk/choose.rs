@@ -143,16 +143,21 @@ impl Walk {
     }
 
     fn on_leg(&mut self, calls: &[CallView]) -> Option<Input> {
-        let seen = {
-            let legs = Self::legs_seen(calls);
-            self.random.pick(&legs)?
+        let legs = Self::legs_seen(calls);
+        let ringing: Vec<Seen> = legs.iter().filter(|seen| !seen.leg.live && seen.leg.leg.is_rung()).cloned().collect();
+        let busy: Vec<Seen> = legs.iter().filter(|seen| seen.call.transfer.is_some()).cloned().collect();
+        let first = match self.random.below(10) {
+            0..=4 => self.random.pick(&ringing),
+            5..=7 => self.random.pick(&busy),
+            _ => None,
         };
+        let seen = first.or_else(|| self.random.pick(&legs))?;
         let leg = seen.leg.leg;
         if !seen.leg.live && leg.is_rung() && self.random.chance(80) {
             return Some(Input::Report(self.ringing_leg(&seen)));
         }
         let report = match self.random.below(100) {
-            0..=54 => {
+            0..=61 => {
                 let away = seen.leg.direction == Direction::Away || seen.leg.assumed_away;
                 let direction = match self.random.below(10) {
                     0 => Direction::Listens,
@@ -162,7 +167,7 @@ impl Walk {
                 };
                 Report::Offered { leg, direction }
             }
-            55..=74 => {
+            62..=74 => {
                 let how = match self.random.below(10) {
                     0 => Ending::Dead,
                     1 => Ending::Cancelled,
@@ -227,17 +232,19 @@ impl Walk {
         let people: Vec<_> = seen.call.participants.iter().map(|person| person.who).collect();
         let who = self.random.pick(&people)?;
         Some(Input::Command(match self.random.below(100) {
-            0..=22 => Command::Start { call, by, target: self.destination(), shown: "shown".to_owned() },
-            23..=29 => Command::Cancel { call, by },
-            30..=41 => Command::Swap { call, by },
-            42..=48 => Command::Merge { call, by },
-            49..=53 => Command::Complete { call, by },
-            54..=60 => self.join(&seen, &legs),
-            61..=71 => Command::Hold { call, by, who },
+            0..=22 if seen.call.transfer.is_none() || self.random.chance(20) => {
+                Command::Start { call, by, target: self.destination(), shown: "shown".to_owned() }
+            }
+            0..=5 | 23..=26 => Command::Cancel { call, by },
+            6..=14 | 27..=41 => Command::Swap { call, by },
+            15..=22 | 42..=48 => Command::Merge { call, by },
+            49..=51 => Command::Complete { call, by },
+            52..=57 => self.join(&seen, &legs),
+            58..=71 => Command::Hold { call, by, who },
             72..=83 => Command::Unhold { call, by, who },
             84..=88 => Command::Mute { call, by, who, muted: self.random.chance(50) },
-            89..=92 => Command::Remove { call, by, who },
-            93 => Command::End { call, by },
+            89..=91 => Command::Remove { call, by, who },
+            92 if self.random.chance(50) => Command::End { call, by },
             _ => {
                 let mode = [SuperviseMode::Listen, SuperviseMode::Whisper, SuperviseMode::Barge][self.random.below(3)];
                 let by = if self.random.chance(90) { AgentName("susan".to_owned()) } else { self.agent_name() };
