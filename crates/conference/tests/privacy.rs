@@ -8,6 +8,7 @@ mod oracle;
 mod walk;
 
 use walk::cells::Cells;
+use walk::duties::End;
 use walk::{Walk, show};
 
 /// Steps of one run.
@@ -28,11 +29,12 @@ fn nobody_hears_what_is_not_meant_for_them() {
         let mut walk = Walk::new(seed);
         for _ in 0..STEPS_A_RUN {
             if let Err(finding) = walk.step() {
-                panic!("{}", show(seed, &walk.inputs, &finding));
+                panic!("{}", show(seed, &walk.inputs, &finding, None));
             }
         }
+        let so_far = walk.inputs.clone();
         if let Err(finding) = walk.everybody_leaves() {
-            panic!("{}", show(seed, &walk.inputs, &finding));
+            panic!("{}", show(seed, &so_far, &finding, Some(End::ByeToAll)));
         }
         taken += u64::try_from(walk.inputs.len()).unwrap_or(0);
         refused += walk.refused;

@@ -133,7 +133,7 @@ impl Call {
         for (id, leg) in &mut self.legs {
             let open = picture.masks.get(id).is_some_and(|mask| mask.open) && leg.direction == Direction::Both;
             let idle = leg.is_live() && leg.dying.is_none() && !open && !broken!(NoProbes);
-            if !idle && !leg.watch.urgent {
+            if !idle && (!leg.watch.urgent || leg.dying.is_some()) {
                 leg.watch = Watch::default();
             } else if idle && leg.watch.next.is_none() {
                 leg.watch.next = Some(now + PROBE_EVERY);

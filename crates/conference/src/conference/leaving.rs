@@ -13,7 +13,7 @@ use crate::mask::Place;
 use crate::moment::Moment;
 use crate::mutants::broken;
 use crate::output::{Cue, Effect, Event, Left, Outcome, Role};
-use crate::participant::{Errand, HeldBy, Line, Participant, Parting};
+use crate::participant::{Errand, HeldBy, Leg, Line, Participant, Parting};
 
 /// How somebody leaves.
 pub(crate) struct Exit {
@@ -149,21 +149,33 @@ impl Call {
                 person.held = None;
             }
         }
-        let Some(person) = self.people.get(&initiator) else { return };
-        if person.legs.len() > 1 {
-            let side: Vec<LegId> = self
-                .legs_of(person)
-                .filter(|(_, leg)| leg.faces == Place::Side && leg.dying.is_none())
-                .map(|(id, _)| id)
-                .collect();
-            for id in side.into_iter().take(person.legs.len() - 1) {
-                desk.out.status = Some(status);
-                self.drop_leg(desk, id, true);
-            }
-        }
+        self.end_facing_legs(desk, initiator, status);
         self.face_main(initiator);
         if outcome != Outcome::Cancelled && outcome != Outcome::CustomerGone {
             self.cue(desk, initiator, Cue::Failure);
+        }
+    }
+
+    /// The legs of a two-line phone that faced a target who is gone end; an unanswered second INVITE always does, and
+    /// hears the target's own final code.
+    fn end_facing_legs(&mut self, desk: &mut Desk<'_>, initiator: ParticipantId, status: u16) {
+        let Some(person) = self.people.get(&initiator) else { return };
+        let arrived: Vec<LegId> =
+            self.legs_of(person).filter(|(_, leg)| leg.line == Line::Arrived).map(|(id, _)| id).collect();
+        let faced = |leg: &Leg| leg.faces == Place::Side && leg.dying.is_none();
+        let facing = if !arrived.is_empty() {
+            arrived
+        } else if person.legs.len() > 1 {
+            self.legs_of(person).filter(|(_, leg)| faced(leg)).map(|(id, _)| id).collect()
+        } else {
+            Vec::new()
+        };
+        desk.out.status = Some(status);
+        for id in facing {
+            self.drop_leg(desk, id, true);
+        }
+        if self.people.get(&initiator).is_some_and(|person| person.legs.is_empty()) {
+            self.part(desk, initiator, Exit::told(Left::Failed(status)));
         }
     }
 

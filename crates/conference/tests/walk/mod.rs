@@ -4,17 +4,20 @@
 
 pub mod cells;
 pub mod choose;
+pub mod duties;
 pub mod random;
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use conference::{
-    AgentName, AgentSettings, CallId, Command, Effect, Ending, LegId, Moment, Output, Report, RoomSettings, Settings,
-    Switchboard,
+    AgentName, AgentSettings, CallId, CallView, Command, Effect, Ending, LegId, LegMask, Moment, Output, Report,
+    RoomSettings, Settings, Switchboard,
 };
 
 use crate::oracle::{Finding, Oracle};
 use cells::Cells;
+use duties::End;
 use random::Random;
 
 /// One input, with when it came.
@@ -39,8 +42,10 @@ pub struct Walk {
     /// Legs that are over: reports about them come late.
     pub over: Vec<LegId>,
     pub probes: Vec<LegId>,
-    /// Legs that a person still has in hand though the core let them go.
+    /// Whether the state is stored and thawed from time to time.
     keep_serde: bool,
+    /// The masks before the last input.
+    before: BTreeMap<CallId, BTreeMap<LegId, LegMask>>,
 }
 
 pub const AGENTS: [&str; 5] = ["alice", "bob", "carol", "dave", "susan"];
@@ -86,6 +91,7 @@ impl Walk {
             over: Vec::new(),
             probes: Vec::new(),
             keep_serde: true,
+            before: BTreeMap::new(),
         }
     }
 
@@ -99,6 +105,8 @@ impl Walk {
         self.inputs.push((self.now, input.clone()));
         self.cells.note(&self.board, &input);
         self.oracle.now = self.now;
+        let calls: Vec<CallView> = self.board.calls().collect();
+        self.before = self.oracle.mixer.calls.iter().map(|(id, (_, masks))| (*id, masks.clone())).collect();
         let outputs = match &input {
             Input::Command(command) => {
                 let before = self.board.clone();
@@ -141,6 +149,7 @@ impl Walk {
             self.over.drain(..10);
         }
         self.oracle.check(&self.board)?;
+        self.owed(&calls, &outputs, &input)?;
         Ok(outputs)
     }
 
@@ -220,35 +229,34 @@ fn told(text: String) -> Finding {
     (kind, text)
 }
 
-/// Plays recorded inputs again; the first finding, if any.
-pub fn replay(inputs: &[(Moment, Input)]) -> Option<(usize, Finding)> {
+/// Plays recorded inputs again, and how it ended; the first finding, if any, and after how many inputs.
+pub fn replay(inputs: &[(Moment, Input)], end: Option<End>) -> Option<(usize, Finding)> {
     let mut walk = Walk::empty(Random::new(0));
     walk.keep_serde = false;
     for (at, (now, input)) in inputs.iter().enumerate() {
         walk.now = *now;
         if let Err(finding) = walk.apply(input.clone()) {
-            return Some((at, finding));
+            return Some((at + 1, finding));
         }
     }
-    None
+    let finding = walk.wind_down(end?).err()?;
+    Some((inputs.len(), finding))
 }
 
 /// The shortest list of inputs, found by leaving out one after the other, that still shows the same kind of finding.
-pub fn shrink(inputs: &[(Moment, Input)], kind: &str) -> Vec<(Moment, Input)> {
+pub fn shrink(inputs: &[(Moment, Input)], kind: &str, end: Option<End>) -> Vec<(Moment, Input)> {
     let mut short = inputs.to_vec();
     loop {
         let before = short.len();
         let mut at = short.len();
         while at > 1 {
-            at -= 1;
+            at = (at - 1).min(short.len() - 1);
             let mut shorter = short.clone();
-            shorter.remove(at.min(short.len() - 1));
-            if let Some((end, finding)) = replay(&shorter) {
-                if finding.0 == kind {
-                    shorter.truncate(end + 1);
-                    short = shorter;
-                    at = at.min(short.len());
-                }
+            shorter.remove(at);
+            if let Some((needed, finding)) = replay(&shorter, end).filter(|(_, finding)| finding.0 == kind) {
+                let _ = finding;
+                shorter.truncate(needed);
+                short = shorter;
             }
         }
         if short.len() == before {
@@ -257,11 +265,11 @@ pub fn shrink(inputs: &[(Moment, Input)], kind: &str) -> Vec<(Moment, Input)> {
     }
 }
 
-/// A finding as a person can read it.
-pub fn show(seed: u64, inputs: &[(Moment, Input)], finding: &Finding) -> String {
-    let short = shrink(inputs, finding.0);
-    let last = replay(&short).map_or_else(|| finding.clone(), |(_, finding)| finding);
-    let mut text = format!("BATON_SEED={seed}: {}: {}\nshortest way there:\n", last.0, last.1);
+/// A finding as a person can read it. `end`: how the walk was to end after these inputs.
+pub fn show(seed: u64, inputs: &[(Moment, Input)], finding: &Finding, end: Option<End>) -> String {
+    let short = shrink(inputs, finding.0, end);
+    let last = replay(&short, end).map_or_else(|| finding.clone(), |(_, finding)| finding);
+    let mut text = format!("BATON_SEED={seed}: {}: {}\nshortest way there, then {end:?}:\n", last.0, last.1);
     for (now, input) in short.iter().skip(1) {
         text.push_str(&format!("  {:>9} ms  {input:?}\n", now.0 / 1000));
     }
