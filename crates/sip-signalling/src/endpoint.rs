@@ -149,8 +149,8 @@ impl Endpoint {
     /// How much there is of everything; for leak checks and gauges.
     pub async fn counts(&self) -> Counts {
         let (reply, answer) = oneshot::channel();
-        // a stopped endpoint has nothing
-        let _stopped = self.orders.send(Order::Counts(reply)).await;
+        // a stopped endpoint has nothing; the reply must not outlive the order that was not taken
+        drop(self.orders.send(Order::Counts(reply)).await);
         Counts { lost_wishes: self.lost.load(Ordering::Relaxed), ..answer.await.unwrap_or_default() }
     }
 
@@ -158,7 +158,7 @@ impl Endpoint {
     pub async fn registrations(&self) -> Vec<RegistrationView> {
         let (reply, answer) = oneshot::channel();
         // a stopped endpoint has none
-        let _stopped = self.orders.send(Order::Registrations(reply)).await;
+        drop(self.orders.send(Order::Registrations(reply)).await);
         answer.await.unwrap_or_default()
     }
 

@@ -123,6 +123,8 @@ pub struct Counts {
     pub transactions: usize,
     /// INVITEs of ours that may still be answered.
     pub branches: usize,
+    /// INVITEs and BYEs of ours that have no final answer yet.
+    pub unanswered: usize,
     /// Timers.
     pub timers: usize,
     /// Contacts of agents.
@@ -279,6 +281,8 @@ impl Stack {
             dialogs: self.dialogs.len(),
             transactions: self.transactions.len(),
             branches: self.branches.len() + self.pending.len() + self.waiting.len(),
+            unanswered: self.branches.values().filter(|branch| !branch.closed).count()
+                + self.pending.values().filter(|pending| matches!(pending.user, User::Bye(_))).count(),
             timers: self.transactions.timers() + self.alarms.len(),
             registrations: self.registrar.iter().count(),
             flows: 0,
@@ -363,7 +367,9 @@ impl Stack {
             (true, ClientEvent::Failed) => self.invite_failed(client, 503),
             (true, ClientEvent::Ended) => {
                 self.alarms.disarm(&Alarm::GiveUp(client));
-                if let Some(early) = self.branches.remove(&client).and_then(|branch| branch.early) {
+                let early = self.branches.remove(&client).and_then(|branch| branch.early);
+                // the same INVITE with credentials may have taken its place
+                if let Some(early) = early.filter(|early| self.early.get(early) == Some(&client)) {
                     self.early.remove(&early);
                 }
             }
@@ -417,9 +423,11 @@ impl Stack {
 
     fn reload(&mut self, directory: Directory) {
         self.settings.directory = directory;
+        let before = std::mem::take(&mut self.secrets);
         self.know_secrets();
         let secrets = &self.secrets;
-        let gone = self.registrar.keep_only(|aor| secrets.contains_key(aor));
+        // whoever registered with a password that holds no longer is not rung any more
+        let gone = self.registrar.keep_only(|aor| secrets.contains_key(aor) && secrets.get(aor) == before.get(aor));
         self.tell_registrations(gone.into_iter().map(|(aor, _)| aor));
     }
 

@@ -108,3 +108,45 @@ async fn a_stopped_endpoint_gives_its_addresses_back() {
     });
     assert!(again.await.is_ok());
 }
+
+#[tokio::test]
+async fn a_server_that_listens_everywhere_shows_the_address_its_peer_can_reach() {
+    let everywhere = "0.0.0.0:0".parse().unwrap();
+    let mut server =
+        house(|settings| settings.listen = vec![(Protocol::Udp, everywhere), (Protocol::Tcp, everywhere)]).await;
+    let port = common::listener(&server.endpoint, Protocol::Udp).port();
+    let raw = common::raw::Raw::at("127.0.0.2", ([127, 0, 0, 1], port).into()).await;
+    let call = common::raw::ask("INVITE", "sip:+1555@127.0.0.1", "sip:+49@x", "sip:+1555@127.0.0.1").offer();
+    raw.ask(&call).await;
+    let arrival = server.news.arrival().await;
+    assert!(arrival.ours);
+    server.endpoint.wish(Wish::Ringing { leg: arrival.leg });
+    let ringing = raw.until(|message| message.status() == 180).await;
+    assert!(!ringing.one("Contact").contains("0.0.0.0"), "{}", ringing.0);
+    assert!(ringing.one("Contact").contains("<sip:127.0.0."), "{}", ringing.0);
+}
+
+#[tokio::test]
+async fn a_phone_registers_again_when_its_stream_broke() {
+    let House { endpoint, mut news } = house(|_| {}).await;
+    let listen = endpoint.addresses().to_vec();
+    let (_alice, mut ears) = phone("alice", &endpoint, Protocol::Tcp).await;
+    news.until(|news| matches!(news, News::Registered { phones: 1, .. })).await;
+    endpoint.stop().await;
+    let mut settings = common::settings();
+    settings.listen = listen;
+    let (_again, _news) = sip_signalling::Endpoint::start(settings).await.unwrap();
+    ears.until(|news| matches!(news, News::PhoneRegistered { status: 200, .. })).await;
+}
+
+#[tokio::test]
+async fn what_is_asked_of_a_stopped_endpoint_is_lost_and_harmless() {
+    let House { endpoint, news: _told } = house(|_| {}).await;
+    let other = endpoint.clone();
+    endpoint.stop().await;
+    other.wish(Wish::Drain);
+    assert!(other.freeze(LegId::arrived(1)).await.is_none());
+    assert_eq!(other.counts().await, Counts { lost_wishes: 1, ..Counts::default() });
+    assert!(other.registrations().await.is_empty());
+    other.stop().await;
+}

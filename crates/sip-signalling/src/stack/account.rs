@@ -16,6 +16,8 @@ use crate::wish::PhoneAccount;
 
 /// How long a phone waits before it tries again to register.
 const AGAIN: Duration = Duration::from_secs(30);
+/// How long it waits before it registers again when its stream broke.
+const AFTER_BREAK: Duration = Duration::from_secs(2);
 /// Challenges answered in a row.
 const TRIES: u8 = 2;
 
@@ -137,6 +139,14 @@ impl Stack {
                 self.refresh_phone(user);
             }
             status => self.phone_failed(user, status),
+        }
+    }
+
+    /// The stream to a server broke: what was registered over it is not reachable any more, so it registers again.
+    pub(super) fn stream_lost(&mut self, flow: Flow) {
+        let over = |state: &PhoneState| state.account.protocol == flow.protocol && state.address() == flow.peer;
+        for (user, _) in self.accounts.iter().filter(|(_, state)| over(state)) {
+            self.alarms.arm(self.now + AFTER_BREAK, Alarm::Account(user.clone()));
         }
     }
 

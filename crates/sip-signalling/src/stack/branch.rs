@@ -13,7 +13,7 @@ use crate::codec::headers::{CSeq, cseq, from, to};
 use crate::codec::{all, field, push, write};
 use crate::dialog::Dialog;
 use crate::flow::Flow;
-use crate::fork::{Cancel, is_global};
+use crate::fork::{Branch, Cancel, is_global};
 use crate::leg::{Party, Phase, Session};
 use crate::news::News;
 use crate::transaction::{ClientId, TIMEOUT};
@@ -166,7 +166,7 @@ impl Stack {
     /// The same INVITE with credentials takes the place of the challenged one.
     fn invite_again(&mut self, client: ClientId, flow: Flow, request: Request) {
         let Some(old) = self.branches.get(&client) else { return };
-        let mut branch = crate::fork::Branch::new(old.leg, old.party.clone(), old.offered);
+        let mut branch = Branch::new(old.leg, old.party.clone(), old.offered);
         (branch.again, branch.tries) = (old.again, old.tries + 1);
         let leg = branch.leg;
         match self.legs.get_mut(&leg).map(|leg| &mut leg.phase) {
@@ -210,6 +210,17 @@ impl Stack {
             (Cancel::No, true) => self.send_cancel(client),
             (Cancel::No, false) => branch.cancel = Cancel::Wanted,
             (Cancel::Wanted | Cancel::Sent, _) => {}
+        }
+    }
+
+    /// Calls off the INVITEs that nobody has heard of yet, without waiting for a provisional response any longer.
+    pub(super) fn call_off_unheard(&mut self) {
+        let waits = |branch: &Branch| branch.cancel == Cancel::Wanted && !branch.closed;
+        let unheard = self.branches.iter().filter(|(_, branch)| waits(branch)).map(|(client, _)| *client);
+        let mut unheard: Vec<_> = unheard.collect();
+        unheard.sort_unstable();
+        for client in unheard {
+            self.send_cancel(client);
         }
     }
 

@@ -1,6 +1,6 @@
 //! How legs end from our side: BYE, CANCEL, a final status; and BYEs that are challenged.
 
-use conference::{Ending, LegId};
+use conference::{Ending, LegId, Moment};
 use rsip::{Method, Request, Response, SipMessage};
 
 use super::{Output, Pending, Stack, User};
@@ -10,7 +10,7 @@ use crate::dialog::Dialog;
 use crate::digest::DigestClient;
 use crate::flow::Flow;
 use crate::gate::same_ip;
-use crate::leg::{Party, Phase};
+use crate::leg::{Leg, Party, Phase};
 use crate::transaction::ClientId;
 
 /// How often a challenge is answered before we give up (B16).
@@ -40,6 +40,22 @@ impl Stack {
                 self.bye(leg);
             }
         }
+    }
+
+    /// The endpoint is about to close its sockets: whoever could not be told yet is told now.
+    ///
+    /// Deviation: RFC 3261 §15 waits for the ACK before BYE and §9.1 for a provisional response before CANCEL; a moment
+    /// later nobody is there to wait, and a phone would ring or listen for ever.
+    pub(crate) fn last_words(&mut self, now: Moment) {
+        self.now = now;
+        let over = |leg: &Leg| matches!(&leg.phase, Phase::Talking(session) if session.over);
+        let mut over: Vec<_> = self.legs.values().filter(|leg| over(leg)).map(|leg| leg.id).collect();
+        over.sort_unstable();
+        for leg in over {
+            self.bye(leg);
+        }
+        self.call_off_unheard();
+        self.settle();
     }
 
     /// BYE; the leg is gone.

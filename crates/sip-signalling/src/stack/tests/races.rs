@@ -8,6 +8,7 @@ use rsip::{Method, SipMessage};
 
 use super::net::{Fate, Net, SERVER, Weather, phone_net, talking};
 use crate::settings::Protocol;
+use crate::stack::Output;
 use crate::{News, Wish};
 
 const PHONE: usize = 1;
@@ -148,6 +149,37 @@ fn a_leg_ended_before_its_ack_says_bye_only_after_it() {
     assert_eq!(net.wait(PHONE, ended), Ending::Bye);
     assert!(net.told(SERVER).iter().all(|news| !matches!(news, News::Acknowledged { .. } | News::Ended { .. })));
     net.nothing_is_left();
+}
+
+#[test]
+fn who_was_not_told_yet_is_told_before_the_sockets_close() {
+    let mut net = phone_net(11, Protocol::Udp);
+    net.rule(|_, message| if is_request(message, Method::Ack) { Fate::Lose } else { Fate::Pass });
+    net.dial(PHONE, Some("alice"), "101", 1);
+    let arrival = net.arrived(SERVER);
+    net.wish(SERVER, Wish::Answer { leg: arrival.leg, body: Bytes::from_static(b"v=0") });
+    net.wish(SERVER, end(arrival.leg));
+    // and a phone that was rung but is not heard
+    net.rule(|from, message| {
+        let lost = from == PHONE && status_of(message).is_some() || is_request(message, Method::Ack);
+        if lost { Fate::Lose } else { Fate::Pass }
+    });
+    let rung = net.ring("alice", 7);
+    net.wish(SERVER, end(rung));
+    assert_eq!(net.counts(SERVER).unanswered, 1, "the INVITE");
+
+    let now = net.now;
+    let server = &mut net.stacks[SERVER].1;
+    server.last_words(now);
+    let said: Vec<_> = std::iter::from_fn(|| server.next())
+        .filter_map(|output| match output {
+            Output::Send(_, bytes) => Some(String::from_utf8(bytes.to_vec()).unwrap()),
+            Output::News(_) => None,
+        })
+        .filter_map(|text| text.split(' ').next().map(str::to_owned))
+        .filter(|method| matches!(method.as_str(), "BYE" | "CANCEL"))
+        .collect();
+    assert_eq!(said, ["BYE", "CANCEL"]);
 }
 
 #[test]

@@ -151,6 +151,19 @@ fn a_reload_ends_registrations_of_accounts_that_are_gone_and_no_call() {
 }
 
 #[test]
+fn a_reload_with_another_password_ends_what_was_registered_with_the_old_one() {
+    let mut net = phone_net(56, Protocol::Udp);
+    let same = net.stacks[SERVER].1.settings.directory.clone();
+    net.wish(SERVER, Wish::Reload(same.clone()));
+    assert!(net.told(SERVER).is_empty(), "nothing has changed");
+    let mut changed = same;
+    changed.accounts.iter_mut().for_each(|account| account.password = crate::Secret("another".into()));
+    net.wish(SERVER, Wish::Reload(changed));
+    let told = net.told(SERVER);
+    assert!(matches!(&told[..], [News::Registered { phones: 0, .. }]), "{told:?}");
+}
+
+#[test]
 fn a_registration_ends_when_it_is_not_refreshed_and_lives_while_it_is() {
     let mut net = phone_net(54, Protocol::Udp);
     net.pass(Duration::from_secs(3 * 3600));
