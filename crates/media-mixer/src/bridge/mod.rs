@@ -22,6 +22,9 @@ pub(crate) const TALKERS: usize = 64;
 /// From so many talkers heard by all on, everybody-but-me is put together from sums of those before and those after.
 const WORTH_SUMMING: usize = 4;
 
+/// Mean square below which a frame is a pause: -50 dBFS.
+const QUIET: u32 = 10_700;
+
 /// What one leg says in this tick.
 #[derive(Clone, Debug)]
 pub(crate) struct Voice {
@@ -31,12 +34,23 @@ pub(crate) struct Voice {
     pub(crate) speaks: bool,
     /// Pairs that opened at this moment or before may hear it (law 3).
     pub(crate) opened_by: u64,
-    /// Mean square; only set where calls are large.
+    /// Mean square; only set where somebody asks for it.
     pub(crate) power: u32,
 }
 
 impl Voice {
     const NONE: Self = Self { frame: SILENCE, speaks: false, opened_by: 0, power: 0 };
+
+    /// Nothing is said.
+    pub(crate) fn hush(&mut self) {
+        self.speaks = false;
+        self.power = 0;
+    }
+
+    /// Whether this is a pause, if loudness was asked for.
+    pub(crate) fn is_quiet(&self) -> bool {
+        !self.speaks || self.power < QUIET
+    }
 }
 
 /// What one leg hears in this tick.

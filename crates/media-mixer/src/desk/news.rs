@@ -10,13 +10,13 @@ use super::{Desk, Whereabouts};
 use crate::engine::command::{Command, Word};
 use crate::leg::{Leg, Snapshot};
 use crate::mixer::MediaNews;
+use crate::settings::NEWS;
 
 impl Desk {
     /// Takes every word that waits, and tells the daemon what is news to it.
     pub(crate) fn listen(&mut self, news: &mpsc::Sender<MediaNews>) {
         for line in 0..self.lines.len() {
-            while self.untold.len() < crate::settings::NEWS {
-                let Some(word) = self.lines[line].word() else { break };
+            while let Some(word) = self.lines[line].word() {
                 self.hear(line, word);
             }
         }
@@ -28,6 +28,15 @@ impl Desk {
                     break;
                 }
             }
+        }
+    }
+
+    /// Acknowledgements never wait for news to be read; news that nobody reads is lost at last.
+    fn news(&mut self, news: MediaNews) {
+        if self.untold.len() < NEWS {
+            self.untold.push_back(news);
+        } else {
+            tracing::warn!("media news is not read, and lost");
         }
     }
 
@@ -48,14 +57,14 @@ impl Desk {
             Word::Removed { place, leg, ended } => self.removed(line, place, leg, ended),
             Word::Spent(spent) => drop(spent),
             Word::Picture { place, picture } => self.picture(line, place, picture),
-            Word::Silent { leg } => self.untold.push_back(MediaNews::Silent { leg }),
-            Word::DigitBegan { leg, digit } => self.untold.push_back(MediaNews::DigitBegan { leg, digit }),
+            Word::Silent { leg } => self.news(MediaNews::Silent { leg }),
+            Word::DigitBegan { leg, digit } => self.news(MediaNews::DigitBegan { leg, digit }),
             Word::Digit { leg, digit } => {
                 let (digit, duration_ms) = (digit.symbol, digit.duration_ms);
-                self.untold.push_back(MediaNews::Digit { leg, digit, duration_ms });
+                self.news(MediaNews::Digit { leg, digit, duration_ms });
             }
-            Word::PeerBye { leg } => self.untold.push_back(MediaNews::PeerBye { leg }),
-            Word::Overload { lost } => self.untold.push_back(MediaNews::Overload { thread: line, lost_ticks: lost }),
+            Word::PeerBye { leg } => self.news(MediaNews::PeerBye { leg }),
+            Word::Overload { lost } => self.news(MediaNews::Overload { thread: line, lost_ticks: lost }),
         }
     }
 

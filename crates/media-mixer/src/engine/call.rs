@@ -8,6 +8,7 @@ use std::time::Duration;
 use conference::{CallId, Ears};
 
 use super::command::{Change, Word};
+use super::wheel::SLOT_US;
 use super::worker::Voicebox;
 use crate::bridge::group::PAYLOAD;
 use crate::bridge::seat::{Elder, Seat};
@@ -27,6 +28,12 @@ pub(crate) const TICK_US: u64 = 20_000;
 
 /// Up to so many seats loudness is not asked for.
 const SMALL: usize = crate::bridge::ALL_MIXED;
+
+/// Ticks between two looks at whether the call may tick earlier: two seconds.
+const PHASE_TICKS: u64 = 100;
+
+/// Fewer slots than this are not worth a shift.
+const WORTH_SHIFTING: u64 = 2;
 
 /// What every call of a thread shares.
 pub(crate) struct Shared {
@@ -55,6 +62,8 @@ pub(crate) struct Call {
     /// When the last change came into force.
     changed_us: u64,
     ticks: u64,
+    /// Slots by which it should tick earlier, and may in the next pause.
+    earlier: usize,
     music: MusicPosition,
     ringback: u64,
     /// Digits of INFO whose turn is the next tick.
@@ -74,6 +83,7 @@ impl Call {
             changed: true,
             changed_us: 0,
             ticks: 0,
+            earlier: 0,
             music: MusicPosition::default(),
             ringback: 0,
             pressed: [None; PRESSED],
@@ -165,6 +175,26 @@ impl Call {
         scratch.bridge.tick(&mut self.seats, shared.laws);
         self.speak(now_us, legs, &mut scratch.bridge, shared, voicebox);
         self.ticks += 1;
+        if self.ticks.is_multiple_of(PHASE_TICKS) {
+            self.earlier = self.slack_slots(legs);
+        }
+    }
+
+    /// By how many slots the call may tick earlier from now on: nobody speaks in this tick, so nobody hears the shift.
+    pub(crate) fn take_shift(&mut self, bridge: &mut Bridge) -> Option<usize> {
+        let quiet = |index: usize| bridge.voice(index).is_quiet();
+        if self.earlier == 0 || !(0..self.seats.len()).all(quiet) {
+            return None;
+        }
+        Some(std::mem::take(&mut self.earlier))
+    }
+
+    /// What all who speak can spare; nothing if it is hardly worth it.
+    fn slack_slots(&self, legs: &[Option<Box<Leg>>]) -> usize {
+        let open = self.seats.iter().flatten().filter(|seat| seat.mask.open);
+        let slacks = open.filter_map(|seat| legs[seat.place as usize].as_ref()?.slack_us());
+        let slots = slacks.min().unwrap_or(0) / SLOT_US;
+        if slots < WORTH_SHIFTING { 0 } else { slots as usize }
     }
 
     fn hear(
@@ -176,11 +206,11 @@ impl Call {
         shared: &Shared,
         voicebox: &mut Voicebox,
     ) {
-        let loudness = self.seats.len() > SMALL;
+        let loudness = self.seats.len() > SMALL || self.earlier > 0;
         for (index, seat) in self.seats.iter().enumerate() {
             let Some(seat) = seat else { continue };
             let voice = scratch.bridge.voice(index);
-            voice.speaks = false;
+            voice.hush();
             let Some(leg) = &mut legs[seat.place as usize] else { continue };
             let resting = is_resting(seat);
             if leg.receive(now_us, resting, opening, &mut scratch.room).bye {
@@ -246,7 +276,7 @@ impl Call {
             let group =
                 codec.and_then(|codec| Some((codec, self.group(index, seat, leg, bridge, shared, &mut sounds)?)));
             match group {
-                Some((codec, group)) if leg.has_overlay() => {
+                Some((codec, group)) if leg.has_overlay(seat.mask.cues) => {
                     let mut frame: Frame = *bridge.groups().frame(group);
                     leg.overlay(&mut frame);
                     let mut payload = [0; PAYLOAD];
@@ -257,7 +287,9 @@ impl Call {
                 None => leg.say(None, due_us, now_us),
             }
             leg.report(now_us);
-            if let Some(picture) = leg.picture(now_us) {
+            if voicebox.has_room()
+                && let Some(picture) = leg.picture(now_us)
+            {
                 voicebox.say(Word::Picture { place: seat.place, picture });
             }
         }

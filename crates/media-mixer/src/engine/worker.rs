@@ -36,6 +36,11 @@ pub(crate) struct Voicebox {
 }
 
 impl Voicebox {
+    /// Whether a word that must not be lost finds room.
+    pub(crate) fn has_room(&self) -> bool {
+        self.words.slots() >= RESERVED_WORDS
+    }
+
     /// Says a word; one for which there is no room is counted and lost.
     pub(crate) fn say(&mut self, word: Word) {
         self.spoken = true;
@@ -55,6 +60,8 @@ pub(crate) struct Worker {
     wheel: Wheel,
     /// The next slot to be served, counted from the clock's zero.
     next_slot: u64,
+    /// Most ticks that one call lost in this turn.
+    worst_lost: u64,
     shared: Shared,
     scratch: Scratch,
     /// A change held back by a test that breaks law 2.
@@ -78,6 +85,7 @@ impl Worker {
             calls: (0..MAX_CALLS).map(|_| None).collect(),
             wheel: Wheel::new(MAX_CALLS),
             next_slot: now_us / SLOT_US,
+            worst_lost: 0,
             shared,
             scratch: Scratch { bridge: Bridge::new(), room: Box::new([0; MAX_PACKET + 1]) },
             held_back: None,
@@ -114,8 +122,13 @@ impl Worker {
             let mut n = 0;
             while let Some(call) = self.wheel.call(slot, n) {
                 self.tick(call, due_us, now_us);
-                n += 1;
+                // a call that was shifted has made room for another one
+                n += usize::from(self.wheel.call(slot, n) == Some(call));
             }
+        }
+        let lost = std::mem::take(&mut self.worst_lost);
+        if lost >= OVERLOAD {
+            self.voicebox.say(Word::Overload { lost });
         }
         self.counters.encodes.store(self.scratch.bridge.groups().encodes(), Relaxed);
     }
@@ -126,20 +139,24 @@ impl Worker {
         if lost > 0 {
             call.skip(lost);
             self.counters.add(&self.counters.lost_ticks, lost);
-            if lost >= OVERLOAD {
-                self.voicebox.say(Word::Overload { lost });
-            }
+            self.worst_lost = self.worst_lost.max(lost);
         }
         call.due_us = due_us + TICK_US;
         call.tick(now_us, &mut self.legs, &mut self.scratch, &self.shared, &mut self.voicebox);
         self.counters.add(&self.counters.ticks, 1);
+        if let Some(slots) = call.take_shift(&mut self.scratch.bridge) {
+            self.wheel.remove(slot, call.wheel);
+            call.wheel = (call.wheel + SLOTS - slots) % SLOTS;
+            call.due_us -= slots as u64 * SLOT_US;
+            self.wheel.put(slot, call.wheel);
+        }
     }
 
     fn obey(&mut self, now_us: u64) {
         self.release_held_back(now_us);
         for _ in 0..COMMANDS_A_TURN {
             // a command whose answer would find no room waits
-            if self.voicebox.words.slots() < RESERVED_WORDS || self.held_back.is_some() {
+            if !self.voicebox.has_room() || self.held_back.is_some() {
                 break;
             }
             match self.commands.pop() {

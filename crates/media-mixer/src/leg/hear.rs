@@ -2,7 +2,6 @@
 //!
 //! Everything that is not certain to be from the leg's phone is dropped and counted. Nothing here allocates.
 
-use std::net::SocketAddr;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -10,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::Leg;
 use crate::bridge::Voice;
 use crate::dtmf::{Digit, Key};
+use crate::engine::call::TICK_US;
 use crate::io::Datagram;
 use crate::jitter::{Frame, Kind, PacketMeta, Pushed};
 use crate::latch::{Reason, Verdict};
@@ -19,10 +19,14 @@ use crate::sdp::{Agreement, Direction};
 
 /// Datagrams read in one tick at most, so that a flood costs its own leg and nobody else's time (`trust.md` D9).
 const READS: u32 = 32;
-/// Every so many ticks there is a second look at the port, so that a backlog does not stay for ever.
-const SECOND_LOOK: u32 = 8;
+/// The same when a leg has waited with nobody: as much as a socket keeps.
+const BACKLOG: u32 = 512;
+/// Every so many ticks there is a second look at the port, so that a backlog which nothing else shows does not stay for ever.
+const SECOND_LOOK: u32 = 32;
 /// Ticks between two looks at the RTCP port, and at the ports of a leg that is away.
-const SLOW: u32 = 10;
+const SLOW: u32 = 16;
+/// What is left of the time between a packet's arrival and its pull when a call is shifted.
+const IN_HAND_US: u64 = 2_000;
 /// Key presses that one leg may report in one tick.
 const PRESSES: usize = 4;
 
@@ -180,13 +184,14 @@ impl Leg {
     pub(crate) fn receive(&mut self, now_us: u64, resting: bool, opening: Opening, room: &mut Room) -> Told {
         let mut told = Told::default();
         self.reads = self.reads.wrapping_add(1);
-        let slow = self.reads % SLOW == 0;
+        let slow = self.reads.is_multiple_of(SLOW);
         if !resting || slow || self.stale {
             self.receive_media(now_us, resting, opening, room, &mut told);
         }
         if slow {
-            while let Some(datagram) = self.wires.rtcp.receive(room, now_us) {
-                told.bye |= self.control(&room[..datagram.length], datagram.from, now_us);
+            for _ in 0..READS {
+                let Some(datagram) = self.wires.rtcp.receive(room, now_us) else { break };
+                told.bye |= self.control(&room[..datagram.length], datagram, now_us);
             }
         }
         if let Some(digit) = self.keys.expire(now_us) {
@@ -198,20 +203,26 @@ impl Leg {
     fn receive_media(&mut self, now_us: u64, resting: bool, opening: Opening, room: &mut Room, told: &mut Told) {
         let packet_us = u64::from(self.jitter.packet_us()).max(10_000);
         let usual = u32::try_from(20_000_u64.div_ceil(packet_us)).unwrap_or(1);
-        let second_look = resting || self.stale || self.reads % SECOND_LOOK == 0;
-        let mut quota = if second_look { READS } else { usual };
+        let second_look = resting || self.reads.is_multiple_of(SECOND_LOOK);
         let (mut read, stale) = (0, std::mem::take(&mut self.stale));
+        let mut quota = if stale {
+            BACKLOG
+        } else if second_look {
+            READS
+        } else {
+            usual
+        };
         while read < quota {
             let Some(datagram) = self.wires.rtp.receive(room, now_us) else { break };
             read += 1;
             let heard = self.datagram(&room[..datagram.length], datagram, now_us, resting || stale, opening);
             told.bye |= heard.bye;
             if heard.behind {
-                quota = READS;
+                quota = quota.max(READS);
             }
         }
         // a flood is cut off here; a backlog of old sound goes on being thrown away in the next tick
-        self.stale = stale && read == READS;
+        self.stale = stale && read == BACKLOG;
     }
 
     fn datagram(&mut self, bytes: &[u8], datagram: Datagram, now_us: u64, unheard: bool, opening: Opening) -> Heard {
@@ -222,7 +233,7 @@ impl Leg {
         };
         if is_rtcp(bytes) {
             if agreement.rtcp_mux {
-                return Heard { bye: self.control(bytes, datagram.from, now_us), ..nothing };
+                return Heard { bye: self.control(bytes, datagram, now_us), ..nothing };
             }
             self.drops.count(DropReason::Unsound);
             return nothing;
@@ -289,12 +300,13 @@ impl Leg {
     }
 
     /// Takes an RTCP compound; true if the peer says goodbye.
-    fn control(&mut self, bytes: &[u8], from: SocketAddr, now_us: u64) -> bool {
-        if let Verdict::Drop(reason) = self.latch.admit_rtcp(from) {
+    fn control(&mut self, bytes: &[u8], datagram: Datagram, now_us: u64) -> bool {
+        if let Verdict::Drop(reason) = self.latch.admit_rtcp(datagram.from) {
             self.drops.count(reason.into());
             return false;
         }
-        match self.reporter.arrived(bytes, now_us) {
+        // the round trip is measured to its arrival, not to our reading it
+        match self.reporter.arrived(bytes, datagram.at_us.unwrap_or(now_us)) {
             Ok(Some(arrived)) => {
                 self.heard_us = now_us;
                 arrived.bye
@@ -315,6 +327,17 @@ impl Leg {
         // while a key is down its tone is relayed as an event; the sound of it would be a second one
         voice.speaks = frame.kind != Kind::Silence && self.keys.pressed().is_none() && self.is_heard();
         voice.power = if loudness && voice.speaks { mix::power(&voice.frame) } else { 0 };
+    }
+
+    /// By how much later than necessary its packets are pulled; `None` while nothing plays, or where a shift would not help.
+    pub(crate) fn slack_us(&self) -> Option<u64> {
+        let added = u64::from(self.jitter.added_delay_us()?);
+        if !u64::from(self.jitter.packet_us()).is_multiple_of(TICK_US) {
+            return Some(0);
+        }
+        let needed = u64::from(self.jitter.wait_us()) + IN_HAND_US;
+        // whole frames too much are the jitter buffer's business
+        Some(added.saturating_sub(needed) % TICK_US)
     }
 
     /// The keys that became known since the last call.

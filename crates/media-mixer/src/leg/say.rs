@@ -203,8 +203,11 @@ impl Leg {
         self.cue = Some(Overlay { tone, position: 0 });
     }
 
-    /// Whether something of its own is added to what it hears.
-    pub(crate) fn has_overlay(&self) -> bool {
+    /// Whether something of its own is added to what it hears. A cue that may not be played now is not played later either.
+    pub(crate) fn has_overlay(&mut self, cues: bool) -> bool {
+        if !cues {
+            self.cue = None;
+        }
         self.cue.is_some() || self.digit_tone.is_some()
     }
 
