@@ -49,7 +49,8 @@ impl House {
         }
         drop(std::fs::remove_dir_all(&self.folder));
         let said = self.process.lines.tail(20);
-        Ok(said.lines().filter(|line| line.contains("tick")).map(str::to_owned).collect())
+        let ticks = said.lines().filter_map(|line| line.split_once("media thread ends ").map(|(_, ticks)| ticks));
+        Ok(ticks.map(str::to_owned).collect())
     }
 
     fn wait_until_it_answers(&mut self) -> Result<(), String> {
