@@ -379,6 +379,7 @@ impl Running {
     }
 
     async fn close(mut self) {
+        self.stack.last_words(self.clock.now());
         self.flush();
         for reader in self.readers {
             reader.abort();

@@ -242,6 +242,7 @@ impl Stack {
     /// A connection is gone, or could not be made.
     pub(crate) fn flow_failed(&mut self, now: Moment, flow: Flow) {
         self.now = now;
+        self.stream_lost(flow);
         self.transactions.flow_failed(now, flow);
         let gone = self.registrar.flow_ended(&flow);
         self.tell_registrations(gone.into_iter().map(|(aor, _)| aor));
