@@ -99,7 +99,7 @@ impl DialPlan {
 
     fn for_agent(&self, dialled: &str) -> Destination {
         self.inside(dialled)
-            .or_else(|| dialled.strip_prefix(ROOM_PREFIX).map(room))
+            .or_else(|| chosen_room(dialled))
             .or_else(|| service(dialled))
             .or_else(|| self.trunks.iter().find_map(|trunk| self.number(trunk, dialled)))
             .or_else(|| self.outside(dialled))
@@ -144,6 +144,12 @@ impl DialPlan {
         let trunk = self.trunks.iter().find(takes)?;
         Some(Destination::Outside { trunk: trunk.name.clone(), number: number.to_owned() })
     }
+}
+
+/// `room-NAME`, in letters of either size, as all names of the house.
+fn chosen_room(dialled: &str) -> Option<Destination> {
+    let prefix = dialled.get(..ROOM_PREFIX.len()).filter(|prefix| prefix.eq_ignore_ascii_case(ROOM_PREFIX))?;
+    Some(room(&dialled[prefix.len()..]))
 }
 
 fn room(name: &str) -> Destination {

@@ -25,6 +25,6 @@ mod view;
 mod whereabouts;
 
 pub use freeze::FreezeError;
-pub use running::{Counts, Running, StartError, run, run_with_warnings};
+pub use running::{Counts, Running, StartError, run};
 pub use switch::Told;
 pub use view::{CallMasks, Masks};

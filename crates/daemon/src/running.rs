@@ -11,18 +11,19 @@ use sip_signalling::{Endpoint, Protocol};
 use tokio::sync::{broadcast, mpsc, oneshot};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
-use tracing::{info, warn};
+use tracing::info;
 
 use crate::carry::{Carry, Edges};
 use crate::clock::Clock;
-use crate::config::{Checked, Config};
+use crate::config::Config;
 use crate::freeze::FreezeError;
 use crate::switch::{INPUTS, Input, Load, Sources, Switch, Told, event_channel};
 use crate::translate;
 use crate::view::Masks;
 
-/// Everybody has had their BYE after so long, or never will.
-const GOODBYE: Duration = Duration::from_secs(5);
+/// Everybody has answered their BYE after so long, or never will. Who could not be told before (no ACK, no sign of life
+/// yet) is told then: within 5 s of the word to stop.
+const GOODBYE: Duration = Duration::from_millis(4500);
 /// How often it is looked whether everybody has.
 const LOOK: Duration = Duration::from_millis(20);
 
@@ -68,18 +69,6 @@ pub struct Running {
 /// # Errors
 /// One clear reason; nothing is left running.
 pub async fn run(config: Config) -> Result<Running, StartError> {
-    run_with_warnings(Checked { config, warnings: Vec::new() }).await
-}
-
-/// Starts a daemon and logs what its operator should know of the settings.
-///
-/// # Errors
-/// One clear reason; nothing is left running.
-pub async fn run_with_warnings(checked: Checked) -> Result<Running, StartError> {
-    for warning in &checked.warnings {
-        warn!("{}: {}", warning.place, warning.what);
-    }
-    let config = checked.config;
     let clock = Clock::start();
     let (mixer, media) = Mixer::start(translate::media(&config))?;
     let (endpoint, sip) = match Endpoint::start(translate::signalling(&config)).await {
@@ -179,13 +168,14 @@ impl Running {
         self.inputs.closed().await;
     }
 
-    /// Says BYE to everybody, waits until they have it, 5 s at most, and stops.
+    /// Says BYE to everybody, waits until they have answered it, less than 5 s, and stops.
     pub async fn stop(self) {
         let until = Instant::now() + GOODBYE;
         self.ask(Input::Shutdown).await;
         while Instant::now() < until {
             let waits = self.ask(Input::Counts).await.is_some_and(|load: Load| load.waits);
-            if !waits && self.endpoint.counts().await.dialogs == 0 {
+            let left = self.endpoint.counts().await;
+            if !waits && left.dialogs == 0 && left.unanswered == 0 {
                 break;
             }
             tokio::time::sleep(LOOK).await;
@@ -193,6 +183,7 @@ impl Running {
         let _ = self.inputs.send(Input::Quit).await;
         let _ = self.switch.await;
         self.endpoint.stop().await;
+        tell_of_ticks(&self.mixer);
         self.mixer.stop();
     }
 
@@ -201,5 +192,13 @@ impl Running {
         let (reply, answer) = oneshot::channel();
         self.inputs.send(input(reply)).await.ok()?;
         answer.await.ok()
+    }
+}
+
+/// What the media threads have done. Lost ticks are the first sign of a machine that is too small.
+fn tell_of_ticks(mixer: &Mixer) {
+    for (thread, worker) in mixer.stats().workers.iter().enumerate() {
+        let (ticks, lost_ticks) = (worker.ticks, worker.lost_ticks);
+        info!(thread, ticks, lost_ticks, latest_us = worker.latest_us, "media thread ends");
     }
 }

@@ -125,6 +125,32 @@ async fn who_stops_the_service_says_bye_to_everybody() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_lost_bye_is_said_again_before_the_service_ends() {
+    let house = house().await;
+    let mut peer = Peer::new("127.0.0.2", house.udp().unwrap()).await;
+    peer.invite("*45", Some(&offer("127.0.0.2", 40_018, "0", "sendrecv"))).await;
+    peer.status("INVITE", 200).await;
+    peer.ack("").await;
+    let stop = tokio::spawn(house.stop());
+    peer.lose("BYE").await;
+    peer.request("BYE").await;
+    tokio::time::timeout(LIMIT, stop).await.unwrap().unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_phone_whose_ack_is_lost_hears_bye_too_when_the_service_ends() {
+    let house = house().await;
+    let mut peer = Peer::new("127.0.0.2", house.udp().unwrap()).await;
+    peer.invite("*45", Some(&offer("127.0.0.2", 40_020, "0", "sendrecv"))).await;
+    peer.status("INVITE", 200).await;
+    let begun = std::time::Instant::now();
+    let stop = tokio::spawn(house.stop());
+    peer.request("BYE").await;
+    assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
+    tokio::time::timeout(LIMIT, stop).await.unwrap().unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_phone_that_does_not_answer_its_bye_delays_the_end_by_five_seconds_at_most() {
     let house = house().await;
     let mut peer = Peer::new("127.0.0.2", house.udp().unwrap()).await;

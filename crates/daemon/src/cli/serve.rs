@@ -1,6 +1,7 @@
 //! `baton serve`: starts the service, says what to type into a softphone, and minds the signals until it is told to stop.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a command line speaks by printing")]
 
+use std::io::{IsTerminal, Write};
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -9,7 +10,7 @@ use tracing::{error, info, warn};
 use tracing_subscriber::EnvFilter;
 
 use crate::config::{self, Checked, Config, Mistakes};
-use crate::running::{Running, run_with_warnings};
+use crate::running::{Running, run};
 use crate::stop::{Asked, Signals, tell_systemd};
 
 pub(super) fn serve(file: Option<&Path>) -> ExitCode {
@@ -21,7 +22,13 @@ pub(super) fn serve(file: Option<&Path>) -> ExitCode {
         }
     };
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    let colours = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_target(false)
+        .with_ansi(colours)
+        .with_writer(std::io::stderr)
+        .init();
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
@@ -47,15 +54,16 @@ async fn service(file: Option<&Path>, checked: Checked) -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    let welcome = checked.config.clone();
-    let running = match run_with_warnings(checked).await {
+    warn_of(file, &checked);
+    let running = match run(checked.config.clone()).await {
         Ok(running) => running,
         Err(error) => {
             eprintln!("baton: {error}");
             return ExitCode::FAILURE;
         }
     };
-    println!("{}", invitation(&welcome, &running));
+    // whoever started us may not read what we print: no reason to stop
+    let _ = write!(std::io::stdout().lock(), "{}", invitation(&checked.config, &running));
     tell_systemd(&[NotifyState::Ready]);
     let code = mind(&mut signals, file, &running).await;
     tell_systemd(&[NotifyState::Stopping]);
@@ -88,9 +96,7 @@ async fn mind(signals: &mut Signals, file: Option<&Path>, running: &Running) -> 
 async fn reload(file: Option<&Path>, running: &Running) {
     match load(file) {
         Ok(checked) => {
-            for warning in &checked.warnings {
-                warn!("{}: {}", warning.place, warning.what);
-            }
+            warn_of(file, &checked);
             running.reload(checked.config).await;
         }
         Err(mistakes) => {
@@ -99,6 +105,13 @@ async fn reload(file: Option<&Path>, running: &Running) {
             }
             error!("the settings have mistakes: the old ones stay in force");
         }
+    }
+}
+
+/// One line each.
+fn warn_of(file: Option<&Path>, checked: &Checked) {
+    for warning in &checked.warnings {
+        warn!("{}", warning.line(file.unwrap_or(Path::new("settings"))));
     }
 }
 

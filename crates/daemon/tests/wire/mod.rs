@@ -110,6 +110,11 @@ impl Peer {
         }
     }
 
+    /// Waits for a request and gives no answer, as if it had been lost.
+    pub(crate) async fn lose(&mut self, method: &str) {
+        while !self.receive().await.starts_with(method) {}
+    }
+
     async fn receive(&self) -> String {
         let mut bytes = vec![0; 65_535];
         let (length, _) = timeout(LIMIT, self.socket.recv_from(&mut bytes)).await.expect("no message came").unwrap();
