@@ -54,8 +54,56 @@ struct Findings {
     goes_on_hearing: Vec<LegId>,
     /// Listeners who go on hearing it.
     stays_heard_by: Vec<LegId>,
-    /// Pairs (listener, speaker) that are closed now or have just been opened.
+    /// Pairs (listener, speaker) that were elders, and are closed now or have just been opened.
     not_elder: Vec<(LegId, LegId)>,
+}
+
+/// One member before and after a change.
+struct Other<'a> {
+    leg: LegId,
+    old: &'a LegMask,
+    new: &'a LegMask,
+    elders: &'a BTreeMap<LegId, u64>,
+}
+
+impl Other<'_> {
+    /// What the change means for every pair that this leg is one of.
+    fn compare(&self, others: &[Other<'_>]) -> Findings {
+        let mut findings = Findings::default();
+        let closed = !self.old.open && !self.new.open;
+        for other in others.iter().filter(|other| other.leg != self.leg && !closed) {
+            let (listened, listens) = (self.old.hears(other.old), self.new.hears(other.new));
+            if !(listened && listens) && self.elders.contains_key(&other.leg) {
+                findings.not_elder.push((self.leg, other.leg));
+            }
+            let (spoke, speaks) = (other.old.hears(self.old), other.new.hears(self.new));
+            if !(spoke && speaks) && other.elders.contains_key(&self.leg) {
+                findings.not_elder.push((other.leg, self.leg));
+            }
+            findings.listens |= !listened && listens;
+            findings.speaks |= !spoke && speaks;
+            if listened && listens {
+                findings.goes_on_hearing.push(other.leg);
+            }
+            if spoke && speaks {
+                findings.stays_heard_by.push(other.leg);
+            }
+        }
+        findings.forget_unneeded();
+        findings
+    }
+}
+
+impl Findings {
+    /// Who goes on is only of interest where somebody else is new.
+    fn forget_unneeded(&mut self) {
+        if !self.listens {
+            self.goes_on_hearing = Vec::new();
+        }
+        if !self.speaks {
+            self.stays_heard_by = Vec::new();
+        }
+    }
 }
 
 impl Roster {
@@ -130,9 +178,8 @@ impl Roster {
             }
         }
         self.rejoin(parted, &mut plans, now_us);
-        for (leg, old) in &before {
-            let findings = self.compare(*leg, old, &before);
-            self.note(*leg, &findings, &mut touched, now_us);
+        for (leg, findings) in self.compare_all(&before) {
+            self.note(leg, &findings, &mut touched, now_us);
         }
         for (leg, (listens, speaks)) in touched {
             if let Some((seat, plan)) = self.plan(leg, listens, speaks, now_us) {
@@ -176,34 +223,20 @@ impl Roster {
         Some(seat)
     }
 
-    /// Compares every pair of one changed leg before and after. Who has just joined is compared with nobody: all is new there.
-    fn compare(&self, leg: LegId, old: &LegMask, before: &BTreeMap<LegId, LegMask>) -> Findings {
-        let mut findings = Findings::default();
-        let Some(member) = self.members.get(&leg) else { return findings };
-        let new = &member.mask;
-        if same_ears(old, new) && before.len() == 1 {
-            return findings;
-        }
-        for (other, peer) in self.members.iter().filter(|(other, _)| **other != leg) {
-            let peer_before = before.get(other).unwrap_or(&peer.mask);
-            match (old.hears(peer_before), new.hears(&peer.mask)) {
-                (true, true) => findings.goes_on_hearing.push(*other),
-                (false, true) => {
-                    findings.listens = true;
-                    findings.not_elder.push((leg, *other));
-                }
-                (true | false, false) => findings.not_elder.push((leg, *other)),
-            }
-            match (peer_before.hears(old), peer.mask.hears(new)) {
-                (true, true) => findings.stays_heard_by.push(*other),
-                (false, true) => {
-                    findings.speaks = true;
-                    findings.not_elder.push((*other, leg));
-                }
-                (true | false, false) => findings.not_elder.push((*other, leg)),
-            }
-        }
-        findings
+    /// Compares every pair of each changed leg before and after. Who has just joined is compared with nobody: all is new there.
+    fn compare_all(&self, before: &BTreeMap<LegId, LegMask>) -> Vec<(LegId, Findings)> {
+        // one list for all comparisons: in a room of a thousand they are a million
+        let others: Vec<Other<'_>> = (self.members.iter())
+            .map(|(leg, member)| Other {
+                leg: *leg,
+                old: before.get(leg).unwrap_or(&member.mask),
+                new: &member.mask,
+                elders: &member.elders,
+            })
+            .collect();
+        let changed = others.iter().filter(|other| before.contains_key(&other.leg));
+        let heard_alike = |one: &Other<'_>| before.len() == 1 && same_ears(one.old, one.new);
+        changed.filter(|one| !heard_alike(one)).map(|one| (one.leg, one.compare(&others))).collect()
     }
 
     fn note(&mut self, leg: LegId, findings: &Findings, touched: &mut BTreeMap<LegId, (Since, Since)>, now_us: u64) {

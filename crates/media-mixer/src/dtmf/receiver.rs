@@ -76,9 +76,12 @@ impl Event {
         (-i64::from(LONGEST)..0).contains(&self.ahead(timestamp))
     }
 
+    /// As long as its packets claim, but not longer than it was really down: its packets' span, and what may have been
+    /// lost before and after. Whoever claims more would keep those who hear the digit from hearing anything else.
     fn digit(&self) -> Digit {
-        let ms = self.length / SAMPLES_PER_MS;
-        Digit { symbol: self.symbol, duration_ms: u16::try_from(ms).unwrap_or(u16::MAX) }
+        let claimed = u64::from(self.length / SAMPLES_PER_MS);
+        let possible = (self.heard_us.saturating_sub(self.began_us) + TIMEOUT_US) / 1000;
+        Digit { symbol: self.symbol, duration_ms: u16::try_from(claimed.min(possible)).unwrap_or(u16::MAX) }
     }
 }
 
@@ -225,11 +228,11 @@ mod tests {
         let same = vec![(0, 7, false, 0xffff); 1000];
         assert_eq!(heard(&same).len(), 2, "the same timestamp");
         let ends = vec![(0, 7, true, 0xffff); 1000];
-        assert_eq!(heard(&ends), digit('7', 8191));
+        assert_eq!(heard(&ends), digit('7', 375), "no longer than it can have been");
         let moving: Vec<_> = (0..400).map(|step| (step * 160, 7, false, 0xffff)).collect();
         assert_eq!(heard(&moving).len(), 2, "a moving timestamp");
         let moving: Vec<_> = (0..400).map(|step| (step * 160, 7, true, 0xffff)).collect();
-        assert_eq!(heard(&moving), digit('7', 8191), "a moving timestamp with ends");
+        assert_eq!(heard(&moving), digit('7', 375), "a moving timestamp with ends");
     }
 
     #[test]
@@ -241,8 +244,15 @@ mod tests {
 
     #[test]
     fn a_long_event_in_segments_is_one_digit() {
-        let long = [(0, 3, false, 0xffff), (0xffff, 3, false, 800), (0xffff, 3, true, 1600)];
-        assert_eq!(heard(&long), digit('3', 8391));
+        let mut receiver = Receiver::default();
+        let mut keys = Vec::new();
+        for step in 1..=448_u32 {
+            // every 20 ms; a new segment begins where the longest duration of the first one is reached
+            let (start, said) = if step * 160 > 0xffff { (0xffff, step * 160 - 0xffff) } else { (0, step * 160) };
+            let duration = u16::try_from(said).unwrap_or(u16::MAX);
+            keys.extend(receiver.packet(start, &payload(3, step == 448, duration), u64::from(step) * 20_000));
+        }
+        assert_eq!(keys, digit('3', 8960));
     }
 
     #[test]

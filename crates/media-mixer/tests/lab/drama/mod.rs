@@ -264,7 +264,12 @@ impl Drama {
         let slot = self.house.lab.now_us() / SLOT_US % (FRAME_US / SLOT_US);
         let now = self.house.lab.now_us();
         for (leg, actor) in &mut self.actors {
-            if actor.phase != slot || !actor.talks {
+            if actor.phase != slot {
+                continue;
+            }
+            if !actor.talks {
+                // what was said before the phone's hold was never sent
+                actor.secret = actor.private;
                 continue;
             }
             let value = if actor.secret { 1_i16 << (actor.bit + TALKERS) } else { 1 << actor.bit };
