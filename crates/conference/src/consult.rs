@@ -18,6 +18,7 @@ use crate::ids::{AgentName, LegId, ParticipantId};
 use crate::mask::Place;
 use crate::moment::Moment;
 use crate::output::Phase;
+use crate::participant::Parting;
 use crate::refusal::Refusal;
 
 /// How far a transfer has come.
@@ -87,7 +88,7 @@ pub(crate) fn allowed(stage: Option<Stage>, step: Step) -> Result<(), Refusal> {
 }
 
 /// A BYE on one of the initiator's two legs that is not judged yet.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Grace {
     /// When it is judged.
     pub(crate) until: Moment,
@@ -95,6 +96,8 @@ pub(crate) struct Grace {
     pub(crate) leg: LegId,
     /// What it faced.
     pub(crate) faced: Place,
+    /// How things stood before it ended.
+    pub(crate) parting: Parting,
 }
 
 /// One transfer.

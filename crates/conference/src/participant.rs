@@ -147,7 +147,7 @@ pub(crate) struct Participant {
     pub(crate) announced_until: Option<Moment>,
     /// Whom they supervise, and how.
     pub(crate) supervises: Option<(ParticipantId, SuperviseMode)>,
-    /// How things stood before the first of their legs ended, while it is not judged yet what that means.
+    /// How things stood before the first of their legs was found dead, while another is asked whether it lives.
     pub(crate) parting: Option<Parting>,
 }
 

@@ -28,10 +28,10 @@ fn hunt(runs: u64) -> Option<(u64, u64, Finding)> {
         }
         // The end takes long to play; not every run is played to the end.
         let end = if seed % 2 == 0 { End::ByeToAll } else { End::AllDie };
-        if seed % 3 == 0 {
-            if let Err(finding) = walk.wind_down(end) {
-                return Some((seed + 1, steps, finding));
-            }
+        if seed % 3 == 0
+            && let Err(finding) = walk.wind_down(end)
+        {
+            return Some((seed + 1, steps, finding));
         }
     }
     None

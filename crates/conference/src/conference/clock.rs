@@ -22,13 +22,18 @@ impl Call {
     pub(crate) fn deadline(&self) -> Option<Moment> {
         let people = self.people.values().flat_map(|person| [person.rings_until, person.announced_until]).flatten();
         let legs = self.legs.values().filter_map(|leg| leg.watch.next);
-        let grace = self.transfer.iter().filter_map(|transfer| Some(transfer.grace?.until));
+        let grace = self.transfer.iter().filter_map(|transfer| Some(transfer.grace.as_ref()?.until));
         people.chain(legs).chain(grace).chain(self.held_alone_until).min()
     }
 
     /// Does what is due.
     pub(crate) fn expire(&mut self, desk: &mut Desk<'_>) {
-        if self.transfer.as_ref().and_then(|transfer| transfer.grace).is_some_and(|grace| grace.until <= desk.now) {
+        if self
+            .transfer
+            .as_ref()
+            .and_then(|transfer| transfer.grace.as_ref())
+            .is_some_and(|grace| grace.until <= desk.now)
+        {
             self.judge_grace(desk);
         }
         if self.held_alone_until.is_some_and(|until| until <= desk.now) {

@@ -48,6 +48,14 @@ impl Call {
         Parting { talked_with, faced_side, dead }
     }
 
+    /// How things stood before the first of somebody's legs ended or was found dead; now, if that is now.
+    pub(super) fn last_words(&self, who: ParticipantId, dead: bool) -> Parting {
+        let transfer = self.transfer.as_ref().filter(|transfer| transfer.initiator == who);
+        let grace = transfer.and_then(|transfer| transfer.grace.as_ref()).map(|grace| grace.parting.clone());
+        let dying = || self.people.get(&who).and_then(|person| person.parting.clone());
+        grace.or_else(dying).unwrap_or_else(|| self.parting(who, dead))
+    }
+
     /// A leg is no longer in the call; its phone is told unless it knows.
     pub(crate) fn drop_leg(&mut self, desk: &mut Desk<'_>, id: LegId, tell: bool) {
         let Some(leg) = self.legs.remove(&id) else { return };
@@ -75,7 +83,7 @@ impl Call {
             self.judge_grace(desk);
         }
         let Some(person) = self.people.get(&who) else { return };
-        let parting = person.parting.clone().unwrap_or_else(|| self.parting(who, exit.why == Left::Dead));
+        let parting = self.last_words(who, exit.why == Left::Dead);
         for leg in person.legs.clone() {
             self.drop_leg(desk, leg, true);
         }
@@ -192,9 +200,6 @@ impl Call {
         if let Some(leg) = transfer.referrer.filter(|leg| self.legs.contains_key(leg)) {
             desk.out.effect(Effect::NotifyReferrer { leg, status, last: true });
         }
-        if let Some(initiator) = self.people.get_mut(&transfer.initiator) {
-            initiator.parting = None;
-        }
         desk.out.event(Event::TransferEnded { call: self.id, outcome });
         if broken!(TwoOutcomes) {
             desk.out.event(Event::TransferEnded { call: self.id, outcome });
@@ -215,9 +220,6 @@ impl Call {
         let Some(transfer) = self.transfer.as_mut() else { return };
         let Some(grace) = transfer.grace.take() else { return };
         let initiator = transfer.initiator;
-        if let Some(person) = self.people.get_mut(&initiator) {
-            person.parting = None;
-        }
         match grace.faced {
             Place::Side => self.cancel_transfer(desk),
             Place::Main => self.release_main(desk, initiator),

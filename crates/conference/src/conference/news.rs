@@ -291,14 +291,15 @@ impl Call {
         let Some(leg) = self.legs.get_mut(&id).filter(|leg| leg.dying == Some(false)) else { return };
         leg.dying = None;
         let who = leg.person;
+        for other in self.legs.values_mut().filter(|other| other.person == who) {
+            other.watch.urgent = false;
+        }
         self.forget_parting(who);
     }
 
-    /// Nothing of somebody's is ending any more.
-    fn forget_parting(&mut self, who: ParticipantId) {
-        if let Some(person) = self.people.get_mut(&who)
-            && self.transfer.as_ref().is_none_or(|transfer| transfer.grace.is_none())
-        {
+    /// Nobody of somebody's legs is dying any more.
+    pub(super) fn forget_parting(&mut self, who: ParticipantId) {
+        if let Some(person) = self.people.get_mut(&who) {
             person.parting = None;
         }
     }
@@ -319,14 +320,13 @@ impl Call {
     fn lost_last(&mut self, desk: &mut Desk<'_>, id: LegId, how: Ending, already: bool) {
         let Some(leg) = self.legs.get(&id) else { return };
         let (who, second_invite) = (leg.person, leg.line == Line::Arrived);
-        self.keep_parting(who, how == Ending::Dead);
+        let parting = self.last_words(who, how == Ending::Dead);
         self.mark_ended(id, already);
+        if let Some(person) = self.people.get_mut(&who) {
+            person.parting = Some(parting);
+        }
         if second_invite && self.consults(who) {
-            let parting = self.people.get(&who).and_then(|person| person.parting.clone());
             self.cancel_transfer(desk);
-            if let Some(person) = self.people.get_mut(&who) {
-                person.parting = parting;
-            }
         }
         let why = match how {
             Ending::Bye => Left::HungUp,
@@ -343,28 +343,23 @@ impl Call {
         let consults = self.consults(who);
         let settled = self.transfer.as_ref().is_none_or(|t| t.referrer.is_some() || t.grace.is_some());
         let wait = consults && !second_invite && how == Ending::Bye && !settled;
-        if wait {
-            self.keep_parting(who, false);
-        }
+        let parting = self.last_words(who, false);
         self.mark_ended(id, already);
         self.drop_leg(desk, id, true);
         if wait {
-            self.begin_grace(desk, who, id, faced);
+            self.begin_grace(desk, Grace { until: desk.now + GRACE, leg: id, faced, parting });
         } else if consults && (second_invite || (faced == Place::Side && how == Ending::Dead)) {
             self.cancel_transfer(desk);
         }
     }
 
     /// A BYE on one of the initiator's two lines is judged later, by how things stood before it.
-    fn begin_grace(&mut self, desk: &mut Desk<'_>, initiator: ParticipantId, leg: LegId, faced: Place) {
-        if faced == Place::Main {
-            let customers = self.customers();
-            if let Some(parting) = self.people.get_mut(&initiator).and_then(|person| person.parting.as_mut()) {
-                parting.talked_with = customers;
-            }
+    fn begin_grace(&mut self, desk: &mut Desk<'_>, mut grace: Grace) {
+        if grace.faced == Place::Main {
+            grace.parting.talked_with = self.customers();
         }
         if let Some(transfer) = self.transfer.as_mut() {
-            transfer.grace = Some(Grace { until: desk.now + GRACE, leg, faced });
+            transfer.grace = Some(grace);
         }
         if broken!(NoGrace) {
             self.judge_grace(desk);

@@ -69,6 +69,12 @@ impl Call {
         self.legs_of(person).find(|(id, leg)| audibility::is_ready(self, *id, leg)).map(|(id, _)| id)
     }
 
+    /// The youngest leg of somebody that is not found dead.
+    fn last_leg(&self, who: ParticipantId) -> Option<LegId> {
+        let person = self.people.get(&who)?;
+        self.legs_of(person).filter(|(_, leg)| leg.dying.is_none()).map(|(id, _)| id).last()
+    }
+
     fn is_bridged(&self, who: ParticipantId) -> bool {
         self.people.get(&who).is_some_and(|person| audibility::is_bridged(self, person))
     }
@@ -203,10 +209,10 @@ impl Call {
         if self.transfer.is_some() {
             self.end_transfer(desk, Outcome::Joined, 200);
         }
-        let facing = second
-            .or_else(|| self.ready_leg(initiator))
-            .or_else(|| self.people.get(&initiator).and_then(|person| person.legs.last().copied()));
+        let facing = second.or_else(|| self.ready_leg(initiator)).or_else(|| self.last_leg(initiator));
         self.face_main(initiator);
+        // What an older consult faced says nothing about this one.
+        self.forget_parting(initiator);
         if let Some(leg) = facing.and_then(|facing| self.legs.get_mut(&facing)) {
             leg.faces = Place::Side;
         }
@@ -344,7 +350,7 @@ impl Call {
     pub(crate) fn may_join_within(&self, by: LegId, named: LegId) -> Result<ParticipantId, Refusal> {
         let who = self.person_of(by).ok_or(Refusal::CallNotFound)?;
         self.may_command(Asked::Person(who, Some(by)))?;
-        let ended = self.transfer.as_ref().and_then(|transfer| transfer.grace).map(|grace| grace.leg);
+        let ended = self.transfer.as_ref().and_then(|transfer| transfer.grace.as_ref()).map(|grace| grace.leg);
         if by == named || (self.person_of(named) != Some(who) && ended != Some(named)) {
             return Err(Refusal::TargetUnknown);
         }

@@ -48,10 +48,10 @@ impl Oracle {
             Command::Dial { .. } | Command::Shutdown => {}
         }
         self.outputs(outputs, &before)?;
-        if let Command::Start { call, by: Asker::Leg(_), .. } = command {
-            if let Some(transfer) = self.calls.get_mut(call).and_then(|call| call.transfer.as_mut()) {
-                transfer.referred = true;
-            }
+        if let Command::Start { call, by: Asker::Leg(_), .. } = command
+            && let Some(transfer) = self.calls.get_mut(call).and_then(|call| call.transfer.as_mut())
+        {
+            transfer.referred = true;
         }
         if let Command::Supervise { call, by, agent, mode } = command {
             self.supervise(*call, &by.0, &agent.0, *mode);
@@ -226,10 +226,10 @@ impl Oracle {
             people.find(|(_, p)| p.agent.as_ref().is_some_and(|agent| agent.0 == name)).map(|(who, _)| *who)
         };
         let (supervisor, supervised) = (find(by), find(agent));
-        if let (Some(supervisor), Some(supervised)) = (supervisor, supervised) {
-            if let Some(person) = known.people.get_mut(&supervisor) {
-                person.mode = Some((supervised, mode));
-            }
+        if let (Some(supervisor), Some(supervised)) = (supervisor, supervised)
+            && let Some(person) = known.people.get_mut(&supervisor)
+        {
+            person.mode = Some((supervised, mode));
         }
     }
 
@@ -276,11 +276,11 @@ impl Oracle {
         person.rings = None;
         let agent = person.agent.clone();
         let phone = agent.zip(phone);
-        if let Some(transfer) = self.calls.get_mut(&call).and_then(|call| call.transfer.as_mut()) {
-            if transfer.target == who {
-                transfer.answered = true;
-                transfer.referred = false;
-            }
+        if let Some(transfer) = self.calls.get_mut(&call).and_then(|call| call.transfer.as_mut())
+            && transfer.target == who
+        {
+            transfer.answered = true;
+            transfer.referred = false;
         }
         let leg = self.legs.get_mut(&id);
         if let Some(leg) = leg {
@@ -371,10 +371,10 @@ impl Oracle {
     /// The other leg of a phone answered: what was found dead was one line only.
     fn lives(&mut self, id: LegId) {
         let Some((call, who)) = self.legs.get(&id).and_then(|leg| leg.owner) else { return };
-        if let Some(transfer) = self.calls.get_mut(&call).and_then(|call| call.transfer.as_mut()) {
-            if transfer.by == who {
-                transfer.dying = None;
-            }
+        if let Some(transfer) = self.calls.get_mut(&call).and_then(|call| call.transfer.as_mut())
+            && transfer.by == who
+        {
+            transfer.dying = None;
         }
     }
 
@@ -391,10 +391,11 @@ impl Oracle {
         if let Some((call, who)) = owner {
             let faced = self.faces_target(call);
             let other = self.legs_of(call, who).iter().any(|(leg, other)| *leg != id && other.live && !other.closed);
-            if let Some(transfer) = self.calls.get_mut(&call).and_then(|call| call.transfer.as_mut()) {
-                if transfer.by == who && other {
-                    transfer.dying.get_or_insert(faced);
-                }
+            if let Some(transfer) = self.calls.get_mut(&call).and_then(|call| call.transfer.as_mut())
+                && transfer.by == who
+                && other
+            {
+                transfer.dying.get_or_insert(faced);
             }
         }
         if let Some(leg) = self.legs.get_mut(&id) {
@@ -564,10 +565,10 @@ impl Oracle {
             .people
             .insert(who, Person { role, agent: agent.clone(), held: None, muted, mode, told: None, rings: None });
         // The first who joins while an INVITE arrives is whoever sent it.
-        if let Some((leg, caller)) = mine {
-            if let Some(leg) = self.legs.get_mut(&leg).filter(|leg| leg.owner.is_none() && caller == agent) {
-                leg.owner = Some((call, who));
-            }
+        if let Some((leg, caller)) = mine
+            && let Some(leg) = self.legs.get_mut(&leg).filter(|leg| leg.owner.is_none() && caller == agent)
+        {
+            leg.owner = Some((call, who));
         }
     }
 
@@ -608,10 +609,11 @@ impl Oracle {
         if !answered {
             transfer.cold = true;
             transfer.told_faces = None;
-        } else if !merged && !faced {
-            if let Some(person) = known.people.get_mut(&target) {
-                person.held.get_or_insert(Holder::Person(who));
-            }
+        } else if !merged
+            && !faced
+            && let Some(person) = known.people.get_mut(&target)
+        {
+            person.held.get_or_insert(Holder::Person(who));
         }
     }
 

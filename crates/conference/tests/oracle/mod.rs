@@ -87,6 +87,9 @@ pub struct Call {
     pub transfers_ended: u32,
 }
 
+/// An INVITE that just arrived: its leg, whose phone it came from, and what it asks for.
+type Arriving = (LegId, Option<(AgentName, Phone)>, Direction);
+
 /// Everything the oracle has understood so far.
 #[derive(Clone, Debug, Default)]
 pub struct Oracle {
@@ -97,7 +100,7 @@ pub struct Oracle {
     pub supervise_consults: bool,
     pub waiting_rooms: BTreeSet<String>,
     /// What the current input is, as far as the reading of events depends on it.
-    arriving: Option<(LegId, Option<(AgentName, Phone)>, Direction)>,
+    arriving: Option<Arriving>,
     dialling: bool,
     service: bool,
     supervising: Option<SuperviseMode>,

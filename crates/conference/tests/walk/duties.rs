@@ -79,7 +79,8 @@ impl Walk {
         });
         let undecided = view.transfer.is_some_and(|transfer| transfer.undecided);
         let bye = matches!(input, Input::Report(Report::Ended { how: Ending::Bye | Ending::Cancelled, .. }));
-        if waited && !heard_announcement && !undecided && !(bye && view.transfer.is_some()) {
+        let line_ended = bye && view.transfer.is_some();
+        if waited && !heard_announcement && !undecided && !line_ended {
             return Err(("a waiting customer was dropped", format!("{}: {}", view.id, person.who)));
         }
         Ok(())
