@@ -6,6 +6,8 @@
 mod effect;
 mod lanes;
 mod legs;
+#[cfg(test)]
+mod tests;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::net::IpAddr;

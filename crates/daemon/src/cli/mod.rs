@@ -5,6 +5,7 @@
 
 mod check;
 mod demo;
+mod log;
 mod serve;
 
 use std::path::PathBuf;

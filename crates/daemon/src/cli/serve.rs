@@ -9,6 +9,7 @@ use sd_notify::NotifyState;
 use tracing::{error, info, warn};
 use tracing_subscriber::EnvFilter;
 
+use super::log::Log;
 use crate::config::{self, Checked, Config, Mistakes};
 use crate::running::{Running, run};
 use crate::stop::{Asked, Signals, tell_systemd};
@@ -21,22 +22,30 @@ pub(super) fn serve(file: Option<&Path>) -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
+    match start_log().and_then(|log| Ok((log, tokio::runtime::Builder::new_multi_thread().enable_all().build()?))) {
+        Ok((log, runtime)) => {
+            let code = runtime.block_on(service(file, checked));
+            log.flush();
+            code
+        }
+        Err(error) => {
+            eprintln!("baton: no threads can be started: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn start_log() -> std::io::Result<Log> {
+    let log = Log::start(std::io::stderr())?;
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
     let colours = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
     tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_target(false)
         .with_ansi(colours)
-        .with_writer(std::io::stderr)
+        .with_writer(log.clone())
         .init();
-    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
-        Ok(runtime) => runtime,
-        Err(error) => {
-            eprintln!("baton: no threads can be started: {error}");
-            return ExitCode::FAILURE;
-        }
-    };
-    runtime.block_on(service(file, checked))
+    Ok(log)
 }
 
 fn load(file: Option<&Path>) -> Result<Checked, Mistakes> {
