@@ -6,6 +6,7 @@ pub mod cells;
 pub mod choose;
 pub mod duties;
 pub mod random;
+pub mod unasked;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -19,6 +20,7 @@ use crate::oracle::{Finding, Oracle};
 use cells::Cells;
 use duties::End;
 use random::Random;
+use unasked::Customers;
 
 /// One input, with when it came.
 #[derive(Clone, Debug, PartialEq)]
@@ -46,6 +48,7 @@ pub struct Walk {
     keep_serde: bool,
     /// The masks before the last input.
     before: BTreeMap<CallId, BTreeMap<LegId, LegMask>>,
+    customers: Customers,
 }
 
 pub const AGENTS: [&str; 5] = ["alice", "bob", "carol", "dave", "susan"];
@@ -92,6 +95,7 @@ impl Walk {
             probes: Vec::new(),
             keep_serde: true,
             before: BTreeMap::new(),
+            customers: Customers::default(),
         }
     }
 
@@ -104,6 +108,7 @@ impl Walk {
     pub fn apply(&mut self, input: Input) -> Result<Vec<Output>, Finding> {
         self.inputs.push((self.now, input.clone()));
         self.cells.note(&self.board, &input);
+        self.customers.note(&self.board, &input);
         self.oracle.now = self.now;
         let calls: Vec<CallView> = self.board.calls().collect();
         self.before = self.oracle.mixer.calls.iter().map(|(id, (_, masks))| (*id, masks.clone())).collect();
@@ -150,6 +155,7 @@ impl Walk {
         }
         self.oracle.check(&self.board)?;
         self.owed(&calls, &outputs, &input)?;
+        self.nobody_meets_unasked(&calls, &input)?;
         Ok(outputs)
     }
 
