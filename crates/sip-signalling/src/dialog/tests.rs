@@ -1,3 +1,5 @@
+//! Dialogs: who made them, where their requests go, which numbers they take.
+
 #![allow(clippy::unwrap_used)]
 
 use super::*;

@@ -1,3 +1,5 @@
+//! Which failure of several phones is told.
+
 use super::*;
 
 fn best(statuses: &[u16]) -> u16 {

@@ -1,3 +1,5 @@
+//! The door: address ranges, and what is refused before anybody is asked who they are.
+
 #![allow(clippy::unwrap_used)]
 
 use super::*;

@@ -1,3 +1,5 @@
+//! Bindings: made, refreshed, ended, counted and turned down.
+
 #![allow(clippy::unwrap_used)]
 
 use rsip::SipMessage;

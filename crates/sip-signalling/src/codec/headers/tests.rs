@@ -1,3 +1,5 @@
+//! Header values read and written: what phones send, and what is turned down.
+
 #![allow(clippy::unwrap_used)]
 
 use std::net::SocketAddr;

@@ -1,3 +1,5 @@
+//! URIs: read, compared and written again; escapes, parameters, odd hosts.
+
 #![allow(clippy::unwrap_used)]
 
 use super::*;
