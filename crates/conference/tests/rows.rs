@@ -1,13 +1,12 @@
-//! The rows of "What happens when…" that concern the core, one sentence each: one-line initiators first, then two lines.
+//! The rows of "What happens when…" that concern the core, one sentence each.
+//!
+//! Initiators have one line here; those with two are in `two_lines`, the refusal table is in `refusals`.
 #![allow(clippy::unwrap_used, missing_docs)]
 
 mod house;
 
-use std::time::Duration;
-
 use conference::{
-    Asker, Command, Cue, Direction, Ears, Effect, Ending, Event, LegId, Outcome, Output, Phase, Refusal, Report, Role,
-    Status,
+    Command, Cue, Direction, Ears, Effect, Ending, Event, Outcome, Output, Phase, Refusal, Report, Role, Status,
 };
 use house::{House, IntoAgent as _, agent, outside};
 
@@ -16,14 +15,6 @@ fn house_with_fallback() -> House {
     let mut settings = house::settings();
     settings.transfer.fallback = Some(agent("carol"));
     House::with(settings)
-}
-
-fn ringing_consult(house: &mut House) -> (LegId, LegId, LegId) {
-    let (a, c) = house.call_with_customer();
-    house.starts(a, agent("bob")).unwrap();
-    let b = house.rung();
-    house.ringing(b);
-    (a, c, b)
 }
 
 #[test]
@@ -49,7 +40,7 @@ fn a_start_takes_the_customer_away_before_the_target_rings() {
 #[test]
 fn row_01_a_cancel_while_the_target_rings_brings_the_agent_back_to_the_customer() {
     let mut house = House::new();
-    let (a, c, b) = ringing_consult(&mut house);
+    let (a, c, b) = house.ringing_consult();
     house.cancels(a).unwrap();
     assert!(house.hung_up(b) && house.talk(a, c));
     assert_eq!(house.outcomes(), [Outcome::Cancelled]);
@@ -65,13 +56,13 @@ fn row_02_a_target_who_rejects_is_a_tone_and_the_agent_is_back_with_the_customer
         (503, Outcome::Unreachable(503)),
     ] {
         let mut house = House::new();
-        let (a, c, b) = ringing_consult(&mut house);
+        let (a, c, b) = house.ringing_consult();
         house.fails(b, status);
         assert!(house.did(&Effect::Cue { leg: a, cue: Cue::Failure }) && house.talk(a, c));
         assert_eq!(house.outcomes(), [outcome]);
     }
     let mut house = House::new();
-    let (a, c, b) = ringing_consult(&mut house);
+    let (a, c, b) = house.ringing_consult();
     house.wait_alive(26);
     assert!(house.is_gone(b) && house.talk(a, c));
     assert_eq!(house.outcomes(), [Outcome::NoAnswer]);
@@ -194,7 +185,7 @@ fn row_08_a_hold_that_nobody_ends_ends_by_itself() {
 #[test]
 fn row_09_a_cold_hand_over_completes_at_the_answer() {
     let mut house = House::new();
-    let (a, c, b) = ringing_consult(&mut house);
+    let (a, c, b) = house.ringing_consult();
     house.ends(a, Ending::Bye);
     assert_eq!(house.ears(c), Ears::Ringback);
     house.answers(b);
@@ -205,7 +196,7 @@ fn row_09_a_cold_hand_over_completes_at_the_answer() {
 #[test]
 fn row_09_a_cold_hand_over_that_fails_recalls_the_agent_then_falls_back() {
     let mut house = house_with_fallback();
-    let (a, c, b) = ringing_consult(&mut house);
+    let (a, c, b) = house.ringing_consult();
     house.ends(a, Ending::Bye);
     house.fails(b, 486);
     assert_eq!(house.outcomes(), [Outcome::Rejected(486)]);
@@ -215,7 +206,7 @@ fn row_09_a_cold_hand_over_that_fails_recalls_the_agent_then_falls_back() {
     assert!(house.talk(again, c));
 
     let mut house = house_with_fallback();
-    let (a, c, b) = ringing_consult(&mut house);
+    let (a, c, b) = house.ringing_consult();
     house.ends(a, Ending::Bye);
     house.fails(b, 486);
     let again = house.rung();
@@ -227,7 +218,7 @@ fn row_09_a_cold_hand_over_that_fails_recalls_the_agent_then_falls_back() {
     assert!(house.talk(carol, c));
 
     let mut house = House::new();
-    let (a, c, b) = ringing_consult(&mut house);
+    let (a, c, b) = house.ringing_consult();
     house.ends(a, Ending::Bye);
     house.fails(b, 486);
     house.fails(house.rung(), 480);
@@ -254,7 +245,7 @@ fn row_10_a_customer_who_leaves_mid_consult_leaves_two_agents_talking() {
 #[test]
 fn row_11_a_customer_who_leaves_while_the_target_rings_ends_everything() {
     let mut house = House::new();
-    let (a, c, b) = ringing_consult(&mut house);
+    let (a, c, b) = house.ringing_consult();
     house.ends(c, Ending::Bye);
     assert!(house.hung_up(b) && house.hung_up(a));
     assert!(house.did(&Effect::NotifyReferrer { leg: a, status: 487, last: true }));
@@ -314,7 +305,7 @@ fn row_14_an_answered_probe_starts_the_count_again() {
 #[test]
 fn row_17_a_second_transfer_in_one_call_is_refused_and_the_first_goes_on() {
     let mut house = House::new();
-    let (a, _, b) = ringing_consult(&mut house);
+    let (a, _, b) = house.ringing_consult();
     assert_eq!(house.starts(a, agent("carol")).unwrap_err(), Refusal::TransferInProgress);
     house.answers(b);
     assert_eq!(house.starts(b, agent("carol")).unwrap_err(), Refusal::TransferInProgress);
@@ -349,7 +340,7 @@ fn row_19_an_agent_on_hold_cannot_transfer() {
 #[test]
 fn row_20_a_cancel_and_a_200_that_cross_leave_no_leg_behind() {
     let mut house = House::new();
-    let (a, c, b) = ringing_consult(&mut house);
+    let (a, c, b) = house.ringing_consult();
     house.cancels(a).unwrap();
     house.answers(b);
     assert!(house.hung_up(b) && house.talk(a, c));
@@ -509,7 +500,7 @@ fn row_26_oneself_or_somebody_in_the_call_is_no_target() {
 fn row_27_what_is_of_technical_interest_only_is_unreachable() {
     for status in [488, 407, 302] {
         let mut house = House::new();
-        let (a, c, b) = ringing_consult(&mut house);
+        let (a, c, b) = house.ringing_consult();
         house.fails(b, status);
         assert_eq!(house.outcomes(), [Outcome::Unreachable(503)]);
         assert!(house.talk(a, c));
@@ -519,7 +510,7 @@ fn row_27_what_is_of_technical_interest_only_is_unreachable() {
 #[test]
 fn row_28_a_swap_while_the_target_rings_lets_the_agent_talk_to_the_customer() {
     let mut house = House::new();
-    let (a, c, b) = ringing_consult(&mut house);
+    let (a, c, b) = house.ringing_consult();
     house.swaps(a).unwrap();
     assert!(house.talk(a, c));
     house.answers(b);
@@ -531,7 +522,7 @@ fn row_28_a_swap_while_the_target_rings_lets_the_agent_talk_to_the_customer() {
 #[test]
 fn row_29_a_ringing_target_is_not_merged() {
     let mut house = House::new();
-    let (a, _, b) = ringing_consult(&mut house);
+    let (a, _, b) = house.ringing_consult();
     assert_eq!(house.merges(a).unwrap_err(), Refusal::TargetNotLive);
     assert_eq!(house.holds(a, b).unwrap_err(), Refusal::TargetNotLive);
 }
@@ -556,322 +547,4 @@ fn row_32_any_agent_removes_any_other_a_customer_nobody() {
     house.removes(b, b).unwrap();
     assert!(house.hung_up(a));
     house.is_over();
-}
-
-// Two lines.
-
-#[test]
-fn two_lines_the_second_call_to_a_colleague_is_the_consult_and_the_first_goes_away_at_once() {
-    let mut house = House::new();
-    let (a1, c) = house.call_with_customer();
-    let a2 = house.dials("alice", agent("bob"));
-    assert_eq!(house.call_of(a1), house.call_of(a2));
-    assert_eq!(house.ears(c), Ears::HoldMusic);
-    let b = house.rung();
-    house.answers(b);
-    assert!(house.did(&Effect::Answer { leg: a2 }));
-    assert!(house.talk(a2, b) && house.apart(a1, c) && house.apart(b, c));
-}
-
-#[test]
-fn two_lines_hold_and_resume_is_the_swap_in_either_order() {
-    let mut house = House::new();
-    let (a1, a2, c, b) = house.consult_on_two_lines();
-    house.offers(a2, Direction::Away);
-    house.offers(a1, Direction::Both);
-    assert!(house.talk(a1, c) && house.apart(a2, b) && house.apart(b, c));
-    assert_eq!(house.status(b), Status::Held);
-    // Row 30: the other order.
-    house.offers(a2, Direction::Both);
-    assert!(house.saw(|event| matches!(event, Event::BridgedByPhone { bridged: true, .. })));
-    assert!(house.apart(b, c), "the server mixes nothing");
-    assert_eq!(house.swaps(a1).unwrap_err(), Refusal::BridgedByPhone);
-    assert_eq!(house.merges(a1).unwrap_err(), Refusal::BridgedByPhone);
-    house.offers(a1, Direction::Away);
-    assert!(house.talk(a2, b) && house.apart(a1, c) && house.apart(b, c));
-}
-
-#[test]
-fn two_lines_a_swap_by_command_turns_both_lines() {
-    let mut house = House::new();
-    let (a1, a2, c, b) = house.consult_on_two_lines();
-    house.swaps(a2).unwrap();
-    assert!(house.talk(a2, c) && house.apart(a2, b));
-    house.offers(a2, Direction::Away);
-    house.offers(a1, Direction::Both);
-    assert!(house.talk(a1, b) && house.apart(a1, c) && house.apart(b, c));
-}
-
-#[test]
-fn two_lines_refer_with_replaces_completes_on_either_dialog() {
-    for swapped in [false, true] {
-        let mut house = House::new();
-        let (a1, a2, c, b) = house.consult_on_two_lines();
-        let (by, named) = if swapped { (a2, a1) } else { (a1, a2) };
-        house.command(Command::Join { by, named }).unwrap();
-        assert!(house.talk(b, c) && house.hung_up(a1) && house.hung_up(a2));
-        assert!(house.did(&Effect::NotifyReferrer { leg: by, status: 200, last: true }));
-        assert_eq!(house.outcomes(), [Outcome::Completed]);
-    }
-}
-
-#[test]
-fn two_lines_refer_with_replaces_while_the_target_rings_is_a_cold_hand_over() {
-    let mut house = House::new();
-    let (a1, c) = house.call_with_customer();
-    let a2 = house.dials("alice", agent("bob"));
-    let b = house.rung();
-    house.ringing(b);
-    assert!(house.did(&Effect::Progress { leg: a2 }));
-    house.command(Command::Join { by: a1, named: a2 }).unwrap();
-    assert_eq!(house.ears(c), Ears::Ringback);
-    house.answers(b);
-    assert!(house.talk(b, c));
-}
-
-#[test]
-fn two_lines_a_bye_just_before_the_refer_never_aborts_it() {
-    let mut house = House::new();
-    let (a1, a2, c, b) = house.consult_on_two_lines();
-    house.ends(a1, Ending::Bye);
-    house.command(Command::Join { by: a2, named: a1 }).unwrap();
-    assert!(house.talk(b, c));
-}
-
-#[test]
-fn two_lines_a_failed_target_ends_the_line_that_faced_it() {
-    let mut house = House::new();
-    let (a1, c) = house.call_with_customer();
-    let a2 = house.dials("alice", agent("bob"));
-    house.fails(house.rung(), 486);
-    assert!(house.did(&Effect::Reject { leg: a2, status: 486, refusal: None }));
-    assert!(house.talk(a1, c), "an away that was only assumed ends with the second line");
-
-    let mut house = House::new();
-    let (a1, a2, c, b) = house.consult_on_two_lines();
-    house.ends(b, Ending::Bye);
-    assert!(house.hung_up(a2));
-    assert_eq!(house.ears(c), Ears::HoldMusic);
-    house.offers(a1, Direction::Both);
-    assert!(house.talk(a1, c));
-}
-
-#[test]
-fn two_lines_a_bye_on_the_consult_is_the_cancel_half_a_second_later() {
-    let mut house = House::new();
-    let (a1, a2, c, b) = house.consult_on_two_lines();
-    house.ends(a2, Ending::Bye);
-    assert!(house.apart(a1, c) && house.apart(b, c) && !house.is_gone(b));
-    house.wait_for(Duration::from_millis(499));
-    assert!(!house.is_gone(b));
-    house.wait_for(Duration::from_millis(1));
-    assert!(house.hung_up(b));
-    assert_eq!(house.outcomes(), [Outcome::Cancelled]);
-    house.offers(a1, Direction::Both);
-    assert!(house.talk(a1, c));
-}
-
-#[test]
-fn two_lines_a_bye_on_the_customers_line_releases_the_customer() {
-    let mut house = House::new();
-    let (a1, a2, c, b) = house.consult_on_two_lines();
-    house.ends(a1, Ending::Bye);
-    house.wait_for(Duration::from_millis(500));
-    assert!(house.hung_up(c) && house.talk(a2, b));
-    assert_eq!(house.outcomes(), [Outcome::CustomerGone]);
-}
-
-#[test]
-fn two_lines_a_bye_on_both_joins_customer_and_colleague() {
-    for order in [true, false] {
-        let mut house = House::new();
-        let (a1, a2, c, b) = house.consult_on_two_lines();
-        let (first, second) = if order { (a1, a2) } else { (a2, a1) };
-        house.ends(first, Ending::Bye);
-        house.wait_for(Duration::from_millis(300));
-        house.ends(second, Ending::Bye);
-        assert!(house.talk(b, c), "judged by the state before the first of the two ended");
-        assert_eq!(house.outcomes(), [Outcome::Completed]);
-    }
-}
-
-#[test]
-fn two_lines_a_cancel_of_the_second_invite_is_the_cancel_at_once() {
-    let mut house = House::new();
-    let (a1, c) = house.call_with_customer();
-    let a2 = house.dials("alice", agent("bob"));
-    let b = house.rung();
-    house.ends(a2, Ending::Cancelled);
-    assert!(house.hung_up(b) && house.talk(a1, c));
-    assert_eq!(house.outcomes(), [Outcome::Cancelled]);
-}
-
-#[test]
-fn two_lines_a_cancel_after_the_bye_of_line_one_ends_everything() {
-    let mut house = House::new();
-    let (a1, c) = house.call_with_customer();
-    let a2 = house.dials("alice", agent("bob"));
-    let b = house.rung();
-    house.ends(a1, Ending::Bye);
-    house.ends(a2, Ending::Cancelled);
-    assert!(house.hung_up(b) && house.hung_up(c));
-    assert_eq!(house.outcomes(), [Outcome::Cancelled]);
-    house.is_over();
-}
-
-#[test]
-fn two_lines_a_bye_on_line_one_while_the_colleague_rings_lets_the_second_call_go_on() {
-    let mut house = House::new();
-    let (a1, c) = house.call_with_customer();
-    let a2 = house.dials("alice", agent("bob"));
-    let b = house.rung();
-    house.ends(a1, Ending::Bye);
-    house.wait_for(Duration::from_millis(500));
-    assert!(house.hung_up(c) && !house.is_gone(b));
-    house.answers(b);
-    assert!(house.talk(a2, b));
-}
-
-#[test]
-fn two_lines_of_a_dead_phone_end_in_one_reaction() {
-    let mut house = House::new();
-    let (a1, a2, c, b) = house.consult_on_two_lines();
-    house.report(Report::Silent { leg: a2 });
-    assert!(house.did(&Effect::Probe { leg: a1 }));
-    assert!(!house.is_gone(a2) && house.apart(a2, b));
-    house.report(Report::Probed { leg: a1, alive: false });
-    assert!(house.hung_up(a1) && house.hung_up(a2) && house.talk(b, c));
-}
-
-#[test]
-fn two_lines_one_dead_consult_line_of_a_living_phone_is_the_cancel() {
-    let mut house = House::new();
-    let (a1, a2, c, b) = house.consult_on_two_lines();
-    house.report(Report::Silent { leg: a2 });
-    house.report(Report::Probed { leg: a1, alive: true });
-    assert!(house.hung_up(a2) && house.hung_up(b) && !house.is_gone(a1));
-    house.offers(a1, Direction::Both);
-    assert!(house.talk(a1, c));
-}
-
-// The refusal table, and who may ask.
-
-#[test]
-fn the_refusals_are_as_in_the_table() {
-    let mut house = House::new();
-    let (a, c) = house.call_with_customer();
-    let call = house.call_of(a);
-    assert_eq!(house.swaps(a).unwrap_err(), Refusal::NoTransfer);
-    assert_eq!(house.completes(a).unwrap_err(), Refusal::NoTransfer);
-    assert_eq!(house.starts(c, agent("bob")).unwrap_err(), Refusal::NotAllowed);
-    let by = Asker::Agent("carol".into_agent());
-    assert_eq!(house.command(Command::Cancel { call, by }).unwrap_err(), Refusal::CallNotFound);
-    let by = Asker::Operator;
-    assert_eq!(house.command(Command::Cancel { call, by }).unwrap_err(), Refusal::NoTransfer);
-    house.starts(a, agent("bob")).unwrap();
-    let b = house.rung();
-    house.answers(b);
-    assert_eq!(house.swaps(b).unwrap_err(), Refusal::NotAllowed);
-    assert_eq!(house.cancels(b).unwrap_err(), Refusal::NotAllowed);
-    house.offers(a, Direction::Away);
-    assert_eq!(house.swaps(a).unwrap_err(), Refusal::InitiatorAway);
-    assert_eq!(house.merges(a).unwrap_err(), Refusal::InitiatorAway);
-    assert_eq!(house.unholds(a, c).unwrap_err(), Refusal::InitiatorAway);
-    house.offers(a, Direction::Both);
-    house.merges(a).unwrap();
-    assert_eq!(house.cancels(a).unwrap_err(), Refusal::NoTransfer);
-    assert_eq!(house.swaps(a).unwrap_err(), Refusal::NoTransfer);
-    let stranger = LegId::arrived(999);
-    assert_eq!(house.command(Command::Join { by: stranger, named: a }).unwrap_err(), Refusal::CallNotFound);
-    assert_eq!(house.command(Command::Join { by: a, named: stranger }).unwrap_err(), Refusal::TargetUnknown);
-    assert_eq!(house.command(Command::Join { by: a, named: b }).unwrap_err(), Refusal::TargetUnknown);
-}
-
-#[test]
-fn a_ringing_call_cannot_be_transferred() {
-    let mut house = House::new();
-    let a = house.dials("alice", agent("bob"));
-    assert_eq!(house.starts(a, agent("carol")).unwrap_err(), Refusal::CallNotLive);
-}
-
-#[test]
-fn a_busy_target_is_refused_at_once() {
-    let mut house = House::new();
-    for _ in 0..2 {
-        house.customer_dials("+4930", agent("bob"));
-        house.answers(house.rung());
-    }
-    let (a, _) = house.call_with_customer();
-    assert_eq!(house.starts(a, agent("bob")).unwrap_err(), Refusal::TargetBusy);
-}
-
-#[test]
-fn c06_transfers_in_one_call_are_limited_to_five_a_minute() {
-    let mut house = House::new();
-    let (a, _) = house.call_with_customer();
-    for _ in 0..5 {
-        house.starts(a, agent("bob")).unwrap();
-        house.cancels(a).unwrap();
-    }
-    assert_eq!(house.starts(a, agent("bob")).unwrap_err(), Refusal::LimitReached);
-    house.wait(60);
-    house.starts(a, agent("bob")).unwrap();
-}
-
-#[test]
-fn c15_a_held_customers_own_resume_never_lets_them_into_the_consult() {
-    let mut house = House::new();
-    let (a, c, b) = house.consult();
-    house.holds(a, c).unwrap();
-    house.offers(c, Direction::Away);
-    house.offers(c, Direction::Both);
-    assert!(house.apart(a, c) && house.apart(b, c));
-    assert_eq!(house.ears(c), Ears::HoldMusic);
-}
-
-#[test]
-fn c18_every_order_of_three_events_ends_without_an_orphan() {
-    let orders = [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]];
-    for order in orders {
-        let mut house = House::new();
-        let (a, c, b) = ringing_consult(&mut house);
-        for event in order {
-            match event {
-                0 => house.ends(a, Ending::Bye),
-                1 => house.answers(b),
-                _ => house.ends(c, Ending::Bye),
-            }
-        }
-        house.ends(b, Ending::Bye);
-        house.is_over();
-        assert_eq!(house.outcomes().len(), 1, "{order:?}");
-    }
-}
-
-#[test]
-fn a_supervisor_listens_whispers_and_barges() {
-    use conference::SuperviseMode::{Barge, Listen, Whisper};
-    let mut house = House::new();
-    let (a, c) = house.call_with_customer();
-    let supervise = |house: &mut House, mode| {
-        let (by, agent) = ("susan".into_agent(), "alice".into_agent());
-        house.command(Command::Supervise { call: house.call_of(a), by, agent, mode }).unwrap();
-    };
-    supervise(&mut house, Listen);
-    let s = house.rung();
-    house.answers(s);
-    assert!(house.hears(s, a) && house.hears(s, c) && !house.hears(a, s) && !house.hears(c, s));
-    supervise(&mut house, Whisper);
-    assert!(house.hears(a, s) && !house.hears(c, s));
-    house.starts(a, agent("bob")).unwrap();
-    let b = house.rung();
-    house.answers(b);
-    assert!(!house.hears(s, a) && !house.hears(s, b) && !house.hears(s, c), "consults are not supervised by default");
-    house.merges(a).unwrap();
-    supervise(&mut house, Barge);
-    assert!(house.all_talk(&[a, b, c, s]));
-    let by = "bob".into_agent();
-    let agent = "alice".into_agent();
-    let refused = house.command(Command::Supervise { call: house.call_of(a), by, agent, mode: Listen });
-    assert_eq!(refused.unwrap_err(), Refusal::NotAllowed);
 }

@@ -1,13 +1,14 @@
 //! One call: its people, their legs, at most one transfer.
 //!
 //! This file holds the state and how a reaction is closed: masks, statuses and events are derived and compared with
-//! what was told last. What people ask is in `steps`, what happens on legs in `news`, who leaves and what becomes of
+//! what was told last. What people ask is in `steps` and `transferring`, what happens on legs in `news`, who leaves and what becomes of
 //! those left in `leaving`, time in `clock`. It does not decide who hears whom (`audibility`).
 
 mod clock;
 mod leaving;
 mod news;
 mod steps;
+mod transferring;
 mod union;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -292,7 +293,7 @@ impl Call {
     /// Whether a transfer may still be started this minute; notes it if so.
     fn note_start(&mut self, now: Moment) {
         self.starts.push_back(now);
-        while self.starts.len() > steps::STARTS_PER_MINUTE {
+        while self.starts.len() > transferring::STARTS_PER_MINUTE {
             self.starts.pop_front();
         }
     }

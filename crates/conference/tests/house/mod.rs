@@ -296,6 +296,15 @@ impl House {
         self.all.iter().filter_map(ended).collect()
     }
 
+    /// Alice talks to a customer and has Bob rung: (Alice, customer, Bob).
+    pub fn ringing_consult(&mut self) -> (LegId, LegId, LegId) {
+        let (a, c) = self.call_with_customer();
+        self.starts(a, agent("bob")).unwrap();
+        let b = self.rung();
+        self.ringing(b);
+        (a, c, b)
+    }
+
     /// Alice talks to a customer and consults Bob on the same line: (Alice, customer, Bob).
     pub fn consult(&mut self) -> (LegId, LegId, LegId) {
         let (a, c) = self.call_with_customer();

@@ -5,9 +5,11 @@
 //! and departures mean it works out by itself from the accepted commands.
 #![allow(dead_code, unreachable_pub, clippy::wildcard_enum_match_arm)]
 
+mod commands;
+mod events;
 mod hearing;
-mod history;
 mod mixer;
+mod reports;
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -1,0 +1,241 @@
+//! The transfer's steps in one call: start, swap, merge, complete, cancel, and REFER with Replaces within the call.
+//!
+//! Every step first asks whether it is allowed and changes nothing if it is not. Phases are judged by `consult`.
+
+use std::time::Duration;
+
+use super::{Asked, Call, Exit};
+use crate::books::Desk;
+use crate::consult::{Stage, Step, Transfer, allowed};
+use crate::ids::{LegId, ParticipantId};
+use crate::input::Destination;
+use crate::mask::Place;
+use crate::moment::Moment;
+use crate::mutants::broken;
+use crate::output::{Effect, Event, Left, Outcome, Role};
+use crate::participant::{Errand, Participant};
+use crate::refusal::Refusal;
+
+/// Transfers that may be started in one call within [`STARTS_WINDOW`].
+pub(super) const STARTS_PER_MINUTE: usize = 5;
+/// The span in which starts are counted.
+const STARTS_WINDOW: Duration = Duration::from_secs(60);
+
+impl Call {
+    /// A step of the transfer by its initiator (or the operator): who the initiator is.
+    pub(super) fn may_step(&self, asked: Asked, step: Step) -> Result<ParticipantId, Refusal> {
+        self.may_command(asked)?;
+        let Some(transfer) = &self.transfer else { return allowed(None, step).and(Err(Refusal::NoTransfer)) };
+        if let Asked::Person(who, _) = asked
+            && who != transfer.initiator
+        {
+            return Err(Refusal::NotAllowed);
+        }
+        self.may_act(asked)?;
+        allowed(Some(transfer.stage), step)?;
+        Ok(transfer.initiator)
+    }
+
+    /// Swap and merge: the initiator must have one open line, not two, not none.
+    pub(super) fn must_have_one_line(&self, initiator: ParticipantId) -> Result<(), Refusal> {
+        if self.is_bridged(initiator) {
+            return Err(Refusal::BridgedByPhone);
+        }
+        if self.stage().is_some_and(Stage::is_private) && self.open_leg(initiator).is_none() {
+            return Err(Refusal::InitiatorAway);
+        }
+        Ok(())
+    }
+
+    /// Whether somebody may start a transfer to a target now.
+    pub(crate) fn may_start(&self, desk: &Desk<'_>, asked: Asked, to: &Destination) -> Result<ParticipantId, Refusal> {
+        let Asked::Person(who, _) = asked else { return Err(Refusal::NotAllowed) };
+        self.may_command(asked)?;
+        self.must_be_live(asked)?;
+        allowed(self.stage(), Step::Start)?;
+        self.may_act(asked)?;
+        if self.is_bridged(who) {
+            return Err(Refusal::BridgedByPhone);
+        }
+        match to {
+            Destination::Agent(agent) => {
+                if self.has(to) || !desk.settings.agents.contains_key(agent) {
+                    return Err(Refusal::TargetUnknown);
+                }
+                if desk.books.is_busy(agent, desk.settings) {
+                    return Err(Refusal::TargetBusy);
+                }
+            }
+            Destination::Outside { .. } if self.has(to) => return Err(Refusal::TargetUnknown),
+            Destination::Outside { .. } => {}
+            Destination::Queue(_) => return Err(Refusal::TargetUnavailable),
+            Destination::Room(_) | Destination::Service(_) | Destination::Unknown => {
+                return Err(Refusal::TargetUnknown);
+            }
+        }
+        if self.is_full(desk.settings) || self.starts_too_often(desk.now) {
+            return Err(Refusal::LimitReached);
+        }
+        Ok(who)
+    }
+
+    pub(super) fn starts_too_often(&self, now: Moment) -> bool {
+        let recent = self.starts.iter().filter(|start| now.since(**start) < STARTS_WINDOW).count();
+        recent >= STARTS_PER_MINUTE
+    }
+
+    /// Start: the target is rung, the initiator faces it, the customer hears music from this instant.
+    pub(crate) fn start(
+        &mut self,
+        desk: &mut Desk<'_>,
+        asked: Asked,
+        to: Destination,
+        shown: String,
+    ) -> Result<(), Refusal> {
+        let initiator = self.may_start(desk, asked, &to)?;
+        if let Some(leg) = asked.leg() {
+            desk.out.effect(Effect::AcceptRefer { leg });
+        }
+        self.begin(desk, initiator, to, shown, asked.leg(), None);
+        Ok(())
+    }
+
+    /// Begins a transfer that is known to be allowed. `second`: the initiator's own unanswered second INVITE.
+    pub(crate) fn begin(
+        &mut self,
+        desk: &mut Desk<'_>,
+        initiator: ParticipantId,
+        to: Destination,
+        shown: String,
+        referrer: Option<LegId>,
+        second: Option<LegId>,
+    ) {
+        if self.transfer.is_some() {
+            self.end_transfer(desk, Outcome::Joined, 200);
+        }
+        let facing = second.or_else(|| self.ready_leg(initiator)).or_else(|| self.last_leg(initiator));
+        self.face_main(initiator);
+        // What an older consult faced says nothing about this one.
+        self.forget_parting(initiator);
+        if let Some(leg) = facing.and_then(|facing| self.legs.get_mut(&facing)) {
+            leg.faces = Place::Side;
+        }
+        let (role, agent) = match &to {
+            Destination::Agent(agent) => (Role::Agent, Some(agent.clone())),
+            Destination::Queue(_)
+            | Destination::Room(_)
+            | Destination::Outside { .. }
+            | Destination::Service(_)
+            | Destination::Unknown => (Role::Outside, None),
+        };
+        let mut person = Participant::new(role, agent, shown);
+        person.errand = Some(Errand::Target);
+        let identity = self.identity(initiator, desk.settings);
+        let (target, _) = self.ring(desk, to, person, identity);
+        self.note_start(desk.now);
+        self.transfer = Some(Transfer {
+            initiator,
+            agent: self.people.get(&initiator).and_then(|person| person.agent.clone()),
+            target,
+            stage: Stage::Ringing,
+            referrer,
+            grace: None,
+        });
+        desk.out.event(Event::TransferStarted { call: self.id, by: initiator, target });
+    }
+
+    /// Cancel: the target goes, the initiator is back with the customer.
+    pub(crate) fn cancel(&mut self, desk: &mut Desk<'_>, asked: Asked) -> Result<(), Refusal> {
+        self.may_step(asked, Step::Cancel)?;
+        self.cancel_transfer(desk);
+        Ok(())
+    }
+
+    /// Swap: every leg of the initiator turns; whoever the open one now faces is un-held.
+    pub(crate) fn swap(&mut self, asked: Asked) -> Result<(), Refusal> {
+        let initiator = self.may_step(asked, Step::Swap)?;
+        if let Err(refusal) = self.must_have_one_line(initiator) {
+            if broken!(RefusedSwapSwaps) {
+                self.turn(initiator);
+            }
+            return Err(refusal);
+        }
+        self.turn(initiator);
+        let faced = self.ready_leg(initiator).and_then(|leg| self.legs.get(&leg)).map(|leg| leg.faces);
+        if let Some(faced) = faced.filter(|_| !broken!(SwapKeepsHold)) {
+            for who in self.people_in(faced, initiator) {
+                self.unhold_one(who);
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn turn(&mut self, initiator: ParticipantId) {
+        let only = self.ready_leg(initiator).filter(|_| broken!(TurnOneLeg));
+        for (id, leg) in self.legs.iter_mut().filter(|(_, leg)| leg.person == initiator) {
+            if only.is_none_or(|only| only == *id) {
+                leg.faces = match leg.faces {
+                    Place::Main => Place::Side,
+                    Place::Side => Place::Main,
+                };
+            }
+        }
+    }
+
+    /// Merge: no Side, nobody held.
+    pub(crate) fn merge(&mut self, asked: Asked) -> Result<(), Refusal> {
+        let initiator = self.may_step(asked, Step::Merge)?;
+        self.must_have_one_line(initiator)?;
+        self.merge_all(initiator);
+        Ok(())
+    }
+
+    pub(super) fn merge_all(&mut self, initiator: ParticipantId) {
+        if let Some(transfer) = self.transfer.as_mut() {
+            transfer.stage = Stage::Merged;
+            transfer.grace = None;
+        }
+        self.face_main(initiator);
+        if !broken!(MergeKeepsHold) {
+            self.unhold_all();
+        }
+    }
+
+    /// Complete: no Side, nobody held, the initiator's legs end; a ringing target rings on.
+    pub(crate) fn complete(&mut self, desk: &mut Desk<'_>, asked: Asked) -> Result<(), Refusal> {
+        let initiator = self.may_step(asked, Step::Complete)?;
+        if self.stage() != Some(Stage::Cold) {
+            self.hand_over(desk, initiator);
+        }
+        Ok(())
+    }
+
+    /// The initiator leaves the call to customer and target.
+    pub(crate) fn hand_over(&mut self, desk: &mut Desk<'_>, initiator: ParticipantId) {
+        self.unhold_all();
+        match self.stage() {
+            Some(Stage::Private | Stage::Merged) => self.end_transfer(desk, Outcome::Completed, 200),
+            Some(Stage::Ringing | Stage::Cold) => {
+                if let Some(transfer) = self.transfer.as_mut() {
+                    transfer.grace = None;
+                    if let Some(leg) = transfer.referrer.take() {
+                        desk.out.effect(Effect::NotifyReferrer { leg, status: 200, last: true });
+                    }
+                }
+            }
+            None => {}
+        }
+        self.part(desk, initiator, Exit::told(Left::Completed));
+    }
+
+    /// Whether a REFER with Replaces that names two legs of this call completes its transfer.
+    pub(crate) fn may_join_within(&self, by: LegId, named: LegId) -> Result<ParticipantId, Refusal> {
+        let who = self.person_of(by).ok_or(Refusal::CallNotFound)?;
+        self.may_command(Asked::Person(who, Some(by)))?;
+        let ended = self.transfer.as_ref().and_then(|transfer| transfer.grace.as_ref()).map(|grace| grace.leg);
+        if by == named || (self.person_of(named) != Some(who) && ended != Some(named)) {
+            return Err(Refusal::TargetUnknown);
+        }
+        self.may_step(Asked::Person(who, Some(by)), Step::Complete)
+    }
+}
