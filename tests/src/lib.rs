@@ -1,1 +1,9 @@
-//! Scenario helpers: a house (the daemon on free ports), phones and ears.
+//! What the scenarios play with: a house (the daemon on free ports), people with phones and ears, and peers made of
+//! nothing but sockets. Who should hear whom stands in the scenarios.
+
+#![allow(clippy::expect_used, reason = "a scenario that cannot go on says why and ends")]
+
+pub mod hearing;
+pub mod house;
+pub mod people;
+pub mod raw;

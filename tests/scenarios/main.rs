@@ -1,0 +1,13 @@
+//! Scenarios on real sockets: the daemon, people with phones, one tone per person. What the untrusted do is in `trust`.
+//!
+//! Every scenario freezes and thaws each live call once in the middle and goes on.
+
+mod digits;
+mod fallback;
+mod hold;
+mod hold_forms;
+mod races;
+mod ringing;
+mod rooms;
+mod services;
+mod talking;

@@ -1,0 +1,8 @@
+//! Scenarios with the untrusted: mutated, forged and hostile messages and media, by raw sockets, while people talk.
+
+mod media_trust;
+mod mutations;
+mod mutator;
+mod sip_trust;
+mod stream_trust;
+mod trunk_trust;

@@ -1,0 +1,252 @@
+//! A house: the daemon in this process, on free ports, with the agents alice, bob and carol and one trunk.
+//!
+//! It judges nothing but what a daemon owes at the end of every call: that nothing is left of it.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
+use std::sync::atomic::{AtomicU16, Ordering};
+use std::time::{Duration, Instant};
+
+use daemon::config::{Config, from_text};
+use daemon::{Counts, Running};
+use sip_signalling::Protocol;
+use softphone::{PhoneSettings, Voice};
+
+use crate::people::Person;
+
+/// The SIP domain of every house.
+pub const DOMAIN: &str = "baton.local";
+/// Calls from here are customers'.
+pub const CUSTOMERS: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 0, 0, 2));
+/// The carrier: calls to outside numbers go here.
+pub const CARRIER: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 0, 0, 5));
+/// The number under which the trunk reaches Alice.
+pub const ALICES_NUMBER: &str = "+15551111";
+
+/// What people say, all at multiples of 50 Hz, so that 20 ms are enough to tell them apart, and above the hold music.
+pub mod tones {
+    /// Alice.
+    pub const ALICE: f64 = 2_300.0;
+    /// Bob, and his other phone.
+    pub const BOB: f64 = 2_600.0;
+    /// Bob's other phone.
+    pub const BOB_TOO: f64 = 2_450.0;
+    /// Carol.
+    pub const CAROL: f64 = 2_900.0;
+    /// A customer.
+    pub const CUSTOMER: f64 = 3_200.0;
+    /// Another customer.
+    pub const STRANGER: f64 = 3_050.0;
+    /// Whoever answers at the carrier.
+    pub const OUTSIDE: f64 = 2_750.0;
+    /// What is said while it must not be heard.
+    pub const SECRET: f64 = 3_500.0;
+    /// All of them.
+    pub const ALL: [f64; 8] = [ALICE, BOB, BOB_TOO, CAROL, CUSTOMER, STRANGER, OUTSIDE, SECRET];
+}
+
+/// RTP ports of one house, and where they lie: below those of the real phones' houses.
+const RTP_SPAN: u16 = 200;
+const RTP_FIRST: u16 = 10_000;
+const RTP_LAST: u16 = 19_999;
+/// Nothing may be left of a call after so long.
+const CLEAN_UP: Duration = Duration::from_secs(8);
+const LOOK: Duration = Duration::from_millis(20);
+
+/// What differs from house to house.
+#[derive(Clone, Debug)]
+pub struct Setup {
+    /// `transfer.fallback`.
+    pub fallback: &'static str,
+    /// `transfer.ring_timeout_s`.
+    pub ring_timeout_s: u32,
+    /// `media.media_timeout_s`.
+    pub media_timeout_s: u32,
+    /// `sip.ban_loopback`.
+    pub ban_loopback: bool,
+    /// More lines of the trunk.
+    pub trunk: &'static str,
+    /// How many RTP ports it has; a port rests for a while after each call.
+    pub rtp_ports: u16,
+    /// The agents' names; their passwords are `NAME-secret`, their extensions 101, 102 ….
+    pub agents: &'static [&'static str],
+}
+
+impl Default for Setup {
+    fn default() -> Self {
+        Self {
+            fallback: "announce",
+            ring_timeout_s: 25,
+            media_timeout_s: 20,
+            ban_loopback: false,
+            trunk: "",
+            rtp_ports: RTP_SPAN,
+            agents: &["alice", "bob", "carol"],
+        }
+    }
+}
+
+/// A running daemon.
+#[derive(Debug)]
+pub struct House {
+    /// The daemon.
+    pub running: Running,
+    /// Where it listens over UDP.
+    pub udp: SocketAddr,
+    /// Where it listens over TCP.
+    pub tcp: SocketAddr,
+    /// Where its calls to outside numbers go; nobody listens there until a scenario does.
+    pub carrier: SocketAddr,
+    /// Its first and last RTP port.
+    pub rtp_ports: (u16, u16),
+}
+
+impl House {
+    /// Starts the usual house.
+    pub async fn open() -> Self {
+        Self::with(Setup::default()).await
+    }
+
+    /// Starts a house that differs.
+    pub async fn with(setup: Setup) -> Self {
+        log_if_asked();
+        let (carrier, rtp_ports) = (free_address(CARRIER), rtp_range(setup.rtp_ports));
+        let running = daemon::run(settings(&setup, carrier, rtp_ports)).await.expect("the daemon starts");
+        let listening = |wanted: Protocol| {
+            let found = running.addresses().into_iter().find(|(protocol, _)| *protocol == wanted);
+            found.map(|(_, address)| address).expect("it listens")
+        };
+        Self { udp: listening(Protocol::Udp), tcp: listening(Protocol::Tcp), running, carrier, rtp_ports }
+    }
+
+    /// The same house's settings with something else in them, for a reload.
+    #[must_use]
+    pub fn settings(&self, setup: &Setup) -> Config {
+        settings(setup, self.carrier, self.rtp_ports)
+    }
+
+    /// A registered phone of an agent.
+    pub async fn agent(&self, name: &'static str, hertz: f64) -> Person {
+        let settings = PhoneSettings::agent(name, &format!("{name}-secret"), DOMAIN, self.udp, Voice::Tone(hertz));
+        let person = Person::start(name, hertz, settings).await;
+        person.phone.register().await.unwrap_or_else(|error| panic!("{error}"));
+        person
+    }
+
+    /// Alice's registered phone.
+    pub async fn alice(&self) -> Person {
+        self.agent("alice", tones::ALICE).await
+    }
+
+    /// Bob's registered phone.
+    pub async fn bob(&self) -> Person {
+        self.agent("bob", tones::BOB).await
+    }
+
+    /// Carol's registered phone.
+    pub async fn carol(&self) -> Person {
+        self.agent("carol", tones::CAROL).await
+    }
+
+    /// A customer's phone; it calls by way of the trunk.
+    pub async fn customer(&self) -> Person {
+        self.outside("customer", tones::CUSTOMER).await
+    }
+
+    /// Somebody outside with a voice of their own.
+    pub async fn outside(&self, name: &'static str, hertz: f64) -> Person {
+        let settings = PhoneSettings::outside("+15550100", DOMAIN, self.udp, CUSTOMERS, Voice::Tone(hertz));
+        Person::start(name, hertz, settings).await
+    }
+
+    /// Whoever answers at the carrier.
+    pub async fn at_the_carrier(&self) -> Person {
+        let settings = PhoneSettings {
+            port: self.carrier.port(),
+            ..PhoneSettings::outside("carrier", DOMAIN, self.udp, CARRIER, Voice::Tone(tones::OUTSIDE))
+        };
+        Person::start("outside", tones::OUTSIDE, settings).await
+    }
+
+    /// Freezes and thaws every live call; there must be this many legs.
+    pub async fn freeze_and_thaw(&self, legs: usize) {
+        let frozen = self.running.freeze_and_thaw().await.unwrap_or_else(|error| panic!("freeze and thaw: {error}"));
+        assert_eq!(frozen, legs, "legs that were frozen and thawed");
+    }
+
+    /// Waits until nothing is left of any call: no leg, no dialog, no port.
+    pub async fn is_empty(&self) {
+        let end = Instant::now() + CLEAN_UP;
+        loop {
+            let counts = self.running.counts().await;
+            if is_clear(&counts) {
+                return;
+            }
+            assert!(Instant::now() < end, "left behind: {counts:?}");
+            tokio::time::sleep(LOOK).await;
+        }
+    }
+
+    /// Everybody has hung up: nothing may be left, and the daemon stops.
+    pub async fn close(self) {
+        self.is_empty().await;
+        self.running.stop().await;
+    }
+}
+
+fn is_clear(counts: &Counts) -> bool {
+    (counts.calls, counts.legs, counts.dialogs, counts.media_legs) == (0, 0, 0, 0)
+}
+
+/// An address that is free right now for UDP.
+fn free_address(ip: IpAddr) -> SocketAddr {
+    UdpSocket::bind((ip, 0)).and_then(|socket| socket.local_addr()).expect("a free port")
+}
+
+fn rtp_range(ports: u16) -> (u16, u16) {
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    let own_start = u16::try_from(std::process::id() % 47).unwrap_or(0) * RTP_SPAN;
+    let taken = NEXT.fetch_add(ports, Ordering::Relaxed).wrapping_add(own_start);
+    let first = RTP_FIRST + taken % (RTP_LAST - RTP_FIRST - ports) / 2 * 2;
+    (first, first + ports - 1)
+}
+
+/// With RUST_LOG set the daemon's log is shown with the test that failed.
+fn log_if_asked() {
+    if let Ok(filter) = std::env::var("RUST_LOG") {
+        let subscriber = tracing_subscriber::fmt().with_env_filter(filter).with_test_writer();
+        // the first house of the process has set it already
+        drop(subscriber.try_init());
+    }
+}
+
+fn settings(setup: &Setup, carrier: SocketAddr, (first, last): (u16, u16)) -> Config {
+    let agents: String = setup
+        .agents
+        .iter()
+        .enumerate()
+        .map(|(index, name)| {
+            format!(
+                "[[agents]]\nname = \"{name}\"\ndisplay_name = \"{name}\"\nextension = \"{}\"\npassword = \"{name}-secret\"\n",
+                101 + index
+            )
+        })
+        .collect();
+    let text = format!(
+        "[server]\ndomain = \"{DOMAIN}\"\n\
+         [sip]\nlisten = [\"udp:127.0.0.1:0\", \"tcp:127.0.0.1:0\"]\nban_loopback = {ban}\n\
+         [media]\naddress = \"127.0.0.1\"\nrtp_ports = [{first}, {last}]\ncodecs = [\"PCMU\", \"PCMA\"]\nworkers = 1\n\
+         media_timeout_s = {media_timeout_s}\n\
+         [transfer]\nring_timeout_s = {ring_timeout_s}\nfallback = \"{fallback}\"\n\
+         {agents}\
+         [[rooms]]\nname = \"standup\"\nextension = \"300\"\n\
+         [[trunks]]\nname = \"pstn\"\naddress = \"{carrier}\"\naccept_from = [\"127.0.0.2/32\"]\n\
+         numbers = {{ \"{ALICES_NUMBER}\" = \"agent:alice\", \"/^room(\\\\d+)$/\" = \"room:r$1\" }}\n\
+         match_out = \"^\\\\+?[0-9]{{4,15}}$\"\n{trunk}",
+        ban = setup.ban_loopback,
+        media_timeout_s = setup.media_timeout_s,
+        ring_timeout_s = setup.ring_timeout_s,
+        fallback = setup.fallback,
+        trunk = setup.trunk,
+    );
+    from_text(&text).unwrap_or_else(|mistakes| panic!("{mistakes}\n{text}"))
+}
