@@ -134,10 +134,6 @@ impl Sound {
         }
     }
 
-    pub(crate) fn ear(&self, line: LineId) -> Option<Ear> {
-        locked(&self.channels).get(&line).map(|channel| channel.ear.clone())
-    }
-
     /// Says and hears nothing any more on this line. Its ear keeps what it heard.
     pub(crate) fn close(&self, line: LineId) {
         locked(&self.channels).remove(&line);
@@ -185,7 +181,7 @@ fn run(channels: &Channels, stop: &AtomicBool) {
         for channel in locked(channels).values_mut() {
             channel.listen(now);
             channel.journey.deliver(&channel.rtp, now);
-            if step % STEPS_PER_FRAME == 0 {
+            if step.is_multiple_of(STEPS_PER_FRAME) {
                 channel.speak();
             }
         }
