@@ -5,15 +5,18 @@
 //!
 //! It shares code with the server, so whatever it proves is proved once more by phones that share none.
 
+mod desk;
 mod ear;
 mod line;
 mod phone;
+mod settings;
 mod sound;
 mod voice;
 mod wire;
 
 pub use ear::{Ear, Heard, Mark};
 pub use line::{LineId, LineState, LineView};
-pub use phone::{Hold, Phone, PhoneError, PhoneSettings};
+pub use phone::Phone;
+pub use settings::{Hold, PhoneError, PhoneSettings};
 pub use voice::Voice;
 pub use wire::Wire;

@@ -1,0 +1,168 @@
+//! What a phone does by itself: keeps its lines, answers offers, takes note of news. What its person does is in `phone`.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::AtomicU64;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use bytes::Bytes;
+use conference::LegId;
+use media_mixer::sdp::{LocalMedia, Session};
+use sip_signalling::{Arrival, Endpoint, News, Wish};
+use tokio::sync::watch;
+
+use crate::ear::Ear;
+use crate::line::{Line, LineId, LineState, LineView};
+use crate::settings::{PhoneError, PhoneSettings};
+use crate::sound::Sound;
+
+/// The lines of a phone, and all that belongs to them.
+#[derive(Debug)]
+pub(crate) struct Desk {
+    pub(crate) settings: PhoneSettings,
+    pub(crate) sound: Sound,
+    pub(crate) lines: Mutex<BTreeMap<LineId, Line>>,
+    pub(crate) ears: Mutex<BTreeMap<LineId, Ear>>,
+    pub(crate) registered: Mutex<Option<u16>>,
+    pub(crate) changed: watch::Sender<u64>,
+    pub(crate) next: AtomicU64,
+}
+
+impl Desk {
+    pub(crate) fn open(&self, line: LineId) -> Result<Session, PhoneError> {
+        let settings = &self.settings;
+        let (port, ear) = self
+            .sound
+            .open(line, settings.address, settings.voice)
+            .map_err(|error| PhoneError::Sound(settings.name.clone(), error))?;
+        locked(&self.ears).insert(line, ear);
+        Ok(Session::new(LocalMedia {
+            address: settings.address,
+            port,
+            codecs: settings.codecs.clone(),
+            session_id: line.0 & 0xffff_ffff,
+        }))
+    }
+
+    pub(crate) fn add(&self, id: LineId, state: LineState, peer: &str, session: Session, offered: Option<Bytes>) {
+        let view =
+            LineView { id, state, offering: false, peer: peer.to_owned(), digits: String::new(), refused: Vec::new() };
+        locked(&self.lines).insert(id, Line { view, session, offered, then: None });
+    }
+
+    pub(crate) fn views(&self) -> Vec<LineView> {
+        locked(&self.lines).values().map(|line| line.view.clone()).collect()
+    }
+
+    pub(crate) fn answer_call(&self, line: LineId) -> Option<Bytes> {
+        let mut lines = locked(&self.lines);
+        let entry = lines.get_mut(&line).filter(|entry| entry.view.state == LineState::RingingHere)?;
+        let body = match entry.offered.take() {
+            Some(offer) => {
+                let (body, agreement) = entry.session.answer(&offer).ok()?;
+                self.sound.agree(line, agreement, true);
+                body
+            }
+            None => entry.session.offer(),
+        };
+        entry.view.state = LineState::Live;
+        Some(body)
+    }
+
+    pub(crate) fn over(&self, line: LineId, state: LineState) {
+        self.sound.close(line);
+        if let Some(entry) = locked(&self.lines).get_mut(&line)
+            && !entry.view.state.is_over()
+        {
+            entry.view.state = state;
+            entry.view.offering = false;
+        }
+        self.changed.send_modify(|count| *count += 1);
+    }
+
+    pub(crate) fn take(&self, endpoint: &Endpoint, news: News) {
+        match news {
+            News::Arrived(arrival) => self.arrived(endpoint, arrival),
+            News::Progress { leg, .. } => self.change(leg, |line| line.view.state = LineState::RingingThere),
+            News::Answered { leg, body, .. } => self.answered(endpoint, leg, &body),
+            News::Failed { leg, status } => self.over(leg, LineState::Failed(status)),
+            News::Acknowledged { leg, answer: Some(answer) } => {
+                self.change(leg, |line| self.accept(line, &answer));
+            }
+            News::Offered { leg, offer } => self.offered(endpoint, leg, offer),
+            News::OfferAnswered { leg, answer } => self.change(leg, |line| {
+                self.accept(line, &answer);
+                line.view.offering = false;
+                line.view.state = line.then.take().unwrap_or(line.view.state);
+            }),
+            News::OfferRefused { leg, status } => self.change(leg, |line| {
+                line.session.withdraw();
+                line.then = None;
+                line.view.offering = false;
+                line.view.refused.push(status);
+            }),
+            News::Ended { leg, how } => self.over(leg, LineState::Ended(how)),
+            News::Digit { leg, digit, .. } => self.change(leg, |line| line.view.digits.push(digit)),
+            News::PhoneRegistered { status, .. } => *locked(&self.registered) = Some(status),
+            News::Acknowledged { answer: None, .. }
+            | News::Probed { .. }
+            | News::Registered { .. }
+            | News::Security { .. } => {}
+        }
+    }
+
+    fn change(&self, leg: LegId, change: impl FnOnce(&mut Line)) {
+        if let Some(line) = locked(&self.lines).get_mut(&leg) {
+            change(line);
+        }
+    }
+
+    fn arrived(&self, endpoint: &Endpoint, arrival: Arrival) {
+        let Ok(session) = self.open(arrival.leg) else {
+            endpoint.wish(Wish::Reject { leg: arrival.leg, status: 500, reason: None });
+            return;
+        };
+        self.add(arrival.leg, LineState::RingingHere, &arrival.display, session, arrival.offer);
+        endpoint.wish(Wish::Ringing { leg: arrival.leg });
+    }
+
+    fn answered(&self, endpoint: &Endpoint, leg: LegId, body: &Bytes) {
+        let mut usable = true;
+        self.change(leg, |line| match line.session.accept(body) {
+            Ok(agreement) => {
+                self.sound.agree(leg, agreement, true);
+                line.view.state = LineState::Live;
+            }
+            Err(_) => usable = false,
+        });
+        if !usable {
+            endpoint.wish(Wish::End { leg, status: None, reason: None });
+            self.over(leg, LineState::Failed(488));
+        }
+    }
+
+    fn offered(&self, endpoint: &Endpoint, leg: LegId, offer: Option<Bytes>) {
+        self.change(leg, |line| {
+            let body = match &offer {
+                Some(offer) => line.session.answer(offer).ok().map(|(body, agreement)| {
+                    self.sound.agree(leg, agreement, true);
+                    body
+                }),
+                None => Some(line.session.reoffer(line.session.wish())),
+            };
+            endpoint.wish(match body {
+                Some(body) => Wish::AnswerOffer { leg, body },
+                None => Wish::RefuseOffer { leg, status: 488 },
+            });
+        });
+    }
+
+    fn accept(&self, line: &mut Line, answer: &Bytes) {
+        if let Ok(agreement) = line.session.accept(answer) {
+            self.sound.agree(line.view.id, agreement, true);
+        }
+    }
+}
+
+pub(crate) fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

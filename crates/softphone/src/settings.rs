@@ -1,0 +1,114 @@
+//! How a phone is set up, how it says hold, and what can go wrong with it.
+
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+use media_mixer::sdp::Codec;
+use sip_signalling::{Algorithm, Directory, Doorkeeping, Protocol, SipSettings};
+
+use crate::line::{LineId, LineView};
+use crate::voice::Voice;
+
+/// How a phone is set up.
+#[derive(Clone, Debug)]
+pub struct PhoneSettings {
+    /// The user part of its address, and its digest user name.
+    pub name: String,
+    /// Its password; `None`: a phone without an account (a customer's).
+    pub password: Option<String>,
+    /// The domain.
+    pub domain: String,
+    /// The server.
+    pub server: SocketAddr,
+    /// Over what it speaks SIP.
+    pub protocol: Protocol,
+    /// Its own address, for SIP and RTP.
+    pub address: IpAddr,
+    /// Its own SIP port; 0 takes a free one.
+    pub port: u16,
+    /// What it says.
+    pub voice: Voice,
+    /// What it speaks, in order of preference.
+    pub codecs: Vec<Codec>,
+}
+
+impl PhoneSettings {
+    /// The phone of an agent of `domain` at `server`, on 127.0.0.1 over UDP.
+    #[must_use]
+    pub fn agent(name: &str, password: &str, domain: &str, server: SocketAddr, voice: Voice) -> Self {
+        Self {
+            name: name.to_owned(),
+            password: Some(password.to_owned()),
+            domain: domain.to_owned(),
+            server,
+            protocol: Protocol::Udp,
+            address: IpAddr::from([127, 0, 0, 1]),
+            port: 0,
+            voice,
+            codecs: vec![Codec::Pcmu, Codec::Pcma],
+        }
+    }
+
+    /// The phone of an outside party who calls through a trunk that accepts calls from `address`.
+    #[must_use]
+    pub fn outside(number: &str, domain: &str, server: SocketAddr, address: IpAddr, voice: Voice) -> Self {
+        Self { password: None, address, ..Self::agent(number, "", domain, server, voice) }
+    }
+}
+
+/// The ways in which phones say hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Hold {
+    /// `a=sendonly`, RFC 3264 §8.4.
+    SendOnly,
+    /// `a=inactive`.
+    Inactive,
+    /// `c=IN IP4 0.0.0.0`, as RFC 2543 had it.
+    AddressZero,
+}
+
+/// What went wrong with a phone.
+#[derive(Debug, thiserror::Error)]
+pub enum PhoneError {
+    /// The SIP side did not start.
+    #[error("{0}: SIP did not start: {1}")]
+    Sip(String, sip_signalling::StartError),
+    /// The sound side did not start, or no port was free.
+    #[error("{0}: sound: {1}")]
+    Sound(String, std::io::Error),
+    /// No such line, or not in a state for this.
+    #[error("{0}: line {1} cannot do this now")]
+    Line(String, LineId),
+    /// The registration was refused.
+    #[error("{0}: registration refused with {1}")]
+    Refused(String, u16),
+    /// It did not happen in time.
+    #[error("{name}: not within {limit:?}: {what}; lines: {lines:?}")]
+    TooLate {
+        /// Whose phone.
+        name: String,
+        /// What was waited for.
+        what: String,
+        /// For how long.
+        limit: Duration,
+        /// The lines as they were then.
+        lines: Vec<LineView>,
+    },
+}
+
+/// The settings of the phone's SIP side.
+pub(crate) fn sip_settings(settings: &PhoneSettings) -> SipSettings {
+    SipSettings {
+        domain: settings.domain.clone(),
+        listen: vec![(settings.protocol, SocketAddr::new(settings.address, settings.port))],
+        external_address: None,
+        local_networks: Vec::new(),
+        digest: vec![Algorithm::Sha256, Algorithm::Md5],
+        directory: Directory { accounts: Vec::new(), trunks: Vec::new() },
+        doorkeeping: Doorkeeping::Phone,
+        user_agent: "Baton softphone".to_owned(),
+        ban_loopback: false,
+        keep_alive: Duration::from_secs(25),
+        dropped_user_agents: Vec::new(),
+    }
+}
