@@ -14,10 +14,11 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use conference::{CallId, ChangeSet, Effect, Ending, Event, LegId, Output, Report};
-use media_mixer::Mixer;
+use media_mixer::{Applied, Mixer};
 use sip_signalling::{Endpoint, Wish};
-use tokio::sync::broadcast;
+use tokio::sync::{broadcast, oneshot};
 use tokio::task::JoinSet;
+use tokio::time::Instant;
 use tracing::error;
 
 use lanes::{GateId, Lanes, Ready};
@@ -31,6 +32,8 @@ use crate::whereabouts::Whereabouts;
 
 /// A mixer that has not said so long that a tightening is in force raises the alarm, and the call is silenced.
 const ACKNOWLEDGED_WITHIN: Duration = Duration::from_millis(100);
+/// A timer that is so late says that this process did not run.
+const OVERSLEPT: Duration = Duration::from_millis(20);
 /// Alarms in a row after which a call whose masks nobody can vouch for is ended.
 const ALARMS: u32 = 30;
 /// Steps that may wait in one call; a call that comes so far is ended.
@@ -183,7 +186,7 @@ impl Carry {
         let applied = self.mixer.set_audibility(change);
         let Some(gate) = gate else { return };
         self.acknowledgements.spawn(async move {
-            let in_force = matches!(tokio::time::timeout(ACKNOWLEDGED_WITHIN, applied).await, Ok(Ok(_)));
+            let in_force = within(ACKNOWLEDGED_WITHIN, applied).await;
             Acknowledged { call, gate, in_force, alarms }
         });
     }
@@ -248,6 +251,20 @@ impl Carry {
             }
         }
     }
+}
+
+/// Whether the mixer said in time that a change is in force. When it was us who slept (a machine that stood still), it
+/// has the same time once more.
+async fn within(limit: Duration, applied: oneshot::Receiver<Applied>) -> bool {
+    let begun = Instant::now();
+    let mut applied = std::pin::pin!(applied);
+    if let Ok(word) = tokio::time::timeout(limit, &mut applied).await {
+        return word.is_ok();
+    }
+    if begun.elapsed() < limit + OVERSLEPT {
+        return false;
+    }
+    matches!(tokio::time::timeout(limit, applied).await, Ok(Ok(_)))
 }
 
 /// Waits for the next word on a tightening; pends while none is under way. Cancel-safe.
