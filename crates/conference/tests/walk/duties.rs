@@ -19,17 +19,23 @@ pub enum End {
 impl Walk {
     /// The rest of a walk: silence for a while, then the end.
     pub fn wind_down(&mut self, end: End) -> Result<(), Finding> {
+        self.comes_to_rest(Duration::from_secs(300))?;
+        if end == End::AllDie {
+            self.all_die()?;
+        }
+        self.everybody_leaves()
+    }
+
+    /// Nobody does anything for a while: whoever waits then has somebody to wait for.
+    pub fn comes_to_rest(&mut self, span: Duration) -> Result<(), Finding> {
         self.probes.clear();
-        self.pass(Duration::from_secs(300), true)?;
+        self.pass(span, true)?;
         for call in self.board.calls() {
             let masks = self.board.masks(call.id);
             let open = masks.is_some_and(|masks| masks.values().any(|mask| mask.open && mask.supervises.is_none()));
             nobody_waits_for_ever(&call, open)?;
         }
-        if end == End::AllDie {
-            self.all_die()?;
-        }
-        self.everybody_leaves()
+        Ok(())
     }
 
     /// No phone sends or answers anything: open legs are reported silent, the others are probed in vain.

@@ -31,6 +31,7 @@ pub enum Input {
 }
 
 /// A house, the oracle beside it, and what happened so far.
+#[derive(Clone)]
 pub struct Walk {
     pub board: Switchboard,
     pub oracle: Oracle,
@@ -80,7 +81,7 @@ impl Walk {
         walk
     }
 
-    fn empty(random: Random) -> Self {
+    pub fn empty(random: Random) -> Self {
         Self {
             board: Switchboard::new(),
             oracle: Oracle::default(),
