@@ -120,6 +120,7 @@ const TWO_LINES: [Happens; 25] = [
     Line2Back,
     Line2Bye,
     Line2Cancel,
+    Line2Answers,
     Time,
 ];
 
