@@ -3,7 +3,7 @@
 
 mod lab;
 
-use lab::drama::{Drama, Wire, media_settings};
+use lab::drama::{Drama, KeptFrom, Wire, media_settings};
 
 const STEPS: u32 = 200;
 
@@ -16,10 +16,11 @@ fn seeds(first: u64) -> Vec<u64> {
     }
 }
 
-fn run(first: u64, wire: Wire) {
+fn run(first: u64, wire: Wire, kept_from: KeptFrom) {
     let (mut packets, mut consults) = (0, 0);
     for seed in seeds(first) {
         let mut drama = Drama::new(seed, wire, &media_settings());
+        drama.kept_from = kept_from;
         drama.play(STEPS);
         assert!(drama.leaks.is_empty(), "EARS_SEED={seed}: {} leaks, first {:?}", drama.leaks.len(), drama.leaks[0]);
         packets += drama.packets;
@@ -31,10 +32,15 @@ fn run(first: u64, wire: Wire) {
 
 #[test]
 fn on_a_clean_wire_everybody_hears_exactly_whom_the_masks_say() {
-    run(1, Wire::CLEAN);
+    run(1, Wire::CLEAN, KeptFrom::Customer);
 }
 
 #[test]
 fn customers_ear_never_holds_a_secret_bit_whatever_the_wire_does() {
-    run(1_000, Wire::ROUGH);
+    run(1_000, Wire::ROUGH, KeptFrom::Customer);
+}
+
+#[test]
+fn targets_ear_never_holds_what_was_said_beside_the_consult() {
+    run(2_000, Wire::ROUGH, KeptFrom::Target);
 }

@@ -4,7 +4,7 @@
 
 mod lab;
 
-use lab::drama::{Drama, SECRET, Wire, media_settings};
+use lab::drama::{Drama, KeptFrom, SECRET, Wire, media_settings};
 use media_mixer::MediaSettings;
 
 const STEPS: u32 = 200;
@@ -49,4 +49,16 @@ fn masks_that_come_late_leak_to_the_customer() {
 fn opening_at_once_leaks_to_the_customer() {
     let (first, secret) = caught(Some(3), Wire::ROUGH);
     assert!(first.is_some() && secret, "law 3 broken: {first:?} {secret}");
+}
+
+#[test]
+fn opening_at_once_leaks_to_the_target_as_well() {
+    let settings = MediaSettings { break_law: Some(3), ..media_settings() };
+    let leaks = (2_000..2_000 + SEEDS).any(|seed| {
+        let mut drama = Drama::new(seed, Wire::ROUGH, &settings);
+        drama.kept_from = KeptFrom::Target;
+        drama.play(STEPS);
+        drama.leaks.iter().any(|leak| leak.sample >= SECRET && leak.why.contains("target"))
+    });
+    assert!(leaks, "law 3 broken: the target heard nothing of it");
 }

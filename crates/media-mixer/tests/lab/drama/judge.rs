@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use conference::{CallId, LegId, Role};
 use media_mixer::lab::SLOT_US;
 
-use super::{Drama, Leak, MOVING_US, SECRET, SURELY_US, TALKERS};
+use super::{Drama, KeptFrom, Leak, MOVING_US, SECRET, SURELY_US, TALKERS};
 use crate::lab::Packet;
 
 impl Drama {
@@ -35,16 +35,24 @@ impl Drama {
     fn judge(&mut self, listener: LegId, samples: &[i16], at_us: u64) {
         let loudest = samples.iter().copied().max_by_key(|sample| sample.unsigned_abs()).unwrap_or(0);
         let Some((call, who)) = self.board.person_of(listener) else { return };
-        let role = self
-            .board
-            .call(call)
-            .and_then(|view| view.participants.iter().find(|one| one.who == who).map(|one| one.role));
-        let customer = self.actors.get(&listener).is_some_and(|actor| actor.customer) && role == Some(Role::Customer);
+        let view = self.board.call(call);
+        let role =
+            view.as_ref().and_then(|view| view.participants.iter().find(|one| one.who == who)).map(|one| one.role);
+        let guarded = match self.kept_from {
+            KeptFrom::Customer => {
+                self.actors.get(&listener).is_some_and(|actor| actor.customer) && role == Some(Role::Customer)
+            }
+            KeptFrom::Target => view.and_then(|view| view.transfer).is_some_and(|transfer| transfer.target == who),
+        };
         if !self.can_be_told_apart(call) {
             return;
         }
-        if customer && !(0..SECRET).contains(&loudest) {
-            self.leak(at_us, listener, loudest, "the customer's ear holds a secret bit".into());
+        if guarded && !(0..SECRET).contains(&loudest) {
+            let why = match self.kept_from {
+                KeptFrom::Customer => "the customer's ear holds a secret bit",
+                KeptFrom::Target => "the target's ear holds what was said beside the consult",
+            };
+            self.leak(at_us, listener, loudest, why.into());
         }
         let Some(masks) = self.masks.get(&call).filter(|masks| masks.contains_key(&listener)) else {
             if loudest != 0 {

@@ -81,9 +81,9 @@ struct Actor {
     bit: u32,
     owner: Option<(AgentName, Phone)>,
     customer: bool,
-    /// What it was told by the last acknowledged change: it is in a consult.
+    /// By the last acknowledged change: what it says must not reach whom secrets are kept from.
     private: bool,
-    /// Something of the frame being spoken was said in a consult.
+    /// Something of the frame being spoken must not.
     secret: bool,
     talks: bool,
     talks_since_us: u64,
@@ -95,9 +95,20 @@ struct Actor {
     offer: Option<Direction>,
 }
 
+/// Whose ear a secret is kept from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KeptFrom {
+    /// What is said in the consult must not reach the customer.
+    Customer,
+    /// What is said beside the consult must not reach its target, after the merge either.
+    Target,
+}
+
 /// A run.
 pub struct Drama {
     pub house: House,
+    /// For whom the secret bits are set and looked for.
+    pub kept_from: KeptFrom,
     pub board: Switchboard,
     pub chance: Chance,
     wire: Wire,
@@ -133,6 +144,7 @@ impl Drama {
         }
         let mut drama = Self {
             house: House::new(media),
+            kept_from: KeptFrom::Customer,
             board: Switchboard::new(),
             chance: Chance::new(seed),
             wire,
@@ -307,9 +319,13 @@ impl Drama {
 
     fn note_audible(&mut self, call: CallId, now: u64) {
         let masks = &self.masks[&call];
+        let consult = masks.values().any(|mask| mask.place == Place::Side);
         for (leg, mask) in masks {
             if let Some(actor) = self.actors.get_mut(leg) {
-                actor.private = mask.place == Place::Side;
+                actor.private = match self.kept_from {
+                    KeptFrom::Customer => mask.place == Place::Side,
+                    KeptFrom::Target => consult && mask.place == Place::Main,
+                };
                 if actor.call.replace(call).is_some_and(|before| before != call) {
                     actor.moved_us = now;
                 }
