@@ -7,6 +7,9 @@ use std::net::{IpAddr, SocketAddr, UdpSocket};
 
 /// Microseconds for which a freed port rests, so that stragglers of the old call do not reach the next one.
 pub const DRAIN_US: u64 = 30_000_000;
+/// What a freed port rests at least. When no pair has rested for [`DRAIN_US`], the one that rested longest is taken: a
+/// call that is refused is worse than a straggler, which the latch turns away.
+pub const SHORTEST_DRAIN_US: u64 = 1_000_000;
 /// Pairs tried for one request before it fails.
 const TRIES: usize = 64;
 /// Draws to find a port that is not beside the last one.
@@ -23,7 +26,7 @@ pub enum PortError {
         /// Last port given.
         last: u16,
     },
-    /// Every pair is in use or draining.
+    /// Every pair is in use, or was until a moment ago.
     #[error("no RTP port is free ({in_use} in use, {draining} draining)")]
     Exhausted {
         /// Pairs in use.
@@ -88,7 +91,7 @@ impl PortRange {
         self.end_drain(now_us);
         let mut refused = None;
         for _ in 0..TRIES {
-            let Some(port) = self.draw()? else { break };
+            let Some(port) = self.draw()?.or_else(|| self.longest_rested(now_us)) else { break };
             match open(address, port) {
                 Ok(pair) => {
                     self.in_use.push(port);
@@ -157,6 +160,16 @@ impl PortRange {
         }
     }
 
+    /// The pair that has rested longest, if it is no less than [`SHORTEST_DRAIN_US`].
+    fn longest_rested(&mut self, now_us: u64) -> Option<u16> {
+        let (until, port) = self.draining.front().copied()?;
+        if until + SHORTEST_DRAIN_US > now_us + DRAIN_US {
+            return None;
+        }
+        self.draining.pop_front();
+        Some(port)
+    }
+
     /// A random free port, not beside the last one as long as there is a choice.
     fn draw(&mut self) -> Result<Option<u16>, PortError> {
         if self.free.is_empty() {
@@ -213,17 +226,30 @@ mod tests {
     }
 
     #[test]
-    fn a_freed_port_rests_for_thirty_seconds() {
-        let mut range = PortRange::new(16_384, 16_385).unwrap();
+    fn a_freed_port_rests_for_thirty_seconds_while_there_are_others() {
+        let mut range = PortRange::new(16_384, 16_389).unwrap();
         let pair = range.bind(host(2), 0).unwrap();
-        assert!(matches!(range.bind(host(2), 0), Err(PortError::Exhausted { in_use: 1, draining: 0 })));
+        let rests = pair.port;
+        range.free(rests, 1_000);
+        drop(pair);
+        for _ in 0..20 {
+            let pair = range.bind(host(2), 1_000 + DRAIN_US - 1).unwrap();
+            assert_ne!(pair.port, rests);
+            range.in_use.clear();
+            range.free.push(pair.port);
+        }
+    }
+
+    #[test]
+    fn when_nothing_else_is_free_the_port_that_rested_longest_is_taken() {
+        let mut range = PortRange::new(16_384, 16_385).unwrap();
+        let pair = range.bind(host(5), 0).unwrap();
+        assert!(matches!(range.bind(host(5), 0), Err(PortError::Exhausted { in_use: 1, draining: 0 })));
         range.free(pair.port, 1_000);
         drop(pair);
-        assert!(matches!(
-            range.bind(host(2), 1_000 + DRAIN_US - 1),
-            Err(PortError::Exhausted { in_use: 0, draining: 1 })
-        ));
-        assert_eq!(range.bind(host(2), 1_000 + DRAIN_US).unwrap().port, 16_384);
+        let early = range.bind(host(5), 1_000 + SHORTEST_DRAIN_US - 1);
+        assert!(matches!(early, Err(PortError::Exhausted { in_use: 0, draining: 1 })), "{early:?}");
+        assert_eq!(range.bind(host(5), 1_000 + SHORTEST_DRAIN_US).unwrap().port, 16_384);
     }
 
     #[test]
