@@ -16,7 +16,7 @@ use crate::jitter::Arrival;
 use crate::latch::Latch;
 use crate::leg::{Chance, Drops, Leg, LegState, LegStats};
 use crate::mixer::{LegError, OpenError};
-use crate::sdp::{self, Agreement, LocalMedia, Session, Wish};
+use crate::sdp::{Agreement, LocalMedia, Session, Wish};
 
 impl Desk {
     /// A leg comes into being: it gets ports and waits.
@@ -64,7 +64,7 @@ impl Desk {
     pub(crate) fn read(&self, leg: LegId, offer: &[u8]) -> Result<Direction, LegError> {
         let record = self.legs.get(&leg).ok_or(LegError::Unknown { leg })?;
         let reading = record.session.read(offer).map_err(|error| LegError::Sdp { leg, error })?;
-        Ok(direction(reading.direction))
+        Ok(reading.direction)
     }
 
     /// Answers an offer; what was agreed is in force with the next tick.
@@ -79,7 +79,7 @@ impl Desk {
     pub(crate) fn accept(&mut self, leg: LegId, answer: &[u8]) -> Result<Direction, LegError> {
         let agreement = self.record(leg)?.session.accept(answer).map_err(|error| LegError::Sdp { leg, error })?;
         self.agreed(leg, agreement);
-        Ok(direction(agreement.direction))
+        Ok(agreement.direction)
     }
 
     /// Signalling of this leg comes from elsewhere now; used from its next agreement on.
@@ -232,14 +232,6 @@ impl Desk {
             Some(_) | None if self.address.is_unspecified() => way_to(signalling).unwrap_or(self.address),
             Some(_) | None => self.address,
         }
-    }
-}
-
-fn direction(direction: sdp::Direction) -> Direction {
-    match direction {
-        sdp::Direction::Both => Direction::Both,
-        sdp::Direction::Listens => Direction::Listens,
-        sdp::Direction::Away => Direction::Away,
     }
 }
 

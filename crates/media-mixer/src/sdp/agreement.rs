@@ -4,6 +4,7 @@
 
 use std::net::SocketAddr;
 
+use conference::Direction;
 use serde::{Deserialize, Serialize};
 
 /// An audio codec we speak.
@@ -56,17 +57,6 @@ impl Codec {
     pub(crate) fn of_static(payload_type: u8) -> Option<Codec> {
         Codec::ALL.into_iter().find(|codec| codec.static_payload_type() == Some(payload_type))
     }
-}
-
-/// What the peer's phone asks of its leg (`phones.md`, hold forms).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Direction {
-    /// `sendrecv`: it hears and is heard.
-    Both,
-    /// `recvonly`: a listener. It hears and is not heard.
-    Listens,
-    /// `sendonly`, `inactive`, address zero or port 0: the phone's own hold. It neither hears nor is heard.
-    Away,
 }
 
 /// Payload types we accept, each with its codec: any agreed codec may arrive at any time.

@@ -6,7 +6,9 @@ use std::net::{IpAddr, SocketAddr};
 
 use sdp_types::{Attribute, Connection, Media};
 
-use super::agreement::{Codec, Direction};
+use conference::Direction;
+
+use super::agreement::Codec;
 use super::clean::{clean, media_fields};
 use super::{SdpError, limits};
 

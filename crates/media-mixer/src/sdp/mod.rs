@@ -19,7 +19,8 @@ pub mod limits;
 mod render;
 mod session;
 
-pub use agreement::{Agreement, Codec, Direction, PayloadMap};
+pub use agreement::{Agreement, Codec, PayloadMap};
+pub use conference::Direction;
 pub use session::{LocalMedia, Reading, Session, Wish};
 
 /// Why a description cannot be used. Towards SIP: `Malformed` is 400, everything else 488 (RFC 3261 §21.4.26).

@@ -6,9 +6,10 @@
 use std::net::IpAddr;
 
 use bytes::Bytes;
+use conference::Direction;
 use serde::{Deserialize, Serialize};
 
-use super::agreement::{Agreement, Codec, Direction, PayloadMap};
+use super::agreement::{Agreement, Codec, PayloadMap};
 use super::choose::{Chosen, Stream, Way, choose};
 use super::render::{Words, render};
 use super::{SdpError, limits};
