@@ -110,3 +110,44 @@ pub(crate) struct Desk<'a> {
     pub(crate) books: &'a mut Books,
     pub(crate) out: &'a mut Reaction,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::settings::AgentSettings;
+
+    #[test]
+    fn only_calls_that_others_put_on_an_agent_make_them_busy() {
+        let bob = AgentName("bob".to_owned());
+        let mut settings = Settings::default();
+        let known = AgentSettings { display_name: String::new(), max_calls: 1, supervisor: false };
+        settings.agents.insert(bob.clone(), known);
+        let mut books = Books::default();
+        books.note_agent(&bob, CallId(1), false);
+        assert!(!books.is_busy(&bob, &settings));
+        books.note_agent(&bob, CallId(2), true);
+        assert!(books.is_busy(&bob, &settings));
+        books.move_agent(&bob, CallId(2), CallId(3));
+        assert!(books.is_busy(&bob, &settings));
+        books.forget_agent(&bob, CallId(3));
+        assert!(!books.is_busy(&bob, &settings));
+    }
+
+    #[test]
+    fn the_last_joins_are_remembered_and_no_more() {
+        let mut books = Books::default();
+        for n in 0..100 {
+            books.note_join(LegId(n), LegId(n + 1000));
+        }
+        assert!(books.was_joined(LegId(1099), LegId(99)) && !books.was_joined(LegId(0), LegId(1000)));
+    }
+
+    #[test]
+    fn what_was_assumed_because_of_a_leg_ends_with_it() {
+        let mut books = Books::default();
+        books.legs.insert(LegId(1), CallId(7));
+        books.assume_away(LegId(1), LegId(2));
+        assert_eq!(books.end_assumption(LegId(2)), [(CallId(7), LegId(1))]);
+        assert!(books.end_assumption(LegId(2)).is_empty());
+    }
+}

@@ -111,3 +111,53 @@ pub struct ChangeSet {
     /// Whether anybody may now hear less than before: then nobody is told anything before it is in force.
     pub tightens: bool,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn mask(leg: u64, person: u32) -> LegMask {
+        LegMask {
+            leg: LegId(leg),
+            person: ParticipantId(person),
+            place: Place::Main,
+            open: true,
+            muted: false,
+            ears: Ears::ComfortNoise,
+            supervises: None,
+            cues: true,
+        }
+    }
+
+    #[test]
+    fn two_open_legs_in_one_place_hear_each_other() {
+        assert!(mask(1, 1).hears(&mask(2, 2)));
+    }
+
+    #[test]
+    fn nobody_hears_themselves_not_even_by_another_leg() {
+        assert!(!mask(1, 1).hears(&mask(1, 1)));
+        assert!(!mask(1, 1).hears(&mask(2, 1)));
+    }
+
+    #[test]
+    fn the_shut_the_muted_and_those_elsewhere_are_not_heard() {
+        let listener = mask(1, 1);
+        assert!(!listener.hears(&LegMask { open: false, ..mask(2, 2) }));
+        assert!(!LegMask { open: false, ..listener.clone() }.hears(&mask(2, 2)));
+        assert!(!listener.hears(&LegMask { muted: true, ..mask(2, 2) }));
+        assert!(!listener.hears(&LegMask { place: Place::Side, ..mask(2, 2) }));
+    }
+
+    #[test]
+    fn a_whisper_reaches_one_leg_and_a_listener_none() {
+        let tie =
+            Supervision { agent: ParticipantId(1), whisper_to: Some(LegId(1)), hears_main: true, hears_side: false };
+        let whisperer = LegMask { supervises: Some(tie), ..mask(9, 9) };
+        assert!(mask(1, 1).hears(&whisperer) && !mask(2, 2).hears(&whisperer));
+        assert!(whisperer.hears(&mask(2, 2)));
+        assert!(!whisperer.hears(&LegMask { place: Place::Side, ..mask(2, 2) }));
+        let listener = LegMask { supervises: Some(Supervision { whisper_to: None, ..tie }), ..whisperer };
+        assert!(!mask(1, 1).hears(&listener));
+    }
+}

@@ -68,3 +68,64 @@ pub(crate) fn diff(
 fn may_hear_less(old: &LegMask, new: &LegMask) -> bool {
     old.open && (!new.open || old.place != new.place || (!old.muted && new.muted) || old.supervises != new.supervises)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ids::ParticipantId;
+    use crate::mask::{Ears, Place};
+
+    fn mask(leg: u64, open: bool) -> LegMask {
+        LegMask {
+            leg: LegId(leg),
+            person: ParticipantId(1),
+            place: Place::Main,
+            open,
+            muted: false,
+            ears: Ears::HoldMusic,
+            supervises: None,
+            cues: true,
+        }
+    }
+
+    fn masks(all: &[LegMask]) -> BTreeMap<LegId, LegMask> {
+        all.iter().map(|mask| (mask.leg, mask.clone())).collect()
+    }
+
+    #[test]
+    fn what_did_not_change_is_not_told() {
+        let same = masks(&[mask(1, true)]);
+        assert_eq!(diff(CallId(1), 2, &same, &same), None);
+    }
+
+    #[test]
+    fn a_leg_that_opens_does_not_tighten_and_one_that_shuts_does() {
+        let (shut, open) = (masks(&[mask(1, false)]), masks(&[mask(1, true)]));
+        let opens = diff(CallId(1), 2, &shut, &open).unwrap();
+        assert!(!opens.tightens && !opens.full && opens.legs.len() == 1);
+        assert!(diff(CallId(1), 3, &open, &shut).unwrap().tightens);
+    }
+
+    #[test]
+    fn an_open_leg_that_leaves_or_moves_tightens() {
+        let before = masks(&[mask(1, true), mask(2, true)]);
+        let left = diff(CallId(1), 2, &before, &masks(&[mask(1, true)])).unwrap();
+        assert!(left.tightens && left.gone == [LegId(2)]);
+        let moved = masks(&[mask(1, true), LegMask { place: Place::Side, ..mask(2, true) }]);
+        assert!(diff(CallId(1), 2, &before, &moved).unwrap().tightens);
+    }
+
+    #[test]
+    fn a_call_without_a_leg_at_the_mixer_starts_with_its_full_state() {
+        assert!(diff(CallId(1), 1, &BTreeMap::new(), &masks(&[mask(1, true)])).unwrap().full);
+    }
+
+    #[test]
+    fn masks_come_before_everything_else() {
+        let mut reaction = Reaction::default();
+        reaction.effect(Effect::Answer { leg: LegId(1) });
+        reaction.masks(diff(CallId(1), 1, &BTreeMap::new(), &masks(&[mask(1, true)])).unwrap());
+        let outputs = reaction.into_outputs();
+        assert!(matches!(outputs[0], Output::Effect(Effect::SetAudibility(_))));
+    }
+}
