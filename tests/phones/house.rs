@@ -82,7 +82,11 @@ impl House {
             if socket.recv(&mut answer).is_ok_and(|length| answer[..length].starts_with(b"SIP/2.0 ")) {
                 return;
             }
-            assert!(Instant::now() < end && self.process.is_running(), "the daemon does not answer OPTIONS; it said:\n{}", self.log());
+            assert!(
+                Instant::now() < end && self.process.is_running(),
+                "the daemon does not answer OPTIONS; it said:\n{}",
+                self.log()
+            );
         }
     }
 }

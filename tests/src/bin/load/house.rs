@@ -30,7 +30,7 @@ impl House {
         std::fs::write(&settings, settings_of(&folder, address)).map_err(|why| why.to_string())?;
         let mut command = Command::new(program);
         // One line per call would load the log, not the daemon; the media figures at the end are wanted.
-        command.arg("serve").arg("--config").arg(&settings).current_dir(&folder);
+        command.arg("serve").arg("--config").arg(&settings).current_dir(&folder).env("NO_COLOR", "1");
         let mut house = House { process: Process::start(&mut command), address, folder };
         house.wait_until_it_answers().map(|()| house)
     }
