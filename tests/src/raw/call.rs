@@ -1,7 +1,6 @@
 //! Calls that raw peers make and take: INVITE to BYE by text, with sound.
 
 use std::net::{IpAddr, SocketAddr};
-use std::time::Duration;
 
 use super::audio::{Audio, Law, Numbers, rtp};
 use super::message::Message;
@@ -159,18 +158,6 @@ impl RawCall {
     pub async fn hangs_up(&mut self) -> Message {
         let bye = self.peer.request(&mut self.dialog, "BYE", "", "");
         self.peer.ask(&bye).await
-    }
-
-    /// Answers 481 to whatever the server asks from now on, as a phone that has started anew.
-    pub fn knows_nothing(mut self) {
-        self.audio.is_silent();
-        tokio::spawn(async move {
-            while let Some(request) = self.peer.next(Duration::from_secs(60)).await {
-                if request.method().is_some_and(|method| method != "ACK") {
-                    self.peer.send(response(&request, 481, "", "", "")).await;
-                }
-            }
-        });
     }
 
     /// Waits for the server's BYE and answers it.

@@ -200,6 +200,7 @@ impl Peer {
     pub async fn try_ask(&mut self, request: &str, limit: Duration) -> Option<Message> {
         let asked = Message::read(request.as_bytes())?;
         let (call_id, cseq) = (asked.header("Call-ID")?.to_owned(), asked.header("CSeq")?.to_owned());
+        let branch = asked.header("Via")?.split("branch=").nth(1)?.split(';').next()?.to_owned();
         let end = Instant::now() + limit;
         self.try_send(request).await.ok()?;
         while Instant::now() < end {
@@ -208,6 +209,7 @@ impl Peer {
                 message.status().is_some_and(|status| status >= 200)
                     && message.header("Call-ID") == Some(&call_id)
                     && message.header("CSeq") == Some(&cseq)
+                    && message.header("Via").is_some_and(|via| via.contains(&branch))
             });
             if let Some(answer) = found.await {
                 return Some(answer);
