@@ -248,7 +248,7 @@ mod tests {
         let mut keys = Vec::new();
         for step in 1..=448_u32 {
             // every 20 ms; a new segment begins where the longest duration of the first one is reached
-            let (start, said) = if step * 160 > 0xffff { (0xffff, step * 160 - 0xffff) } else { (0, step * 160) };
+            let (start, said) = if step > 410 { (0xffff, step * 160 - 0xffff) } else { (0, step * 160) };
             let duration = u16::try_from(said).unwrap_or(u16::MAX);
             keys.extend(receiver.packet(start, &payload(3, step == 448, duration), u64::from(step) * 20_000));
         }
