@@ -15,6 +15,7 @@ pub mod config;
 pub mod demo;
 mod dialplan;
 mod events;
+mod fixed;
 mod freeze;
 mod news;
 mod running;

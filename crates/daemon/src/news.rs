@@ -38,6 +38,7 @@ impl Switch {
             News::Failed { leg, status } => self.failed(leg, status),
             News::Acknowledged { leg, answer } => self.acknowledged(leg, answer.as_ref()),
             News::Offered { leg, offer } => self.offered(leg, offer),
+            News::OfferCancelled { leg } => self.offer_cancelled(leg),
             // we make no re-INVITE of our own yet
             News::OfferAnswered { .. } | News::OfferRefused { .. } => {}
             News::Ended { leg, how } => self.ended(leg, how),
@@ -118,7 +119,9 @@ impl Switch {
         let read = self.carry.mixer.moved(leg, source).and_then(|()| self.carry.mixer.accept(leg, answer));
         match read {
             Ok(direction) => {
-                self.note_direction(leg, direction);
+                if let Some(known) = self.carry.legs.get_mut(leg) {
+                    known.direction = direction;
+                }
                 self.report(Report::Answered { leg, direction, phone });
             }
             Err(error) => {
@@ -171,7 +174,7 @@ impl Switch {
 
     /// What a phone asks of its leg changed by its answer; nobody waits for an answer of ours.
     fn turned(&mut self, leg: LegId, direction: Direction) {
-        if self.note_direction(leg, direction) {
+        if self.carry.legs.turn(leg, direction) {
             self.report(Report::Offered { leg, direction });
         }
     }
@@ -194,15 +197,21 @@ impl Switch {
         };
         if let Some(known) = self.carry.legs.get_mut(leg) {
             known.waiting = waiting;
-            known.direction = direction;
+            known.before = std::mem::replace(&mut known.direction, direction);
         }
         self.report(Report::Offered { leg, direction });
     }
 
-    /// Notes a leg's direction; whether it is another than before.
-    fn note_direction(&mut self, leg: LegId, direction: Direction) -> bool {
-        let Some(known) = self.carry.legs.get_mut(leg) else { return false };
-        std::mem::replace(&mut known.direction, direction) != direction
+    /// The phone took its offer back before we answered it.
+    fn offer_cancelled(&mut self, leg: LegId) {
+        let waiting = self.carry.legs.take_waiting(leg);
+        if let (Waiting::Offer(_) | Waiting::NoOffer, Some(known)) = (waiting, self.carry.legs.get_mut(leg)) {
+            // the core's answer is on its way
+            known.unasked += 1;
+        }
+        if let Some(direction) = self.carry.legs.as_before(leg) {
+            self.report(Report::Offered { leg, direction });
+        }
     }
 
     /// A report about a leg that is still known.

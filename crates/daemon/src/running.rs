@@ -11,11 +11,12 @@ use sip_signalling::{Endpoint, Protocol};
 use tokio::sync::{broadcast, mpsc, oneshot};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
-use tracing::info;
+use tracing::{info, warn};
 
 use crate::carry::{Carry, Edges};
 use crate::clock::Clock;
 use crate::config::Config;
+use crate::fixed;
 use crate::freeze::FreezeError;
 use crate::switch::{INPUTS, Input, Load, Sources, Switch, Told, event_channel};
 use crate::translate;
@@ -30,8 +31,8 @@ const LOOK: Duration = Duration::from_millis(20);
 /// Why the daemon does not start. Nothing is left behind.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
-    /// An address cannot be listened on, or the like.
-    #[error("sip: {0}")]
+    /// Addresses cannot be listened on, one a line, or the like.
+    #[error(transparent)]
     Sip(#[from] sip_signalling::StartError),
     /// The mixer cannot start.
     #[error("media: {0}")]
@@ -62,6 +63,8 @@ pub struct Running {
     endpoint: Endpoint,
     mixer: Mixer,
     switch: JoinHandle<()>,
+    /// The settings it was started with.
+    started: Config,
 }
 
 /// Starts a daemon. When this returns it takes calls.
@@ -89,7 +92,7 @@ pub async fn run(config: Config) -> Result<Running, StartError> {
     let carry = Carry::new(edges, told.clone(), clock);
     let switch = Switch::new(&config, carry, clock);
     let switch = tokio::spawn(switch.run(Sources { inputs: receiver, sip, media }));
-    Ok(Running { inputs, told, endpoint, mixer, switch })
+    Ok(Running { inputs, told, endpoint, mixer, switch, started: config })
 }
 
 impl std::fmt::Debug for Running {
@@ -143,8 +146,12 @@ impl Running {
         self.ask(Input::FreezeAndThaw).await.unwrap_or(Err(FreezeError::Stopping))
     }
 
-    /// Puts new users, trunks, rooms and rules in force. Calls go on; addresses and media stay as they were.
+    /// Puts new users, trunks, rooms and rules in force. Calls go on; addresses and media stay as they were:
+    /// what else is new is named in the log.
     pub async fn reload(&self, config: Config) {
+        for section in fixed::changed(&self.started, &config) {
+            warn!("{section} has changed: it stays as it was until the service is started again");
+        }
         if self.ask(|reply| Input::Reload(Box::new(config), reply)).await.is_some() {
             info!("settings reloaded");
         }

@@ -150,6 +150,18 @@ fn serve_on_an_address_in_use_is_one_clear_line_and_exits_1() {
 }
 
 #[test]
+fn serve_names_every_address_in_use() {
+    let taken = [(); 2].map(|()| std::net::UdpSocket::bind("127.0.0.1:0").unwrap());
+    let addresses = taken.each_ref().map(|socket| socket.local_addr().unwrap().to_string());
+    let [one, other] = &addresses;
+    let settings = Settings::new("both", &format!("[sip]\nlisten = [\"udp:{one}\", \"udp:{other}\"]\n"));
+    let (code, _, complained) = run(&["serve", "--config", settings.path()]);
+    assert_eq!(code, 1);
+    let clear: Vec<&str> = complained.lines().filter(|line| line.starts_with("baton: ")).collect();
+    assert!(clear.len() == 2 && clear[0].contains(one) && clear[1].contains(other), "{complained}");
+}
+
+#[test]
 fn what_is_not_built_yet_is_one_warning_each_and_the_service_starts() {
     let text = HOUSE.replace(
         "[media]",

@@ -22,6 +22,7 @@ use tokio::time::{Instant, sleep_until};
 use crate::flow::Flow;
 use crate::leg::DialogState;
 use crate::news::News;
+use crate::orders::{self, Given, Orders, Weight};
 use crate::settings::{Protocol, SipSettings};
 use crate::stack::{Counts, Output, RegistrationView, Stack};
 use crate::transport::tcp::Connections;
@@ -32,8 +33,6 @@ use crate::wish::Wish;
 const NEWS: usize = 4096;
 /// News the endpoint keeps itself before it stops reading its sockets.
 const BACKLOG: usize = 65_536;
-/// Wishes that wait for the endpoint.
-const ORDERS: usize = 16_384;
 /// Messages that wait for the endpoint.
 const INBOUND: usize = 4096;
 /// Messages taken before the clock is looked at again.
@@ -42,22 +41,31 @@ const AT_ONCE: usize = 64;
 /// Why an endpoint did not start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
-    /// An address could not be bound.
-    #[error("cannot listen on {}:{address}: {cause}", name(*protocol))]
-    Bind {
-        /// Over what.
-        protocol: Protocol,
-        /// Where.
-        address: SocketAddr,
-        /// What the operating system says.
-        cause: std::io::Error,
-    },
+    /// Addresses that could not be bound: all of them, one a line.
+    #[error("{}", lines(.0))]
+    Bind(Vec<BindError>),
     /// No address to listen on was given.
     #[error("no address to listen on")]
     NoListener,
     /// The operating system has no random numbers.
     #[error("no random numbers")]
     Random,
+}
+
+/// Why one address is not listened on.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot listen on {}:{address}: {cause}", name(*protocol))]
+pub struct BindError {
+    /// Over what.
+    pub protocol: Protocol,
+    /// Where.
+    pub address: SocketAddr,
+    /// What the operating system says.
+    pub cause: std::io::Error,
+}
+
+fn lines(refused: &[BindError]) -> String {
+    refused.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
 }
 
 fn name(protocol: Protocol) -> &'static str {
@@ -80,7 +88,7 @@ enum Order {
 /// A running endpoint. Cheap to clone; it runs until `stop`, or until the last clone is dropped.
 #[derive(Clone, Debug)]
 pub struct Endpoint {
-    orders: mpsc::Sender<Order>,
+    orders: Orders<Order>,
     addresses: Arc<[(Protocol, SocketAddr)]>,
     lost: Arc<AtomicU64>,
 }
@@ -90,14 +98,14 @@ impl Endpoint {
     /// runtime.
     ///
     /// # Errors
-    /// Which address could not be bound, and why.
+    /// Which addresses could not be bound, and why.
     #[expect(clippy::unused_async, reason = "sockets belong to the runtime this runs in")]
     pub async fn start(settings: SipSettings) -> Result<(Self, mpsc::Receiver<News>), StartError> {
         let sockets = Sockets::bind(&settings.listen)?;
         let mut seed = [0; 32];
         getrandom::fill(&mut seed).map_err(|_| StartError::Random)?;
         let addresses: Arc<[_]> = sockets.addresses().into();
-        let (orders, given) = mpsc::channel(ORDERS);
+        let (orders, given) = orders::channel();
         let (news, told) = mpsc::channel(NEWS);
         let lost = Arc::new(AtomicU64::new(0));
         let stack = Stack::new(settings, addresses.to_vec(), Box::new(route_to), seed);
@@ -123,9 +131,11 @@ impl Endpoint {
         &self.addresses
     }
 
-    /// Asks for something. Never waits: if the endpoint cannot keep up the wish is lost, counted and logged.
+    /// Asks for something. Never waits: if the endpoint cannot keep up, a wish nobody's call hangs on is lost, counted
+    /// and logged.
     pub fn wish(&self, wish: Wish) {
-        if self.orders.try_send(Order::Wish(Box::new(wish))).is_err() {
+        let weight = if wish.is_needed() { Weight::Needed } else { Weight::Ordinary };
+        if !self.orders.give(Order::Wish(Box::new(wish)), weight) {
             let lost = self.lost.fetch_add(1, Ordering::Relaxed) + 1;
             tracing::warn!(lost, "the SIP endpoint does not keep up or has stopped; a wish is lost");
         }
@@ -134,23 +144,20 @@ impl Endpoint {
     /// Takes an answered leg out as a value. What arrives for it is kept until `thaw`, for half a minute.
     pub async fn freeze(&self, leg: LegId) -> Option<DialogState> {
         let (reply, answer) = oneshot::channel();
-        self.orders.send(Order::Freeze(leg, reply)).await.ok()?;
+        self.orders.give(Order::Freeze(leg, reply), Weight::Awaited);
         answer.await.ok().flatten()
     }
 
     /// Puts a leg back; its dialog goes on.
     pub fn thaw(&self, state: DialogState) {
-        if let Err(mpsc::error::TrySendError::Full(order)) = self.orders.try_send(Order::Thaw(Box::new(state))) {
-            let orders = self.orders.clone();
-            tokio::spawn(async move { orders.send(order).await });
-        }
+        self.orders.give(Order::Thaw(Box::new(state)), Weight::Awaited);
     }
 
     /// How much there is of everything; for leak checks and gauges.
     pub async fn counts(&self) -> Counts {
         let (reply, answer) = oneshot::channel();
-        // a stopped endpoint has nothing; the reply must not outlive the order that was not taken
-        drop(self.orders.send(Order::Counts(reply)).await);
+        // a stopped endpoint has nothing
+        self.orders.give(Order::Counts(reply), Weight::Awaited);
         Counts { lost_wishes: self.lost.load(Ordering::Relaxed), ..answer.await.unwrap_or_default() }
     }
 
@@ -158,14 +165,14 @@ impl Endpoint {
     pub async fn registrations(&self) -> Vec<RegistrationView> {
         let (reply, answer) = oneshot::channel();
         // a stopped endpoint has none
-        drop(self.orders.send(Order::Registrations(reply)).await);
+        self.orders.give(Order::Registrations(reply), Weight::Awaited);
         answer.await.unwrap_or_default()
     }
 
     /// Sends what is left to send and closes the sockets. Says no BYE: whoever stops has ended the legs before.
     pub async fn stop(self) {
         let (reply, done) = oneshot::channel();
-        if self.orders.send(Order::Stop(reply)).await.is_ok() {
+        if self.orders.give(Order::Stop(reply), Weight::Awaited) {
             // an error means that it has stopped already
             let _stopped = done.await;
         }
@@ -192,12 +199,14 @@ impl Sockets {
         if listen.is_empty() {
             return Err(StartError::NoListener);
         }
-        let bound = listen.iter().map(|(protocol, address)| {
-            let refused = |cause| StartError::Bind { protocol: *protocol, address: *address, cause };
-            let (local, socket) = Self::bind_one(*protocol, *address).map_err(refused)?;
-            Ok((*protocol, local, socket))
-        });
-        Ok(Self { bound: bound.collect::<Result<_, _>>()? })
+        let (mut bound, mut refused) = (Vec::new(), Vec::new());
+        for &(protocol, address) in listen {
+            match Self::bind_one(protocol, address) {
+                Ok((local, socket)) => bound.push((protocol, local, socket)),
+                Err(cause) => refused.push(BindError { protocol, address, cause }),
+            }
+        }
+        if refused.is_empty() { Ok(Self { bound }) } else { Err(StartError::Bind(refused)) }
     }
 
     fn bind_one(protocol: Protocol, address: SocketAddr) -> std::io::Result<(SocketAddr, Socket)> {
@@ -267,14 +276,14 @@ struct Running {
 }
 
 impl Running {
-    async fn run(mut self, mut orders: mpsc::Receiver<Order>, mut inbound: mpsc::Receiver<Inbound>) {
+    async fn run(mut self, mut orders: Given<Order>, mut inbound: mpsc::Receiver<Inbound>) {
         let far = Duration::from_secs(3600);
         loop {
             self.flush();
             let deadline = self.stack.deadline().map_or_else(|| Instant::now() + far, |at| self.clock.at(at));
             let news = self.news.clone();
             tokio::select! {
-                order = orders.recv() => match order {
+                order = orders.next() => match order {
                     Some(Order::Stop(reply)) => {
                         self.close().await;
                         // whoever asked may have gone

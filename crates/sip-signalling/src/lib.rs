@@ -15,6 +15,7 @@ mod fork;
 mod gate;
 mod leg;
 mod news;
+mod orders;
 mod registrar;
 mod settings;
 mod stack;
@@ -22,7 +23,7 @@ mod transaction;
 mod transport;
 mod wish;
 
-pub use endpoint::{Endpoint, StartError};
+pub use endpoint::{BindError, Endpoint, StartError};
 pub use leg::DialogState;
 pub use news::{Arrival, News};
 pub use settings::{Account, Algorithm, Directory, Doorkeeping, Network, Protocol, Secret, SipSettings, Source, Trunk};

@@ -76,6 +76,12 @@ pub enum News {
         /// The offer.
         offer: Option<Bytes>,
     },
+    /// The re-INVITE that waits was called off before its answer: nothing is to be answered any more, and the session is
+    /// as before it (RFC 3261 §9.2, §14.1).
+    OfferCancelled {
+        /// The leg.
+        leg: LegId,
+    },
     /// Our re-INVITE was answered.
     OfferAnswered {
         /// The leg.

@@ -51,7 +51,7 @@ use freeze::Frozen;
 use own::{Own, RouteTo};
 
 /// Legs there may be at once; beyond, calls are answered 503.
-const MOST_LEGS: usize = 20_000;
+pub(crate) const MOST_LEGS: usize = 20_000;
 /// Security news told in one second; beyond, they are counted only.
 const SECURITY_PER_SECOND: u32 = 20;
 

@@ -148,3 +148,26 @@ pub enum Wish {
     /// No new calls are let in from here on (503), while those there are ended.
     Drain,
 }
+
+impl Wish {
+    /// Whether a call would hang, or somebody would be let in too long, if it were lost.
+    pub(crate) fn is_needed(&self) -> bool {
+        match self {
+            Self::Answer { .. }
+            | Self::Reject { .. }
+            | Self::AnswerByAck { .. }
+            | Self::AnswerOffer { .. }
+            | Self::RefuseOffer { .. }
+            | Self::End { .. }
+            | Self::Reload(_)
+            | Self::Drain => true,
+            Self::Call { .. }
+            | Self::Ringing { .. }
+            | Self::Offer { .. }
+            | Self::Digit { .. }
+            | Self::Probe { .. }
+            | Self::Register(_)
+            | Self::Unregister { .. } => false,
+        }
+    }
+}

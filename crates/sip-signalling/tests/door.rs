@@ -203,6 +203,29 @@ async fn b10_nobody_registers_for_somebody_else_or_calls_as_somebody_else() {
 }
 
 #[tokio::test]
+async fn whoever_registers_in_another_domain_is_at_the_wrong_registrar() {
+    let server = house(|_| {}).await;
+    let address = listener(&server.endpoint, Protocol::Udp);
+    let raw = Raw::at("127.0.0.1", address).await;
+    let ours = address.ip().to_string();
+    for (uri, aor, status) in [
+        ("baton.local", "baton.local", 200),
+        ("BATON.local", ours.as_str(), 200),
+        (ours.as_str(), ours.as_str(), 200),
+        ("elsewhere.local", "elsewhere.local", 404),
+        ("baton.local", "elsewhere.local", 404),
+        ("elsewhere.local", "baton.local", 404),
+        ("192.0.2.7", "192.0.2.7", 404),
+    ] {
+        let aor = format!("sip:alice@{aor}");
+        let (_, _, answer) =
+            raw.login(&ask("REGISTER", &format!("sip:{uri}"), &aor, &aor), "alice", "alice-secret", "SHA-256").await;
+        assert_eq!(answer.status(), status, "{uri} {aor}");
+    }
+    assert_eq!(server.endpoint.registrations().await.len(), 1);
+}
+
+#[tokio::test]
 async fn b11_b12_b13_contacts_are_checked_counted_and_timed() {
     let server = house(|_| {}).await;
     let address = listener(&server.endpoint, Protocol::Udp);

@@ -92,6 +92,37 @@ async fn an_address_in_use_starts_nothing_and_is_named() {
 }
 
 #[tokio::test]
+async fn all_addresses_in_use_are_named_one_a_line() {
+    let first = house(|_| {}).await;
+    let taken = first.endpoint.addresses().to_vec();
+    let mut settings = common::settings();
+    settings.listen = taken.clone();
+    settings.listen.insert(1, (Protocol::Udp, "127.0.0.1:0".parse().unwrap()));
+    let refused = sip_signalling::Endpoint::start(settings).await.err().unwrap().to_string();
+    let lines: Vec<&str> = refused.lines().collect();
+    assert_eq!(lines.len(), 2, "{refused}");
+    for ((_, address), line) in taken.iter().zip(lines) {
+        assert!(line.starts_with("cannot listen on ") && line.contains(&address.to_string()), "{refused}");
+    }
+}
+
+#[tokio::test]
+async fn what_a_call_hangs_on_is_never_lost() {
+    let mut server = house(|_| {}).await;
+    let address = common::listener(&server.endpoint, Protocol::Udp);
+    let raw = common::raw::Raw::at("127.0.0.2", address).await;
+    raw.ask(&common::raw::ask("INVITE", "sip:+1555@baton.local", "sip:+49@x", "sip:+1555@baton.local").offer()).await;
+    let leg = server.news.arrival().await.leg;
+    // one thread, and nothing awaited: the endpoint takes none of these before all are given
+    for _ in 0..30_000 {
+        server.endpoint.wish(Wish::Probe { leg: LegId::rung(99) });
+    }
+    server.endpoint.wish(Wish::Reject { leg, status: 486, reason: None });
+    raw.until(|message| message.status() == 486).await;
+    assert!(server.endpoint.counts().await.lost_wishes > 10_000);
+}
+
+#[tokio::test]
 async fn a_stopped_endpoint_gives_its_addresses_back() {
     let House { endpoint, news: _told } = house(|_| {}).await;
     let listen = endpoint.addresses().to_vec();

@@ -89,6 +89,8 @@ impl Desk {
                 self.change(leg, |line| self.accept(line, &answer));
             }
             News::Offered { leg, offer } => self.offered(endpoint, leg, offer),
+            // it was answered at once
+            News::OfferCancelled { .. } => {}
             News::OfferAnswered { leg, answer } => self.change(leg, |line| {
                 self.accept(line, &answer);
                 line.view.offering = false;
@@ -110,8 +112,9 @@ impl Desk {
         }
     }
 
+    /// Changes a line that is not over: its last news may cross the hanging up.
     fn change(&self, leg: LegId, change: impl FnOnce(&mut Line)) {
-        if let Some(line) = locked(&self.lines).get_mut(&leg) {
+        if let Some(line) = locked(&self.lines).get_mut(&leg).filter(|line| !line.view.state.is_over()) {
             change(line);
         }
     }

@@ -120,6 +120,9 @@ impl Carry {
     }
 
     fn answer_offer(&mut self, leg: LegId) {
+        if self.legs.take_unasked(leg) {
+            return;
+        }
         let body = match self.legs.take_waiting(leg) {
             Waiting::Offer(offer) => self.mixer.answer(leg, &offer),
             Waiting::NoOffer => {
@@ -127,7 +130,7 @@ impl Carry {
                 self.wait_for_answer(leg);
                 offer
             }
-            // what was reported came by an answer: nobody waits for one of ours
+            // its offer was refused or called off: nobody waits for an answer of ours
             Waiting::Nothing => return,
             Waiting::Ours => return self.wait_for_answer(leg),
         };
@@ -137,6 +140,9 @@ impl Carry {
                 let status = error.status();
                 events::leg(leg, self.legs.call(leg), &format!("offer refused: {error}"), status);
                 self.endpoint.wish(Wish::RefuseOffer { leg, status });
+                if let Some(direction) = self.legs.as_before(leg) {
+                    self.reports.push_back(Report::Offered { leg, direction });
+                }
             }
         }
     }

@@ -30,12 +30,17 @@ pub(crate) struct Leg {
     pub(crate) waiting: Waiting,
     /// What its phone last asked of it.
     pub(crate) direction: Direction,
+    /// What it asked before the offer that waits, or waited last.
+    pub(crate) before: Direction,
+    /// Answers of the core that are still to come and that nobody waits for: to directions that came by no offer, or by
+    /// one that was called off.
+    pub(crate) unasked: u32,
 }
 
 impl Leg {
     /// A leg that nothing is known of yet.
     pub(crate) const fn new(waiting: Waiting, direction: Direction) -> Self {
-        Self { call: None, waiting, direction }
+        Self { call: None, waiting, direction, before: direction, unasked: 0 }
     }
 }
 
@@ -77,6 +82,29 @@ impl Legs {
     pub(crate) fn take_waiting(&mut self, leg: LegId) -> Waiting {
         let known = self.known.get_mut(&leg);
         known.map_or(Waiting::Nothing, |known| std::mem::replace(&mut known.waiting, Waiting::Nothing))
+    }
+
+    /// Whether the core's next answer on a leg is one that nobody waits for; it counts as given then.
+    pub(crate) fn take_unasked(&mut self, leg: LegId) -> bool {
+        let Some(known) = self.known.get_mut(&leg).filter(|known| known.unasked > 0) else { return false };
+        known.unasked -= 1;
+        true
+    }
+
+    /// Notes a direction that came by no offer, or holds again; whether it is another than before. Then the core is to
+    /// be told, and nobody waits for its answer.
+    pub(crate) fn turn(&mut self, leg: LegId, direction: Direction) -> bool {
+        let Some(known) = self.known.get_mut(&leg).filter(|known| known.direction != direction) else { return false };
+        known.direction = direction;
+        known.unasked += 1;
+        true
+    }
+
+    /// An offer came to nothing: what the phone asked before it holds again (RFC 3261 §14.1). Returns what that is, if
+    /// the core was told otherwise.
+    pub(crate) fn as_before(&mut self, leg: LegId) -> Option<Direction> {
+        let before = self.known.get(&leg)?.before;
+        self.turn(leg, before).then_some(before)
     }
 
     pub(crate) fn of_call(&self, call: CallId) -> Vec<LegId> {

@@ -90,6 +90,26 @@ async fn a_change_the_mixer_turns_down_raises_the_alarm_and_the_whole_state_mend
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_an_offer_asked_that_the_mixer_refused_is_taken_back() {
+    use conference::Direction;
+    let (mut carry, _told) = carry().await;
+    let leg = LegId::arrived(1);
+    let known = carry.legs.get_mut(leg).unwrap();
+    (known.waiting, known.direction) = (Waiting::Offer("no description".into()), Direction::Away);
+    let answer = || vec![Output::Effect(Effect::AnswerOffer { leg })];
+    carry.reaction(answer());
+    assert_eq!(carry.reports.drain(..).collect::<Vec<_>>(), [Report::Offered { leg, direction: Direction::Both }]);
+    // the next offer is there before the core has answered that: its own answer is the second
+    let next = Waiting::Offer("no description either".into());
+    carry.legs.get_mut(leg).unwrap().waiting = next.clone();
+    carry.reaction(answer());
+    assert_eq!(carry.legs.get(leg).unwrap().waiting, next);
+    carry.reaction(answer());
+    assert_eq!(carry.legs.get(leg).unwrap().waiting, Waiting::Nothing);
+    assert!(carry.reports.is_empty(), "nothing had changed");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_call_whose_mixer_is_silent_for_seconds_is_ended() {
     let (mut carry, mut told) = carry().await;
     carry.reaction(vec![masks(1, false)]);

@@ -67,7 +67,9 @@ async fn service(file: Option<&Path>, checked: Checked) -> ExitCode {
     let running = match run(checked.config.clone()).await {
         Ok(running) => running,
         Err(error) => {
-            eprintln!("baton: {error}");
+            for line in error.to_string().lines() {
+                eprintln!("baton: {line}");
+            }
             return ExitCode::FAILURE;
         }
     };

@@ -32,7 +32,7 @@ pub struct Config {
 }
 
 /// `[server]`: the house itself.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Server {
     /// The SIP domain agents register in.
     pub domain: String,
@@ -43,7 +43,7 @@ pub struct Server {
 }
 
 /// `[sip]`: signalling.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Sip {
     /// Where to listen, over what is built.
     pub listen: Vec<(Protocol, SocketAddr)>,
@@ -80,7 +80,7 @@ pub enum HoldMusic {
 }
 
 /// `[media]`: sound.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Media {
     /// The address media is received at.
     pub address: IpAddr,

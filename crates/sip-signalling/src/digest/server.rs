@@ -165,6 +165,34 @@ impl DigestServer {
         }
     }
 
+    /// Whether an ACK, which is not challenged, brings the right password of `user`: of its own, or the copy of its
+    /// INVITE's credentials (RFC 3261 §22.1). The nonce must be one made for this address.
+    pub(crate) fn vouches<'u>(
+        &mut self,
+        now: Moment,
+        attempt: &Attempt<'_>,
+        user: &str,
+        users: impl Fn(&str) -> Option<&'u Ha1s>,
+    ) -> bool {
+        let Some(credentials) = self.credentials(attempt).filter(|credentials| credentials.user == user) else {
+            return false;
+        };
+        let Some(known) = users(user) else { return false };
+        let counted = self.ban_loopback || !attempt.source.to_canonical().is_loopback();
+        if counted && self.bans.banned_until(now, attempt.source, user).is_some() {
+            return false;
+        }
+        let copied = Attempt { method: rsip::Method::Invite.to_string(), ..attempt.clone() };
+        if ![attempt, &copied].into_iter().any(|attempt| self.is_right(attempt, &credentials, known)) {
+            if counted {
+                let _told_by_its_requests = self.bans.failed(now, attempt.source, user);
+            }
+            return false;
+        }
+        is_for(&attempt.uri, &credentials.uri)
+            && matches!(self.mint.read(now, attempt.source, &credentials.nonce), Read::Good(_))
+    }
+
     /// The one complete Digest value for our realm. Two of them are none (B9).
     fn credentials(&self, attempt: &Attempt<'_>) -> Option<Credentials> {
         let read = attempt.values.iter().filter_map(|value| AuthParams::parse(value).ok());

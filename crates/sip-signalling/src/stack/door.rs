@@ -3,6 +3,7 @@
 //! ```text
 //!   outside a dialog   trunk's address ─> trunk; digest ─> agent; else 401, the same for everybody (B1)
 //!   inside a dialog    the leg's own address, its trunk's addresses, or its agent's digest (C9)
+//!   ACK                whoever knows the dialog, as nobody can challenge it; with a description: as above
 //! ```
 
 use std::time::Duration;
@@ -105,7 +106,33 @@ impl Stack {
         }
     }
 
-    /// Whether a request inside a dialog comes from whom the leg is with. If not it was challenged (an ACK is dropped).
+    /// Whether an ACK to the 2xx that waits for it counts; its dialog and number have been compared. It cannot be
+    /// challenged (RFC 3261 §22.1), so that one over another way counts as well, except one that is to bring a
+    /// description: that one must come from the leg's own address, its trunk's, or with its agent's digest.
+    pub(super) fn may_acknowledge(&mut self, leg: LegId, flow: Flow, request: &Request, describes: bool) -> bool {
+        let Some((party, known)) = self.legs.get(&leg).and_then(|leg| Some((leg.party.clone(), leg.dialog()?.flow)))
+        else {
+            return false;
+        };
+        if !describes || gate::same_ip(known.peer.ip(), flow.peer.ip()) {
+            return true;
+        }
+        let proved = match party {
+            Party::Trunk(name) => self.is_trunks(&name, flow),
+            Party::Server(_) => false,
+            Party::Agent { name, .. } => {
+                let attempt = Attempt::of(request, flow.peer.ip());
+                let secrets = &self.secrets;
+                self.digest.vouches(self.now, &attempt, &name.0, |user| secrets.get(user))
+            }
+        };
+        if !proved {
+            self.alert("foreign-request", flow.peer, request.method.to_string());
+        }
+        proved
+    }
+
+    /// Whether a request inside a dialog, ACK apart, comes from whom the leg is with. If not it was challenged.
     pub(super) fn may_speak(&mut self, leg: LegId, flow: Flow, back: Flow, request: &Request) -> bool {
         let Some((party, known)) = self.legs.get(&leg).and_then(|leg| Some((leg.party.clone(), leg.dialog()?.flow)))
         else {
@@ -123,16 +150,13 @@ impl Stack {
             }
             Party::Server(_) => {
                 let same = gate::same_ip(known.peer.ip(), flow.peer.ip());
-                if !same && request.method != Method::Ack {
+                if !same {
                     self.refuse_with(back, request, 481);
                 }
                 return same;
             }
             Party::Agent { name, .. } => Some(name.0),
         };
-        if request.method == Method::Ack {
-            return false;
-        }
         let Some(proved) = self.proved(flow, back, request) else { return false };
         if Some(proved) != user {
             self.alert("foreign-request", flow.peer, request.method.to_string());

@@ -130,6 +130,7 @@ impl Stack {
         if session
             .is_some_and(|session| matches!(session.offers, Offers::Theirs { server: known, .. } if known == server))
         {
+            self.tell(News::OfferCancelled { leg });
             self.refuse_offer(leg, 487);
         }
     }

@@ -38,6 +38,11 @@ impl Stack {
             self.alert("foreign-registration", flow.peer, user.escape_default().to_string());
             return self.reply(back, request, &Refusal::plain(403));
         }
+        // RFC 3261 §10.3 steps 1 and 5: whoever asks for another domain is at the wrong registrar
+        let to = to(&request.headers).ok().map(|to| to.uri);
+        if !self.own.is_ours(&(&request.uri).into(), flow) || !to.is_some_and(|to| self.own.is_ours(&to, flow)) {
+            return self.reply(back, request, &Refusal::plain(404));
+        }
         let own: Vec<_> = self.own.listeners().collect();
         let origin = Origin { flow, source: flow.peer };
         let done = Registration::read(&request)

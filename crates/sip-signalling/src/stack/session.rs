@@ -96,10 +96,16 @@ impl Stack {
         if !self.legs.get(&leg).and_then(|leg| leg.dialog()).is_some_and(|dialog| dialog.is_from_peer(&request)) {
             return;
         }
-        if !self.may_speak(leg, flow, flow, &request) {
+        let number = cseq(&request.headers).map_or(0, |cseq| cseq.number);
+        let Some(session) = self.session_mut(leg) else { return };
+        let Some(describes) =
+            session.unacked.as_ref().filter(|unacked| unacked.cseq == number).map(|unacked| unacked.offers)
+        else {
+            return;
+        };
+        if !self.may_acknowledge(leg, flow, &request, describes) {
             return;
         }
-        let number = cseq(&request.headers).map_or(0, |cseq| cseq.number);
         let Some(session) = self.session_mut(leg) else { return };
         let Some(unacked) = session.unacked.take_if(|unacked| unacked.cseq == number) else { return };
         let over = session.over;

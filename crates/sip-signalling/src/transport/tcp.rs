@@ -5,6 +5,8 @@
 use std::collections::HashMap;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -23,13 +25,14 @@ use crate::settings::Protocol;
 
 /// Connections there may be at once.
 const MOST: usize = 8192;
-/// Connections one address may have.
-const MOST_PER_SOURCE: usize = 1024;
+/// Connections one address may have: an eighth of all, so that one alone takes nobody's place.
+const MOST_PER_SOURCE: usize = MOST / 8;
 /// How long one message may take to arrive (A20).
 const MESSAGE_TIME: Duration = Duration::from_secs(10);
-/// How long a new connection may say nothing.
-const FIRST_TIME: Duration = Duration::from_secs(60);
-/// How long a connection may say nothing later: longer than any registration.
+/// How long a new connection may be there before anything it asks is granted. Keep-alives and refused requests do not
+/// count.
+const STRANGER_TIME: Duration = Duration::from_secs(60);
+/// How long a connection may say nothing after that: longer than any registration.
 const IDLE_TIME: Duration = Duration::from_secs(7200);
 /// How long connecting may take, and a write.
 const SEND_TIME: Duration = Duration::from_secs(5);
@@ -74,6 +77,8 @@ pub(crate) async fn accept(listener: TcpListener, local: SocketAddr, inbound: mp
 
 struct Connection {
     number: u64,
+    /// Whether something it asked was granted, or it is one we made.
+    known: Arc<AtomicBool>,
     queue: mpsc::Sender<Bytes>,
     reader: JoinHandle<()>,
     writer: JoinHandle<()>,
@@ -109,9 +114,10 @@ impl Connections {
         let (read, write) = stream.into_split();
         let (queue, written) = mpsc::channel(QUEUE);
         let number = self.number();
-        let reader = tokio::spawn(read_all(read, flow, number, Instant::now() + FIRST_TIME, self.inbound.clone()));
+        let known = Arc::new(AtomicBool::new(false));
+        let reader = tokio::spawn(read_all(read, flow, number, Arc::clone(&known), self.inbound.clone()));
         let writer = tokio::spawn(write_all(write, written));
-        self.add(flow, Connection { number, queue, reader, writer });
+        self.add(flow, Connection { number, known, queue, reader, writer });
     }
 
     /// Sends by the connection of a flow; a request makes one if there is none (a response has nowhere to go then: the
@@ -123,6 +129,10 @@ impl Connections {
             self.connect(flow);
         }
         let Some(connection) = self.open.get(&flow) else { return };
+        // 100 too is said only to whom the door let in
+        if is_request || bytes.starts_with(b"SIP/2.0 1") || bytes.starts_with(b"SIP/2.0 2") {
+            connection.known.store(true, Ordering::Relaxed);
+        }
         if connection.queue.try_send(bytes).is_err() {
             let number = connection.number;
             tracing::debug!(peer = %flow.peer, "connection does not take what it is sent");
@@ -163,13 +173,15 @@ impl Connections {
         let number = self.number();
         let inbound = self.inbound.clone();
         let (hand, write) = tokio::sync::oneshot::channel();
+        let known = Arc::new(AtomicBool::new(true));
+        let ours = Arc::clone(&known);
         let reader = tokio::spawn(async move {
             match timeout(SEND_TIME, open(flow)).await {
                 Ok(Ok(stream)) => {
                     prepare(&stream);
                     let (read, write) = stream.into_split();
                     if hand.send(write).is_ok() {
-                        read_all(read, flow, number, Instant::now() + IDLE_TIME, inbound).await;
+                        read_all(read, flow, number, ours, inbound).await;
                     }
                 }
                 Ok(Err(_)) | Err(_) => {
@@ -183,7 +195,7 @@ impl Connections {
                 write_all(write, written).await;
             }
         });
-        self.add(flow, Connection { number, queue, reader, writer });
+        self.add(flow, Connection { number, known, queue, reader, writer });
     }
 
     fn add(&mut self, flow: Flow, connection: Connection) {
@@ -214,24 +226,43 @@ fn prepare(stream: &TcpStream) {
     }
 }
 
-/// Reads and frames until the end; `first` is when something must have come.
-async fn read_all(mut read: OwnedReadHalf, flow: Flow, number: u64, first: Instant, inbound: mpsc::Sender<Inbound>) {
+/// Reads and frames until the end. Whoever is not `known` in time is sent away.
+async fn read_all(
+    mut read: OwnedReadHalf,
+    flow: Flow,
+    number: u64,
+    known: Arc<AtomicBool>,
+    inbound: mpsc::Sender<Inbound>,
+) {
     let mut framer = StreamFramer::default();
     let mut buffer = vec![0; 16 << 10];
-    let (mut deadline, mut message) = (first, None);
+    let begun = Instant::now();
+    let idle = |heard: Instant| {
+        if known.load(Ordering::Relaxed) { heard + IDLE_TIME } else { begun + STRANGER_TIME }
+    };
+    let (mut heard, mut message) = (begun, None);
+    let mut deadline = idle(begun);
     loop {
         let length = tokio::select! {
             read = read.read(&mut buffer) => read.unwrap_or(0),
-            () = sleep_until(deadline) => 0,
+            // it may have become known since it last said something
+            () = sleep_until(deadline) => match idle(heard) {
+                later if message.is_none() && later > Instant::now() => {
+                    deadline = later;
+                    continue;
+                }
+                _ => 0,
+            },
         };
         if length == 0 || !hand_on(&mut framer, &buffer[..length], flow, &inbound).await {
             break;
         }
+        heard = Instant::now();
         let unfinished = framer.unfinished();
         if unfinished.is_none() {
-            deadline = Instant::now() + IDLE_TIME;
+            deadline = idle(heard);
         } else if unfinished != message {
-            deadline = Instant::now() + MESSAGE_TIME;
+            deadline = heard + MESSAGE_TIME;
         }
         message = unfinished;
     }
@@ -267,4 +298,42 @@ async fn write_all(mut write: OwnedWriteHalf, mut queue: mpsc::Receiver<Bytes>) 
     }
     // closing what is closed already is no fault
     let _closed = write.shutdown().await;
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    /// How long a connection that says `\r\n\r\n` and nothing more is there after it was sent `sent`.
+    async fn lives(sent: &'static str) -> Duration {
+        let listener = bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        let (inbound, mut came) = mpsc::channel(16);
+        let mut connections = Connections::new(inbound);
+        let local = listener.local_addr().unwrap();
+        let (client, accepted) = tokio::join!(TcpStream::connect(local), listener.accept());
+        let (mut client, (stream, peer)) = (client.unwrap(), accepted.unwrap());
+        let flow = Flow { protocol: Protocol::Tcp, local, peer };
+        let begun = Instant::now();
+        connections.accepted(flow, stream);
+        client.write_all(b"\r\n\r\n").await.unwrap();
+        assert!(matches!(came.recv().await, Some(Inbound::Ping(_))));
+        connections.send(flow, Bytes::from_static(sent.as_bytes()));
+        assert!(matches!(came.recv().await, Some(Inbound::Closed(_, _))));
+        begun.elapsed()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_stranger_is_sent_away_after_a_minute_and_whoever_was_let_in_may_be_quiet_for_hours() {
+        for (sent, expected) in [
+            ("\r\n", STRANGER_TIME),
+            ("SIP/2.0 401 Unauthorized\r\n\r\n", STRANGER_TIME),
+            ("SIP/2.0 200 OK\r\n\r\n", IDLE_TIME),
+            ("OPTIONS sip:a@b SIP/2.0\r\n\r\n", IDLE_TIME),
+        ] {
+            let lived = lives(sent).await;
+            assert!(lived >= expected && lived < expected + Duration::from_secs(1), "{sent:?}: {lived:?}");
+        }
+    }
 }

@@ -3,6 +3,7 @@
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use socket2::{Domain, Protocol as IpProtocol, Socket, Type};
 use tokio::net::UdpSocket;
@@ -13,6 +14,8 @@ use crate::codec::{is_keep_alive, parse};
 use crate::flow::Flow;
 use crate::settings::Protocol;
 
+/// How long reading pauses after an error, so that one that stays does not eat a core.
+const ERROR_PAUSE: Duration = Duration::from_millis(5);
 /// The largest datagram.
 const DATAGRAM: usize = 65_536;
 /// What the kernel is asked to keep for us in each direction, in bytes; it may give less.
@@ -35,10 +38,14 @@ pub(crate) fn bind(address: SocketAddr) -> io::Result<UdpSocket> {
 pub(crate) async fn read(socket: Arc<UdpSocket>, local: SocketAddr, inbound: mpsc::Sender<Inbound>) {
     let mut buffer = vec![0; DATAGRAM];
     loop {
-        // errors here are about datagrams sent before (ICMP); the socket itself goes on
-        let Ok((length, peer)) = socket.recv_from(&mut buffer).await else {
-            tokio::task::yield_now().await;
-            continue;
+        let (length, peer) = match socket.recv_from(&mut buffer).await {
+            Ok(received) => received,
+            // about a datagram sent before (ICMP), or the system is short of something; the socket itself goes on
+            Err(error) => {
+                tracing::debug!(%local, %error, "not received");
+                tokio::time::sleep(ERROR_PAUSE).await;
+                continue;
+            }
         };
         let datagram = &buffer[..length];
         if peer.port() == 0 || is_keep_alive(datagram) {

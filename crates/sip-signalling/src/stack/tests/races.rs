@@ -7,6 +7,7 @@ use conference::{Ending, LegId};
 use rsip::{Method, SipMessage};
 
 use super::net::{Fate, Net, SERVER, Weather, phone_net, talking};
+use crate::flow::Flow;
 use crate::settings::Protocol;
 use crate::stack::Output;
 use crate::{News, Wish};
@@ -286,6 +287,31 @@ fn an_offer_while_theirs_waits_gets_500_and_ours_waits_its_turn() {
     );
     net.wish(PHONE, end(there));
     net.wait(SERVER, ended);
+    net.nothing_is_left();
+}
+
+#[test]
+fn an_offer_that_is_cancelled_before_its_answer_is_told_as_such() {
+    let mut net = phone_net(19, Protocol::Udp);
+    let (here, there) = talking(&mut net, 7);
+    net.wish(PHONE, Wish::Offer { leg: there, body: Bytes::from_static(b"v=0 hold") });
+    net.wait(SERVER, |news| matches!(news, News::Offered { .. }).then_some(()));
+    let sent = net.wire.iter().rev().find(|(_, _, message)| is_request(message, Method::Invite)).unwrap();
+    let invite = sent.2.to_string();
+    let (head, _) = invite.split_once("\r\n\r\n").unwrap();
+    let kept = head.lines().filter(|line| !line.starts_with("Content-") && !line.starts_with("Contact"));
+    let cancel: String = kept.map(|line| line.replace("INVITE", "CANCEL") + "\r\n").collect();
+    let (local, peer) = (net.stacks[SERVER].0, net.stacks[PHONE].0);
+    net.inject(Flow { protocol: Protocol::Udp, local, peer }, &format!("{cancel}Content-Length: 0\r\n\r\n"));
+    assert_eq!(net.told(SERVER), [News::OfferCancelled { leg: here }]);
+    // whoever answers it all the same is late
+    net.wish(SERVER, Wish::AnswerOffer { leg: here, body: Bytes::from_static(b"v=0 late") });
+    let status = net.wait(PHONE, |news| match news {
+        News::OfferRefused { status, .. } => Some(*status),
+        _ => None,
+    });
+    assert_eq!(status, 487);
+    net.wish(SERVER, end(here));
     net.nothing_is_left();
 }
 
