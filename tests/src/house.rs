@@ -12,6 +12,7 @@ use sip_signalling::Protocol;
 use softphone::{PhoneSettings, Voice};
 
 use crate::people::Person;
+use crate::stalls;
 
 /// The SIP domain of every house.
 pub const DOMAIN: &str = "baton.local";
@@ -109,6 +110,7 @@ impl House {
     /// Starts a house that differs.
     pub async fn with(setup: Setup) -> Self {
         log_if_asked();
+        stalls::begin();
         let (carrier, rtp_ports) = (free_address(CARRIER), rtp_range(setup.rtp_ports));
         let running = daemon::run(settings(&setup, carrier, rtp_ports)).await.expect("the daemon starts");
         let listening = |wanted: Protocol| {

@@ -7,3 +7,4 @@ pub mod hearing;
 pub mod house;
 pub mod people;
 pub mod raw;
+pub mod stalls;
