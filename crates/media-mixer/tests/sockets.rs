@@ -308,8 +308,11 @@ fn d5_unsound_and_forged_rtcp_is_dropped() {
     let mut control = house.phones[0].server;
     control.set_port(control.port() + 1);
     house.phones[0].rtcp.send_to(&bye(house.phones[0].ssrc), control).unwrap();
-    house.frames(20, [1_000, -3_000], |_, _| ());
-    assert_eq!(house.news.try_recv().unwrap(), MediaNews::PeerBye { leg: LegId::arrived(1) });
+    let goodbye = (0..25).find_map(|_| {
+        house.frames(20, [1_000, -3_000], |_, _| ());
+        house.news.try_recv().ok()
+    });
+    assert_eq!(goodbye, Some(MediaNews::PeerBye { leg: LegId::arrived(1) }));
 }
 
 #[test]
