@@ -250,5 +250,15 @@ fn settings(setup: &Setup, carrier: SocketAddr, (first, last): (u16, u16)) -> Co
         fallback = setup.fallback,
         trunk = setup.trunk,
     );
-    from_text(&text).unwrap_or_else(|mistakes| panic!("{mistakes}\n{text}"))
+    let config = from_text(&text).unwrap_or_else(|mistakes| panic!("{mistakes}\n{text}"));
+    #[cfg(feature = "break")]
+    let config = broken(config);
+    config
+}
+
+/// The same settings with the law of the mixer broken that `BATON_BREAK` names.
+#[cfg(feature = "break")]
+fn broken(mut config: Config) -> Config {
+    config.media.break_law = std::env::var("BATON_BREAK").ok().and_then(|law| law.parse().ok());
+    config
 }
