@@ -12,7 +12,7 @@ fn seeds(first: u64) -> Vec<u64> {
     let number = |name| std::env::var(name).ok().and_then(|text| text.parse::<u64>().ok());
     match number("EARS_SEED") {
         Some(seed) => vec![seed],
-        None => (first..first + number("EARS_RUNS").unwrap_or(12)).collect(),
+        None => (first..first + number("EARS_RUNS").unwrap_or(1_700)).collect(),
     }
 }
 
