@@ -220,6 +220,15 @@ pub enum Ending {
     Dead,
 }
 
+/// A key of a telephone, pressed and released.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Key {
+    /// `0`-`9`, `*`, `#`, `A`-`D`.
+    pub digit: char,
+    /// How long it was down.
+    pub duration_ms: u16,
+}
+
 /// Happened on a leg.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Report {
@@ -282,5 +291,33 @@ pub enum Report {
         leg: LegId,
         /// Whether its phone still answers.
         alive: bool,
+    },
+    /// An INVITE with Replaces arrived (RFC 3891) from whoever owns the dialog it names: the new leg takes the place of
+    /// the old one.
+    Replaced {
+        /// The new leg.
+        leg: LegId,
+        /// The leg that Replaces names.
+        old: LegId,
+        /// Who calls.
+        caller: Caller,
+        /// What its offer asks of the new leg.
+        direction: Direction,
+    },
+    /// A key was pressed and released on a leg whose digits are collected (`Effect::CollectDigits`).
+    Digit {
+        /// The leg.
+        leg: LegId,
+        /// The key.
+        key: Key,
+    },
+    /// The answer to `Effect::LookUp`: whom the digits reach.
+    Looked {
+        /// The leg whose keypad asked.
+        leg: LegId,
+        /// Whom they reach.
+        target: Destination,
+        /// The digits.
+        shown: String,
     },
 }

@@ -23,10 +23,10 @@ mod settings;
 mod switchboard;
 
 pub use ids::{AgentName, CallId, LegId, ParticipantId, Phone};
-pub use input::{Asker, Caller, Command, Destination, Direction, Ending, Report, Service, SuperviseMode};
+pub use input::{Asker, Caller, Command, Destination, Direction, Ending, Key, Report, Service, SuperviseMode};
 pub use mask::{ChangeSet, Ears, LegMask, Place, Supervision};
 pub use moment::Moment;
 pub use output::{Cue, Effect, Event, Identity, Left, Outcome, Output, Phase, Role, Status};
 pub use refusal::Refusal;
-pub use settings::{AgentSettings, RoomSettings, Settings, TransferSettings};
+pub use settings::{AgentSettings, Codes, RoomSettings, Settings, TransferSettings};
 pub use switchboard::{CallView, LegView, ParticipantView, Switchboard, TransferView};

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::ids::{AgentName, CallId, LegId, ParticipantId};
-use crate::input::{Destination, Direction};
+use crate::input::{Destination, Direction, Key};
 use crate::mask::ChangeSet;
 use crate::refusal::Refusal;
 
@@ -32,6 +32,20 @@ pub enum Cue {
     Failure,
     /// Something the person should notice (the target answered while they face the customer, the customer hung up).
     Notice,
+    /// What a keypad code asked for is done.
+    Done,
+    /// What a keypad code asked for is not possible now.
+    Refused,
+    /// Spoken: nobody has that number.
+    Unknown,
+    /// Spoken: busy.
+    Busy,
+    /// Spoken: turned down.
+    Rejected,
+    /// Spoken: no answer.
+    NoAnswer,
+    /// Spoken: cannot be reached.
+    Unreachable,
 }
 
 /// To be done by the edges.
@@ -99,6 +113,32 @@ pub enum Effect {
         status: u16,
         /// Whether it is the last word.
         last: bool,
+    },
+    /// From now on this leg's digits are not relayed to whoever hears it: they are reported (`Report::Digit`).
+    CollectDigits {
+        /// The leg.
+        leg: LegId,
+    },
+    /// Digits that are no code: to whoever hears the leg now, one after the other, each with its own duration.
+    Relay {
+        /// The leg whose keys they are.
+        leg: LegId,
+        /// The keys.
+        keys: Vec<Key>,
+    },
+    /// Ask the dial plan whom digits reach, as if the leg's owner had dialled them; comes back as `Report::Looked`.
+    LookUp {
+        /// The leg.
+        leg: LegId,
+        /// The digits.
+        dialled: String,
+    },
+    /// Tell a leg's phone with whom it talks now (P-Asserted-Identity, RFC 3325).
+    Identify {
+        /// The leg.
+        leg: LegId,
+        /// Who.
+        peer: Identity,
     },
     /// Play a cue into one leg.
     Cue {

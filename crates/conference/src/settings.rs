@@ -58,6 +58,32 @@ pub struct TransferSettings {
     pub held_alone: Duration,
     /// Whether supervisors hear consults.
     pub supervise_consults: bool,
+    /// How long digits wait for the next one inside a code.
+    pub code_timeout: Duration,
+    /// The keypad's codes.
+    pub codes: Codes,
+}
+
+/// The keypad's codes (`[transfer.codes]`); no code begins with another, but `start` and `complete` may be the same.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Codes {
+    /// Start a transfer: followed by an extension or number and `#`.
+    pub start: String,
+    /// Cancel it.
+    pub cancel: String,
+    /// Complete it.
+    pub complete: String,
+    /// Merge.
+    pub merge: String,
+    /// Swap.
+    pub swap: String,
+}
+
+impl Default for Codes {
+    fn default() -> Self {
+        let code = str::to_owned;
+        Self { start: code("*2"), cancel: code("*1"), complete: code("*2"), merge: code("*3"), swap: code("*4") }
+    }
 }
 
 impl Default for TransferSettings {
@@ -68,6 +94,8 @@ impl Default for TransferSettings {
             fallback: None,
             held_alone: Duration::from_secs(60),
             supervise_consults: false,
+            code_timeout: Duration::from_millis(1500),
+            codes: Codes::default(),
         }
     }
 }

@@ -43,6 +43,12 @@ impl Switch {
             News::OfferAnswered { .. } | News::OfferRefused { .. } => {}
             News::Ended { leg, how } => self.ended(leg, how),
             News::Digit { leg, digit, duration_ms } => self.carry.mixer.digit(leg, digit, duration_ms),
+            News::Referred { refer, .. } => {
+                self.carry.endpoint.wish(Wish::RefuseRefer { refer, status: 403, reason: None });
+            }
+            News::OfferWanted { .. } => {}
+            // told to phones only
+            News::ReferAnswered { .. } | News::Notified { .. } | News::Identified { .. } => {}
             News::Probed { leg, alive } => self.about(leg, Report::Probed { leg, alive }),
             News::Registered { agent, phones } => {
                 info!(%agent, phones, "registered");

@@ -39,6 +39,14 @@ pub(crate) fn core(config: &Config, plan: &DialPlan) -> Settings {
         fallback: config.transfer.fallback.as_ref().map(|target| plan.destination(target)),
         held_alone: config.transfer.held_alone,
         supervise_consults: config.transfer.supervise_consults,
+        code_timeout: config.transfer.code_timeout,
+        codes: conference::Codes {
+            start: config.transfer.codes.start.clone(),
+            cancel: config.transfer.codes.cancel.clone(),
+            complete: config.transfer.codes.complete.clone(),
+            merge: config.transfer.codes.merge.clone(),
+            swap: config.transfer.codes.swap.clone(),
+        },
     };
     Settings { agents, rooms, transfer }
 }
@@ -56,6 +64,7 @@ pub(crate) fn signalling(config: &Config) -> SipSettings {
         user_agent: concat!("Baton/", env!("CARGO_PKG_VERSION")).to_owned(),
         ban_loopback: config.sip.ban_loopback,
         keep_alive: config.sip.keep_alive,
+        session_expires: config.sip.session_expires,
         dropped_user_agents: config.sip.drop_user_agents.clone(),
     }
 }

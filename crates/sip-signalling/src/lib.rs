@@ -25,7 +25,7 @@ mod wish;
 
 pub use endpoint::{BindError, Endpoint, StartError};
 pub use leg::DialogState;
-pub use news::{Arrival, News};
+pub use news::{Arrival, News, ReferId, Referral, ReferredAt};
 pub use settings::{Account, Algorithm, Directory, Doorkeeping, Network, Protocol, Secret, SipSettings, Source, Trunk};
 pub use stack::{Counts, RegistrationView};
-pub use wish::{Callee, PhoneAccount, Wish};
+pub use wish::{Callee, PhoneAccount, ReferTo, Wish};

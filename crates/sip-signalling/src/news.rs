@@ -26,6 +26,49 @@ pub struct Arrival {
     pub source: SocketAddr,
     /// Its Call-ID, for logs and captures.
     pub call_id: String,
+    /// The leg whose place it takes: its INVITE has a Replaces that names it exactly, and its sender owns it (RFC 3891).
+    pub replaces: Option<LegId>,
+}
+
+/// A REFER that waits for `AcceptRefer` or `RefuseRefer`, or was accepted and has not had its last NOTIFY.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
+pub struct ReferId(pub(crate) u64);
+
+/// Where a REFER came.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ReferredAt {
+    /// In the dialog of a leg, or outside any dialog with a Target-Dialog (RFC 4538) that names it.
+    Leg(LegId),
+    /// Outside any dialog, to a conference's address (RFC 4579 §5.5).
+    Conference {
+        /// The user part of the address.
+        user: String,
+        /// The authenticated sender.
+        agent: AgentName,
+    },
+}
+
+/// What a REFER asks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Referral {
+    /// Its Replaces names another leg of the same agent.
+    Join(LegId),
+    /// Its Replaces names no leg of this agent; it is to be accepted, and then told 481.
+    NoSuchLeg,
+    /// Bring somebody in.
+    Bring {
+        /// The user part of the Refer-To, unescaped.
+        dialled: String,
+        /// Its host.
+        host: String,
+        /// Whether the host is ours.
+        ours: bool,
+    },
+    /// Remove somebody (`;method=BYE`, RFC 4579 §5.12).
+    Remove {
+        /// The user part of the Refer-To, unescaped.
+        user: String,
+    },
 }
 
 /// What happened.
@@ -111,6 +154,44 @@ pub enum News {
         digit: char,
         /// Its length.
         duration_ms: u16,
+    },
+    /// A REFER came from an agent. Must be answered by `AcceptRefer` or `RefuseRefer`.
+    Referred {
+        /// Its name.
+        refer: ReferId,
+        /// Where it came.
+        at: ReferredAt,
+        /// What it asks.
+        asks: Referral,
+    },
+    /// The endpoint must send a re-INVITE (a refresh, a new identity) and needs the present description for it: to be
+    /// answered by `Wish::Offer` with the same session again.
+    OfferWanted {
+        /// The leg.
+        leg: LegId,
+    },
+    /// For a phone: the final answer to its REFER; 202 accepted.
+    ReferAnswered {
+        /// The leg.
+        leg: LegId,
+        /// The status.
+        status: u16,
+    },
+    /// For a phone: NOTIFY to its REFER.
+    Notified {
+        /// The leg.
+        leg: LegId,
+        /// The status in the sipfrag.
+        status: u16,
+        /// Whether the subscription has ended.
+        last: bool,
+    },
+    /// The other side is shown as somebody else now (P-Asserted-Identity in an UPDATE or re-INVITE). For a phone.
+    Identified {
+        /// The leg.
+        leg: LegId,
+        /// Who.
+        peer: conference::Identity,
     },
     /// The answer to `Wish::Probe`.
     Probed {

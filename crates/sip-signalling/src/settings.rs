@@ -120,6 +120,8 @@ pub struct SipSettings {
     pub ban_loopback: bool,
     /// How often UDP contacts are kept alive by OPTIONS.
     pub keep_alive: Duration,
+    /// The session timer that is asked for (RFC 4028); at least 90 s.
+    pub session_expires: Duration,
     /// User-Agent fragments whose requests are dropped without a word.
     pub dropped_user_agents: Vec<String>,
 }

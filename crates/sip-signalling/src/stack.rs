@@ -397,6 +397,11 @@ impl Stack {
             Wish::End { leg, status, reason } => self.end(leg, status, reason),
             Wish::Digit { leg, digit, duration_ms } => self.send_digit(leg, digit, duration_ms),
             Wish::Probe { leg } => self.probe(leg),
+            Wish::AcceptRefer { .. }
+            | Wish::RefuseRefer { .. }
+            | Wish::Notify { .. }
+            | Wish::Identify { .. }
+            | Wish::Refer { .. } => {}
             Wish::Register(account) => self.register_phone(account),
             Wish::Unregister { user } => self.unregister_phone(&user),
             Wish::Reload(directory) => self.reload(directory),

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use bytes::Bytes;
 use conference::{AgentName, Identity, LegId};
 
+use crate::news::ReferId;
 use crate::settings::{Directory, Protocol, Secret};
 
 /// Whom to ring.
@@ -47,6 +48,15 @@ pub struct PhoneAccount {
     pub protocol: Protocol,
     /// Seconds asked for.
     pub expires_s: u32,
+}
+
+/// Whom a phone's REFER names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ReferTo {
+    /// An address: `sip:102@baton.local`.
+    Address(String),
+    /// Whoever is at the other end of another leg of this phone: Refer-To with Replaces (RFC 3891).
+    Leg(LegId),
 }
 
 /// What the owner asks for.
@@ -131,6 +141,45 @@ pub enum Wish {
         /// Its length.
         duration_ms: u16,
     },
+    /// 202 to a REFER, and NOTIFY 100 at once (unless the sender wants none, RFC 4488).
+    AcceptRefer {
+        /// Which.
+        refer: ReferId,
+    },
+    /// A final status to a REFER that is not accepted; nothing follows.
+    RefuseRefer {
+        /// Which.
+        refer: ReferId,
+        /// 400 to 699, never one that ends the dialog it came in.
+        status: u16,
+        /// The text of its Reason header (`SIP;cause=STATUS;text="…"`).
+        reason: Option<String>,
+    },
+    /// NOTIFY with a sipfrag to whoever sent the REFER. A BYE of ours in the same dialog waits for the answer to the last
+    /// one, at most two seconds.
+    Notify {
+        /// Which.
+        refer: ReferId,
+        /// The status in the sipfrag.
+        status: u16,
+        /// Whether it is the last word.
+        last: bool,
+    },
+    /// Show somebody else as the other side from here on: P-Asserted-Identity in every message of ours, told at once by
+    /// UPDATE where the phone allows it, else by a re-INVITE (`News::OfferWanted`).
+    Identify {
+        /// The leg.
+        leg: LegId,
+        /// Who.
+        peer: Identity,
+    },
+    /// For a phone: REFER in the leg's dialog. Becomes `News::ReferAnswered` and `Notified`.
+    Refer {
+        /// The leg.
+        leg: LegId,
+        /// To whom.
+        to: ReferTo,
+    },
     /// OPTIONS inside the dialog; becomes `News::Probed`.
     Probe {
         /// The leg.
@@ -159,6 +208,10 @@ impl Wish {
             | Self::AnswerOffer { .. }
             | Self::RefuseOffer { .. }
             | Self::End { .. }
+            | Self::AcceptRefer { .. }
+            | Self::RefuseRefer { .. }
+            | Self::Notify { .. }
+            | Self::Refer { .. }
             | Self::Reload(_)
             | Self::Drain => true,
             Self::Call { .. }
@@ -166,6 +219,7 @@ impl Wish {
             | Self::Offer { .. }
             | Self::Digit { .. }
             | Self::Probe { .. }
+            | Self::Identify { .. }
             | Self::Register(_)
             | Self::Unregister { .. } => false,
         }

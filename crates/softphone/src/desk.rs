@@ -107,6 +107,11 @@ impl Desk {
             News::PhoneRegistered { status, .. } => *locked(&self.registered) = Some(status),
             News::Acknowledged { answer: None, .. }
             | News::Probed { .. }
+            | News::Referred { .. }
+            | News::OfferWanted { .. }
+            | News::ReferAnswered { .. }
+            | News::Notified { .. }
+            | News::Identified { .. }
             | News::Registered { .. }
             | News::Security { .. } => {}
         }

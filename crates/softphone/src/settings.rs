@@ -109,6 +109,7 @@ pub(crate) fn sip_settings(settings: &PhoneSettings) -> SipSettings {
         user_agent: "Baton softphone".to_owned(),
         ban_loopback: false,
         keep_alive: Duration::from_secs(25),
+        session_expires: Duration::from_secs(1800),
         dropped_user_agents: Vec::new(),
     }
 }

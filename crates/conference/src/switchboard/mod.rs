@@ -105,6 +105,11 @@ impl Switchboard {
             }
             Report::Silent { leg } => self.tell(now, leg, |call, desk| call.silent(desk, leg)),
             Report::Probed { leg, alive } => self.tell(now, leg, |call, desk| call.probed(desk, leg, alive)),
+            Report::Replaced { leg, .. } => {
+                vec![Output::Effect(Effect::Reject { leg, status: 481, refusal: None })]
+            }
+            Report::Digit { leg, key } => vec![Output::Effect(Effect::Relay { leg, keys: vec![key] })],
+            Report::Looked { .. } => Vec::new(),
         }
     }
 

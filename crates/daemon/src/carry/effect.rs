@@ -28,6 +28,10 @@ pub(super) const fn leg(effect: &Effect) -> Option<LegId> {
         | Effect::Probe { leg }
         | Effect::AcceptRefer { leg }
         | Effect::NotifyReferrer { leg, .. }
+        | Effect::CollectDigits { leg }
+        | Effect::Relay { leg, .. }
+        | Effect::LookUp { leg, .. }
+        | Effect::Identify { leg, .. }
         | Effect::Cue { leg, .. } => Some(*leg),
     }
 }
@@ -54,6 +58,8 @@ impl Carry {
             // No REFER reaches the core before the endpoint reads them: nobody waits for these two.
             Effect::AcceptRefer { leg } => error!(%leg, "a REFER is accepted that nobody sent"),
             Effect::NotifyReferrer { leg, status, .. } => error!(%leg, status, "news of a REFER that nobody sent"),
+            Effect::CollectDigits { .. } | Effect::Relay { .. } | Effect::LookUp { .. } => {}
+            Effect::Identify { leg, peer } => self.endpoint.wish(Wish::Identify { leg, peer }),
             Effect::Cue { leg, cue } => self.mixer.cue(leg, cue),
         }
     }

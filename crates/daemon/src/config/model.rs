@@ -51,6 +51,8 @@ pub struct Sip {
     pub external_address: Option<IpAddr>,
     /// Challenges in order of preference.
     pub digest: Vec<Algorithm>,
+    /// The session timer that is asked for.
+    pub session_expires: Duration,
     /// How often UDP contacts are kept alive.
     pub keep_alive: Duration,
     /// User-Agent fragments whose requests are dropped without a word.

@@ -55,7 +55,7 @@ pub(crate) fn sip(root: &Section<'_>) -> Sip {
     if digest.value.is_empty() && digest.whole {
         section.mistake("digest", &digest.place, "has nothing in it: nobody could authenticate");
     }
-    section.read("session_expires_s", |node| number(node, 90, 86_400));
+    let session_expires = section.read("session_expires_s", |node| seconds(node, 90, 86_400)).value;
     let certificate = section.read("certificate", readable);
     let key = section.read("private_key", readable);
     let unreadable =
@@ -74,6 +74,7 @@ pub(crate) fn sip(root: &Section<'_>) -> Sip {
         listen,
         external_address: section.read("external_address", optional_ip).value,
         digest: digest.plain(),
+        session_expires,
         keep_alive: section.read("keep_alive_s", |node| seconds(node, 5, 3600)).value,
         drop_user_agents: drop.plain(),
         ban_loopback: section.read("ban_loopback", flag).value,

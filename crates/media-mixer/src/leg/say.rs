@@ -197,8 +197,14 @@ impl Leg {
     /// Plays a cue into this leg.
     pub(crate) fn cue(&mut self, cue: Cue) {
         let tone = match cue {
-            Cue::Failure => Tone::failed(),
-            Cue::Notice => Tone::notice(),
+            Cue::Failure
+            | Cue::Refused
+            | Cue::Unknown
+            | Cue::Busy
+            | Cue::Rejected
+            | Cue::NoAnswer
+            | Cue::Unreachable => Tone::failed(),
+            Cue::Notice | Cue::Done => Tone::notice(),
         };
         self.cue = Some(Overlay { tone, position: 0 });
     }

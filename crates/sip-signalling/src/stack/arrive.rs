@@ -54,6 +54,7 @@ impl Stack {
             offer,
             source: Self::source_of(flow),
             call_id: dialog.call_id.clone(),
+            replaces: None,
         };
         if let Ok(Some(seconds @ 1..)) = expires(&request.headers) {
             self.alarms.arm(self.now + Duration::from_secs(u64::from(seconds)), Alarm::Expires(id));

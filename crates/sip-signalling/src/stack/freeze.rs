@@ -129,7 +129,10 @@ impl Stack {
             | Wish::Offer { leg, .. }
             | Wish::End { leg, .. }
             | Wish::Digit { leg, .. }
+            | Wish::Identify { leg, .. }
+            | Wish::Refer { leg, .. }
             | Wish::Probe { leg } => *leg,
+            Wish::AcceptRefer { .. } | Wish::RefuseRefer { .. } | Wish::Notify { .. } => return Some(wish),
             Wish::Call { .. } | Wish::Register(_) | Wish::Unregister { .. } | Wish::Reload(_) | Wish::Drain => {
                 return Some(wish);
             }

@@ -87,6 +87,7 @@ pub(crate) fn settings() -> SipSettings {
         user_agent: "Baton test".into(),
         ban_loopback: false,
         keep_alive: Duration::from_secs(25),
+        session_expires: Duration::from_secs(1800),
         dropped_user_agents: vec!["friendly-scanner".into(), "sipvicious".into(), "pplsip".into()],
     }
 }

@@ -243,6 +243,10 @@ impl Drama {
                 Effect::Progress { .. }
                 | Effect::AcceptRefer { .. }
                 | Effect::NotifyReferrer { .. }
+                | Effect::CollectDigits { .. }
+                | Effect::Relay { .. }
+                | Effect::LookUp { .. }
+                | Effect::Identify { .. }
                 | Effect::Cue { .. } => {}
             }
         }

@@ -76,6 +76,7 @@ pub(super) fn settings(doorkeeping: Doorkeeping) -> SipSettings {
         user_agent: "baton test".into(),
         ban_loopback: false,
         keep_alive: Duration::from_secs(25),
+        session_expires: Duration::from_secs(1800),
         dropped_user_agents: vec!["friendly-scanner".into()],
     }
 }
