@@ -39,6 +39,7 @@ impl Oracle {
                 }
             }
             Report::Arrived { .. } | Report::Ringing { .. } | Report::Probed { .. } => {}
+            Report::Replaced { .. } | Report::Digit { .. } | Report::Looked { .. } => {}
         }
         self.outputs(outputs, &before)?;
         self.arriving = None;

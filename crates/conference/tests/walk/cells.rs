@@ -81,6 +81,7 @@ impl Cells {
                 Report::Offered { leg, .. } => (of(*leg), "offered"),
                 Report::Silent { leg } => (of(*leg), "silent"),
                 Report::Probed { leg, .. } => (of(*leg), "probed"),
+                Report::Replaced { .. } | Report::Digit { .. } | Report::Looked { .. } => return,
             },
         };
         if let Some(call) = call {
