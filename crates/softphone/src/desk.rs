@@ -5,14 +5,14 @@ use std::sync::atomic::AtomicU64;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
-use conference::LegId;
+use conference::{Ending, LegId};
 use media_mixer::sdp::{LocalMedia, Session};
 use sip_signalling::{Arrival, Endpoint, News, Wish};
 use tokio::sync::watch;
 
 use crate::ear::Ear;
-use crate::line::{Line, LineId, LineState, LineView};
-use crate::settings::{PhoneError, PhoneSettings};
+use crate::line::{Line, LineId, LineState, LineView, ReferProgress};
+use crate::settings::{Goodbye, PhoneError, PhoneSettings};
 use crate::sound::Sound;
 
 /// The lines of a phone, and all that belongs to them.
@@ -44,8 +44,16 @@ impl Desk {
     }
 
     pub(crate) fn add(&self, id: LineId, state: LineState, peer: &str, session: Session, offered: Option<Bytes>) {
-        let view =
-            LineView { id, state, offering: false, peer: peer.to_owned(), digits: String::new(), refused: Vec::new() };
+        let view = LineView {
+            id,
+            state,
+            offering: false,
+            peer: peer.to_owned(),
+            shown: None,
+            refer: None,
+            digits: String::new(),
+            refused: Vec::new(),
+        };
         locked(&self.lines).insert(id, Line { view, session, offered, then: None });
     }
 
@@ -105,13 +113,17 @@ impl Desk {
             News::Ended { leg, how } => self.over(leg, LineState::Ended(how)),
             News::Digit { leg, digit, .. } => self.change(leg, |line| line.view.digits.push(digit)),
             News::PhoneRegistered { status, .. } => *locked(&self.registered) = Some(status),
+            News::OfferWanted { leg } => self.change(leg, |line| {
+                let body = line.session.reoffer(line.session.wish());
+                endpoint.wish(Wish::Offer { leg, body });
+            }),
+            News::ReferAnswered { leg, status } => self.refer_answered(endpoint, leg, status),
+            News::Notified { leg, status, last } => self.notified(endpoint, leg, status, last),
+            News::Identified { leg, peer } => self.change(leg, |line| line.view.shown = Some(peer)),
+            // a REFER to us is answered by the endpoint: nobody moves this phone
+            News::Referred { refer, .. } => endpoint.wish(Wish::RefuseRefer { refer, status: 403, reason: None }),
             News::Acknowledged { answer: None, .. }
             | News::Probed { .. }
-            | News::Referred { .. }
-            | News::OfferWanted { .. }
-            | News::ReferAnswered { .. }
-            | News::Notified { .. }
-            | News::Identified { .. }
             | News::Registered { .. }
             | News::Security { .. } => {}
         }
@@ -162,6 +174,40 @@ impl Desk {
                 None => Wish::RefuseOffer { leg, status: 488 },
             });
         });
+    }
+
+    fn refer_answered(&self, endpoint: &Endpoint, leg: LegId, status: u16) {
+        self.referred(leg, |refer| refer.answer = Some(status));
+        if (200..300).contains(&status) && self.settings.goodbye == Goodbye::AtAccepted {
+            self.say_goodbye(endpoint, leg);
+        }
+    }
+
+    fn notified(&self, endpoint: &Endpoint, leg: LegId, status: u16, last: bool) {
+        self.referred(leg, |refer| {
+            refer.notified.push(status);
+            refer.over |= last;
+        });
+        match self.settings.goodbye {
+            Goodbye::AtNotify => self.say_goodbye(endpoint, leg),
+            Goodbye::AtSuccess if (200..300).contains(&status) => self.say_goodbye(endpoint, leg),
+            Goodbye::AtAccepted | Goodbye::AtSuccess | Goodbye::Never => {}
+        }
+    }
+
+    /// Notes what came of a REFER, also on a line that is over: its last news may cross the hanging up.
+    fn referred(&self, leg: LegId, note: impl FnOnce(&mut ReferProgress)) {
+        if let Some(line) = locked(&self.lines).get_mut(&leg) {
+            note(line.view.refer.get_or_insert_default());
+        }
+    }
+
+    fn say_goodbye(&self, endpoint: &Endpoint, leg: LegId) {
+        let talks = locked(&self.lines).get(&leg).is_some_and(|line| !line.view.state.is_over());
+        if talks {
+            endpoint.wish(Wish::End { leg, status: None, reason: None });
+            self.over(leg, LineState::Ended(Ending::Bye));
+        }
     }
 
     fn accept(&self, line: &mut Line, answer: &Bytes) {

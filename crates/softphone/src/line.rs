@@ -1,6 +1,6 @@
 //! One line of a phone: its state as a person would name it, and its negotiation.
 
-use conference::{Ending, LegId};
+use conference::{Ending, Identity, LegId};
 use media_mixer::sdp;
 
 /// A line's name within its phone.
@@ -33,6 +33,29 @@ impl LineState {
     }
 }
 
+/// What came of the newest REFER of a line.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ReferProgress {
+    /// The final status of the REFER itself; 202 accepted.
+    pub answer: Option<u16>,
+    /// The statuses of the NOTIFYs, in the order in which they came.
+    pub notified: Vec<u16>,
+    /// Whether there will be no more.
+    pub over: bool,
+}
+
+impl ReferProgress {
+    /// How it came out: the last NOTIFY's status, or the status of a REFER that was turned down.
+    #[must_use]
+    pub fn outcome(&self) -> Option<u16> {
+        match self.answer {
+            Some(status) if status >= 300 => Some(status),
+            Some(_) | None if self.over => self.notified.last().copied(),
+            Some(_) | None => None,
+        }
+    }
+}
+
 /// What can be seen of a line.
 #[derive(Clone, Debug)]
 pub struct LineView {
@@ -44,6 +67,10 @@ pub struct LineView {
     pub offering: bool,
     /// Who calls or is called.
     pub peer: String,
+    /// Whom the server shows as the other side since, if it said so (P-Asserted-Identity).
+    pub shown: Option<Identity>,
+    /// What came of its newest REFER, if there was one.
+    pub refer: Option<ReferProgress>,
     /// The digits that came by INFO.
     pub digits: String,
     /// Offers of ours that were refused, with their status.

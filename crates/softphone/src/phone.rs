@@ -1,4 +1,5 @@
-//! A person's phone: registers, calls, answers, holds, hangs up. Signalling by `sip-signalling`, sound by [`Sound`]; what it does by itself is in `desk`.
+//! A person's phone: registers, calls, answers, holds, hangs up. Signalling by `sip-signalling`, sound by [`Sound`]; what it does by itself is in `desk`,
+//! its transfer buttons are in `transfer`.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -21,8 +22,8 @@ use crate::wire::Wire;
 /// A phone. Dropping it stops its sound; [`Phone::stop`] also hangs up.
 #[derive(Debug)]
 pub struct Phone {
-    desk: Arc<Desk>,
-    endpoint: Endpoint,
+    pub(crate) desk: Arc<Desk>,
+    pub(crate) endpoint: Endpoint,
     listener: JoinHandle<()>,
 }
 
@@ -98,7 +99,7 @@ impl Phone {
     pub fn call(&self, whom: &str) -> Result<LineId, PhoneError> {
         let settings = &self.desk.settings;
         let line = LegId::rung(self.desk.next.fetch_add(1, Ordering::Relaxed));
-        let uri = if whom.starts_with("sip:") { whom.to_owned() } else { format!("sip:{whom}@{}", settings.domain) };
+        let uri = self.address_of(whom);
         let mut session = self.desk.open(line)?;
         let offer = session.offer();
         self.desk.add(line, LineState::Calling, whom, session, None);
@@ -293,7 +294,12 @@ impl Phone {
         Ok(())
     }
 
-    fn no_line(&self, line: LineId) -> PhoneError {
+    /// `102`, `bob` or `*43` in this phone's domain, or a whole `sip:` address as it is.
+    pub(crate) fn address_of(&self, whom: &str) -> String {
+        if whom.starts_with("sip:") { whom.to_owned() } else { format!("sip:{whom}@{}", self.desk.settings.domain) }
+    }
+
+    pub(crate) fn no_line(&self, line: LineId) -> PhoneError {
         PhoneError::Line(self.name().to_owned(), line)
     }
 }

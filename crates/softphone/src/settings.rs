@@ -30,6 +30,8 @@ pub struct PhoneSettings {
     pub voice: Voice,
     /// What it speaks, in order of preference.
     pub codecs: Vec<Codec>,
+    /// When it hangs up a line on which it pressed Transfer.
+    pub goodbye: Goodbye,
 }
 
 impl PhoneSettings {
@@ -46,6 +48,7 @@ impl PhoneSettings {
             port: 0,
             voice,
             codecs: vec![Codec::Pcmu, Codec::Pcma],
+            goodbye: Goodbye::AtSuccess,
         }
     }
 
@@ -67,6 +70,28 @@ pub enum Hold {
     AddressZero,
 }
 
+/// When a phone says BYE on the line on which its REFER went out; phones differ.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Goodbye {
+    /// At once, when the REFER is accepted (202).
+    AtAccepted,
+    /// At the first NOTIFY, whatever it says.
+    AtNotify,
+    /// When a NOTIFY says that the transfer is done (2xx).
+    AtSuccess,
+    /// Never: the server says it.
+    Never,
+}
+
+/// How a phone sends the digits of its keypad.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Keypad {
+    /// As RTP events, RFC 4733, 100 ms each.
+    Rtp,
+    /// As SIP INFO, one request a digit.
+    Info,
+}
+
 /// What went wrong with a phone.
 #[derive(Debug, thiserror::Error)]
 pub enum PhoneError {
@@ -79,6 +104,9 @@ pub enum PhoneError {
     /// No such line, or not in a state for this.
     #[error("{0}: line {1} cannot do this now")]
     Line(String, LineId),
+    /// The server turned a transfer down: the status of its answer, or of its last NOTIFY.
+    #[error("{0}: line {1}: the transfer came to {2}")]
+    Transfer(String, LineId, u16),
     /// The registration was refused.
     #[error("{0}: registration refused with {1}")]
     Refused(String, u16),
