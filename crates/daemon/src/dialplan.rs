@@ -16,6 +16,8 @@ mod tests;
 const ROOM_PREFIX: &str = "room-";
 /// Characters of what can be dialled; anything longer reaches nobody.
 const DIALLED: usize = 128;
+/// Digits from which on something may be an outside number.
+const OUTSIDE_DIGITS: usize = 3;
 /// Characters of a room's name.
 const ROOM_NAME: usize = 64;
 
@@ -76,14 +78,27 @@ impl DialPlan {
 
     /// Whom `dialled` reaches. `ours`: whether the host it was dialled at is ours; a carrier may write any host.
     pub(crate) fn look_up(&self, caller: &Caller, dialled: &str, ours: bool) -> Destination {
-        if dialled.len() > DIALLED {
-            return Destination::Unknown;
-        }
         match caller {
-            Caller::Agent { .. } if !ours => Destination::Unknown,
-            Caller::Agent { .. } => self.for_agent(dialled),
+            Caller::Agent { .. } => self.for_agents(dialled, ours),
+            Caller::Customer { .. } if dialled.len() > DIALLED => Destination::Unknown,
             Caller::Customer { trunk, .. } => self.for_trunk(trunk, dialled),
         }
+    }
+
+    /// Whom `dialled` reaches when an agent dials it: on a phone, by its transfer button, or on its keypad.
+    pub(crate) fn for_agents(&self, dialled: &str, ours: bool) -> Destination {
+        if !ours || dialled.len() > DIALLED {
+            return Destination::Unknown;
+        }
+        self.for_agent(dialled)
+    }
+
+    /// Whether `dialled`, which reaches nobody, is an outside number that no trunk lets out (`match_out`): that is a
+    /// rule of the house, not a mistake of whoever dialled.
+    pub(crate) fn forbids(&self, dialled: &str) -> bool {
+        let digits = dialled.strip_prefix('+').unwrap_or(dialled);
+        let is_number = digits.len() >= OUTSIDE_DIGITS && digits.bytes().all(|byte| byte.is_ascii_digit());
+        is_number && self.trunks.iter().any(|trunk| trunk.match_out.is_some())
     }
 
     /// What a target of the settings stands for.

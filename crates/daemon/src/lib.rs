@@ -18,6 +18,7 @@ mod events;
 mod fixed;
 mod freeze;
 mod news;
+mod referred;
 mod running;
 mod stop;
 mod switch;

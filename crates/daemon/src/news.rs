@@ -43,9 +43,7 @@ impl Switch {
             News::OfferAnswered { .. } | News::OfferRefused { .. } => {}
             News::Ended { leg, how } => self.ended(leg, how),
             News::Digit { leg, digit, duration_ms } => self.carry.mixer.digit(leg, digit, duration_ms),
-            News::Referred { refer, .. } => {
-                self.carry.endpoint.wish(Wish::RefuseRefer { refer, status: 403, reason: None });
-            }
+            News::Referred { refer, at, asks } => self.referred(refer, at, asks),
             News::OfferWanted { .. } => {}
             // told to phones only
             News::ReferAnswered { .. } | News::Notified { .. } | News::Identified { .. } => {}
@@ -100,6 +98,9 @@ impl Switch {
             },
         };
         self.carry.legs.add(leg, Leg::new(waiting, direction));
+        if let Some(old) = arrival.replaces {
+            return self.report(Report::Replaced { leg, old, caller: arrival.caller, direction });
+        }
         let to = self.plan.look_up(&arrival.caller, &arrival.dialled, arrival.ours);
         self.report(Report::Arrived { leg, caller: arrival.caller, to, shown: arrival.dialled, direction });
     }

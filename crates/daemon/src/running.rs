@@ -125,7 +125,7 @@ impl Running {
     /// # Errors
     /// The core's refusal; `CallNotFound` when the daemon stops.
     pub async fn command(&self, command: Command) -> Result<(), Refusal> {
-        self.ask(|reply| Input::Command(command, reply)).await.unwrap_or(Err(Refusal::CallNotFound))
+        self.ask(|reply| Input::Command(Box::new(command), reply)).await.unwrap_or(Err(Refusal::CallNotFound))
     }
 
     /// Who hears whom, as the mixer was told.

@@ -18,6 +18,7 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::dialplan::DialPlan;
 use crate::freeze::FreezeError;
+use crate::referred::Guesses;
 use crate::translate;
 use crate::view::Masks;
 
@@ -37,7 +38,7 @@ pub struct Told {
 
 /// What people, tests and signals ask of the switch.
 pub(crate) enum Input {
-    Command(Command, oneshot::Sender<Result<(), Refusal>>),
+    Command(Box<Command>, oneshot::Sender<Result<(), Refusal>>),
     Masks(oneshot::Sender<Masks>),
     Calls(oneshot::Sender<Vec<CallView>>),
     Counts(oneshot::Sender<Load>),
@@ -72,6 +73,7 @@ pub(crate) struct Switch {
     pub(crate) carry: Carry,
     pub(crate) plan: DialPlan,
     pub(crate) clock: Clock,
+    pub(crate) guesses: Guesses,
 }
 
 /// What woke the switch.
@@ -81,12 +83,13 @@ enum Woken {
     Whereabouts(BTreeMap<AgentName, IpAddr>),
     Input(Option<Input>),
     Media(Option<MediaNews>),
-    Sip(Option<News>),
+    Sip(Option<Box<News>>),
 }
 
 impl Switch {
     pub(crate) fn new(config: &Config, carry: Carry, clock: Clock) -> Self {
-        let mut switch = Self { board: Switchboard::default(), carry, plan: DialPlan::new(config), clock };
+        let plan = DialPlan::new(config);
+        let mut switch = Self { board: Switchboard::default(), carry, plan, clock, guesses: Guesses::default() };
         switch.configure(config);
         switch
     }
@@ -109,7 +112,7 @@ impl Switch {
                 Woken::Input(None | Some(Input::Quit)) => return,
                 Woken::Input(Some(input)) => self.take(input).await,
                 Woken::Media(Some(news)) => self.hear_media(news),
-                Woken::Sip(Some(news)) => self.hear(news),
+                Woken::Sip(Some(news)) => self.hear(*news),
                 Woken::Media(None) => return error!("the mixer is gone"),
                 Woken::Sip(None) => return error!("the signalling is gone"),
             }
@@ -132,7 +135,7 @@ impl Switch {
             seen = self.carry.whereabouts.answer() => Woken::Whereabouts(seen),
             input = sources.inputs.recv() => Woken::Input(input),
             news = sources.media.recv() => Woken::Media(news),
-            news = sources.sip.recv() => Woken::Sip(news),
+            news = sources.sip.recv() => Woken::Sip(news.map(Box::new)),
         }
     }
 
@@ -152,17 +155,24 @@ impl Switch {
     }
 
     /// Tells the core what carrying out led to, until nothing more does.
-    fn settle(&mut self) {
-        while let Some(report) = self.carry.reports.pop_front() {
+    pub(crate) fn settle(&mut self) {
+        while let Some(report) = self.carry.reports.pop_front().or_else(|| self.look_up()) {
             let outputs = self.board.report(self.clock.now(), report);
             self.carry.reaction(outputs);
         }
     }
 
+    /// Asks the dial plan what a keypad wants to know.
+    fn look_up(&mut self) -> Option<Report> {
+        let (leg, dialled) = self.carry.look_ups.pop_front()?;
+        let target = self.plan.for_agents(&dialled, true);
+        Some(Report::Looked { leg, target, shown: dialled })
+    }
+
     async fn take(&mut self, input: Input) {
         // whoever asked may have gone meanwhile
         match input {
-            Input::Command(command, reply) => _ = reply.send(self.command(command)),
+            Input::Command(command, reply) => _ = reply.send(self.command(*command)),
             Input::Masks(reply) => _ = reply.send(self.carry.view.clone()),
             Input::Calls(reply) => _ = reply.send(self.board.calls().collect()),
             Input::Counts(reply) => _ = reply.send(self.load()),

@@ -55,10 +55,19 @@ impl Carry {
                 self.forget(leg);
             }
             Effect::Probe { leg } => self.endpoint.wish(Wish::Probe { leg }),
-            // No REFER reaches the core before the endpoint reads them: nobody waits for these two.
-            Effect::AcceptRefer { leg } => error!(%leg, "a REFER is accepted that nobody sent"),
-            Effect::NotifyReferrer { leg, status, .. } => error!(%leg, status, "news of a REFER that nobody sent"),
-            Effect::CollectDigits { .. } | Effect::Relay { .. } | Effect::LookUp { .. } => {}
+            // no REFER waits where a keypad or a second INVITE asked
+            Effect::AcceptRefer { leg } => {
+                if let Some(refer) = self.referrals.accept(leg) {
+                    self.endpoint.wish(Wish::AcceptRefer { refer });
+                }
+            }
+            Effect::NotifyReferrer { leg, status, last } => {
+                if let Some(refer) = self.referrals.told(leg, last) {
+                    self.endpoint.wish(Wish::Notify { refer, status, last });
+                }
+            }
+            Effect::CollectDigits { .. } | Effect::Relay { .. } => {}
+            Effect::LookUp { leg, dialled } => self.look_ups.push_back((leg, dialled)),
             Effect::Identify { leg, peer } => self.endpoint.wish(Wish::Identify { leg, peer }),
             Effect::Cue { leg, cue } => self.mixer.cue(leg, cue),
         }

@@ -6,6 +6,7 @@
 mod effect;
 mod lanes;
 mod legs;
+mod referrals;
 #[cfg(test)]
 mod tests;
 
@@ -13,7 +14,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::net::IpAddr;
 use std::time::Duration;
 
-use conference::{CallId, ChangeSet, Effect, Ending, Event, LegId, Output, Report};
+use conference::{CallId, ChangeSet, Effect, Ending, Event, LegId, Output, Refusal, Report};
 use media_mixer::{Applied, Mixer};
 use sip_signalling::{Endpoint, Wish};
 use tokio::sync::{broadcast, oneshot};
@@ -23,6 +24,7 @@ use tracing::error;
 
 use lanes::{GateId, Lanes, Ready};
 pub(crate) use legs::{Leg, Legs, Waiting};
+use referrals::Referrals;
 
 use crate::clock::Clock;
 use crate::events;
@@ -69,10 +71,14 @@ pub(crate) struct Carry {
     /// Where the trunks are.
     pub(crate) trunks: BTreeMap<String, IpAddr>,
     pub(crate) legs: Legs,
+    /// The REFERs that wait for a word.
+    pub(crate) referrals: Referrals,
     /// What the mixer was told.
     pub(crate) view: Masks,
     /// What carrying out led to; the core is told next.
     pub(crate) reports: VecDeque<Report>,
+    /// What keypads dialled; the dial plan is asked next.
+    pub(crate) look_ups: VecDeque<(LegId, String)>,
     /// How often the mixer was late.
     pub(crate) alarms: u64,
     pub(crate) acknowledgements: JoinSet<Acknowledged>,
@@ -90,8 +96,10 @@ impl Carry {
             whereabouts: Whereabouts::new(edges.behind_nat),
             trunks: BTreeMap::new(),
             legs: Legs::default(),
+            referrals: Referrals::default(),
             view: Masks::default(),
             reports: VecDeque::new(),
+            look_ups: VecDeque::new(),
             alarms: 0,
             acknowledgements: JoinSet::new(),
             lanes: Lanes::default(),
@@ -129,6 +137,10 @@ impl Carry {
     pub(crate) fn forget(&mut self, leg: LegId) {
         if self.legs.remove(leg).is_some() {
             self.mixer.close(leg);
+        }
+        for refer in self.referrals.end(leg) {
+            let reason = Some(Refusal::CallNotLive.code().to_owned());
+            self.endpoint.wish(Wish::RefuseRefer { refer, status: 403, reason });
         }
     }
 
@@ -219,6 +231,12 @@ impl Carry {
             self.forget(leg);
             self.reports.push_back(Report::Ended { leg, how: Ending::Dead });
         }
+    }
+
+    /// Every event from here on.
+    #[cfg(test)]
+    pub(crate) fn events(&self) -> broadcast::Receiver<Told> {
+        self.told.subscribe()
     }
 
     fn tell(&self, event: Event) {

@@ -15,10 +15,6 @@ pub(crate) fn warn(root: &Section<'_>) {
     if http.said() {
         root.findings.warn(&http.place, "http is not built yet: no API, desktop, /metrics or /healthz");
     }
-    let codes = root.table("transfer").table("codes");
-    if codes.said() {
-        root.findings.warn(&codes.place, "transfer.codes: codes on the keypad are not built yet");
-    }
     if let Some(queue) = root.tables("queues").first() {
         root.findings
             .warn(&queue.place, "queues are not built yet: whoever calls one hears an announcement and is released");
