@@ -14,7 +14,7 @@
 use std::net::IpAddr;
 
 use bytes::Bytes;
-use conference::{Caller, Direction, Ending, LegId, Phone, Report};
+use conference::{Caller, Direction, Ending, Key, LegId, Phone, Report};
 use media_mixer::MediaNews;
 use sip_signalling::{Arrival, News, Wish};
 use tracing::{info, warn};
@@ -65,8 +65,11 @@ impl Switch {
                 warn!(%call, "the mixer fell out of step; it is told the whole state");
                 self.carry.restate(call);
             }
-            // relayed by the mixer itself, by who hears whom; codes on the keypad come with transfers
-            MediaNews::DigitBegan { .. } | MediaNews::Digit { .. } => {}
+            MediaNews::Digit { leg, digit, duration_ms, collected: true } => {
+                self.about(leg, Report::Digit { leg, key: Key { digit, duration_ms } });
+            }
+            // relayed by the mixer itself, by who hears whom
+            MediaNews::DigitBegan { .. } | MediaNews::Digit { collected: false, .. } => {}
             // the BYE that counts is the signalling's
             MediaNews::PeerBye { .. } => {}
             MediaNews::Overload { thread, lost_ticks } => warn!(thread, lost_ticks, "a media thread cannot keep up"),

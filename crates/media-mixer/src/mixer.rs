@@ -10,7 +10,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use conference::{CallId, ChangeSet, Cue, Direction, LegId, LegMask};
+use conference::{CallId, ChangeSet, Cue, Direction, Key, LegId, LegMask};
 use rtrb::RingBuffer;
 use tokio::sync::{mpsc, oneshot};
 
@@ -124,7 +124,7 @@ pub enum MediaNews {
         /// `0`–`9`, `*`, `#`, `A`–`D`.
         digit: char,
     },
-    /// A key was released; whoever may hear the leg has been sent it.
+    /// A key was released. Each press is told once, also if its phone told it by a telephone event and by INFO.
     Digit {
         /// Whose phone.
         leg: LegId,
@@ -132,6 +132,8 @@ pub enum MediaNews {
         digit: char,
         /// How long it was down.
         duration_ms: u16,
+        /// It was sent to nobody ([`Mixer::collect`]); else to whoever may hear the leg.
+        collected: bool,
     },
     /// The peer ended its stream by RTCP BYE. A hint: the leg lives until signalling ends it.
     PeerBye {
@@ -305,7 +307,19 @@ impl Mixer {
         self.desk().cue(leg, cue);
     }
 
-    /// A digit that came by INFO is relayed once to whoever hears the leg, and is news like one from RTP.
+    /// From now on the digits of this leg, by telephone events and by INFO, are sent to nobody: they are told, as
+    /// [`MediaNews::Digit`] with `collected`. To say it again changes nothing; a thawed leg goes on being collected.
+    pub fn collect(&self, leg: LegId) {
+        self.desk().collect(leg);
+    }
+
+    /// Sends these keys, one after the other and each for as long as it was down (within the limits of any relayed digit), to
+    /// whoever hears the leg at this moment.
+    pub fn relay(&self, leg: LegId, keys: &[Key]) {
+        self.desk().relay(leg, keys);
+    }
+
+    /// A digit that came by INFO is relayed once to whoever hears the leg unless it is collected, and is news like one from RTP.
     pub fn digit(&self, from: LegId, digit: char, duration_ms: u16) {
         self.desk().digit(from, Digit { symbol: digit, duration_ms });
     }

@@ -40,7 +40,7 @@ fn press(house: &mut House, leg: LegId, event: u8, frames: u16) {
 fn digits(news: &[MediaNews]) -> Vec<(LegId, char, u16)> {
     news.iter()
         .filter_map(|news| match news {
-            MediaNews::Digit { leg, digit, duration_ms } => Some((*leg, *digit, *duration_ms)),
+            MediaNews::Digit { leg, digit, duration_ms, .. } => Some((*leg, *digit, *duration_ms)),
             _ => None,
         })
         .collect()

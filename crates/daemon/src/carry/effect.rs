@@ -66,7 +66,8 @@ impl Carry {
                     self.endpoint.wish(Wish::Notify { refer, status, last });
                 }
             }
-            Effect::CollectDigits { .. } | Effect::Relay { .. } => {}
+            Effect::CollectDigits { leg } => self.mixer.collect(leg),
+            Effect::Relay { leg, keys } => self.mixer.relay(leg, &keys),
             Effect::LookUp { leg, dialled } => self.look_ups.push_back((leg, dialled)),
             Effect::Identify { leg, peer } => self.endpoint.wish(Wish::Identify { leg, peer }),
             Effect::Cue { leg, cue } => self.mixer.cue(leg, cue),

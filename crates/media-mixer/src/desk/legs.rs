@@ -5,11 +5,11 @@
 use std::net::{IpAddr, SocketAddr, UdpSocket};
 
 use bytes::Bytes;
-use conference::{Cue, Direction, LegId};
+use conference::{Cue, Direction, Key, LegId};
 
 use super::{Desk, LegRecord, Whereabouts};
-use crate::dtmf::Digit;
-use crate::engine::command::{Agreed, Command};
+use crate::dtmf::{self, Digit};
+use crate::engine::command::{Agreed, Command, Relay};
 use crate::engine::stats::Stats;
 use crate::io::Wires;
 use crate::jitter::Arrival;
@@ -40,7 +40,7 @@ impl Desk {
         let snapshot = media.snapshot();
         let session = Session::new(local);
         let at = Whereabouts::Lobby(media);
-        self.legs.insert(leg, LegRecord { session, signalling, port, at, call: None, snapshot });
+        self.legs.insert(leg, LegRecord { session, signalling, port, at, call: None, collected: false, snapshot });
         self.seat_late(leg);
         Ok(())
     }
@@ -95,10 +95,34 @@ impl Desk {
     }
 
     pub(crate) fn digit(&mut self, leg: LegId, digit: Digit) {
-        let call = self.legs.get(&leg).and_then(|record| record.call);
-        let slot = call.and_then(|call| self.calls.get(&call)).map(|call| call.slot);
-        if let (Some((line, place)), Some(slot)) = (self.place(leg), slot) {
-            self.lines[line].send(Command::Digit { call: slot, place, digit });
+        if let (Some((line, place)), Some(call)) = (self.place(leg), self.slot(leg)) {
+            self.lines[line].send(Command::Digit { call, place, digit });
+        }
+    }
+
+    /// From now on the leg's digits are told and not relayed.
+    pub(crate) fn collect(&mut self, leg: LegId) {
+        let Some(record) = self.legs.get_mut(&leg) else { return };
+        if std::mem::replace(&mut record.collected, true) {
+            return;
+        }
+        match &mut record.at {
+            Whereabouts::Lobby(media) => media.collect(),
+            Whereabouts::On { line, place } => {
+                let (line, place) = (*line, *place);
+                self.lines[line].send(Command::Collect { place });
+            }
+            // told when it gets there
+            Whereabouts::Moving { .. } => {}
+        }
+    }
+
+    /// Collected digits go to whoever hears the leg now.
+    pub(crate) fn relay(&mut self, leg: LegId, keys: &[Key]) {
+        if let (Some((line, place)), Some(call)) = (self.place(leg), self.slot(leg)) {
+            let digit = |key: &Key| Digit { symbol: key.digit, duration_ms: key.duration_ms };
+            let digits = keys.iter().take(dtmf::QUEUE).map(digit).collect();
+            self.lines[line].send(Command::Relay(Box::new(Relay { call, place, digits })));
         }
     }
 
@@ -141,6 +165,7 @@ impl Desk {
             call: record.call,
             port: record.port,
             signalling: record.signalling,
+            collected: record.collected,
             session: record.session.clone(),
             snapshot,
         })
@@ -153,8 +178,8 @@ impl Desk {
             let wires = self.net.rebind(state.port)?;
             let media = Box::new(Leg::thaw(&state, wires, now_us, arrival));
             let at = Whereabouts::Lobby(media);
-            let LegState { leg, port, signalling, session, snapshot, .. } = state;
-            self.legs.insert(leg, LegRecord { session, signalling, port, at, call: None, snapshot });
+            let LegState { leg, port, signalling, collected, session, snapshot, .. } = state;
+            self.legs.insert(leg, LegRecord { session, signalling, port, at, call: None, collected, snapshot });
             self.seat_late(leg);
             return Ok(());
         }
@@ -162,6 +187,7 @@ impl Desk {
         let Some(record) = self.legs.get_mut(&state.leg) else { return Ok(()) };
         record.session = state.session;
         record.signalling = state.signalling;
+        record.collected = state.collected;
         match &mut record.at {
             Whereabouts::Lobby(media) => {
                 thawed = thawed.with_ports_of(media);
@@ -201,11 +227,13 @@ impl Desk {
         let signalling = record.signalling;
         match &mut record.at {
             Whereabouts::Lobby(media) => media.agree(agreement, signalling),
-            Whereabouts::On { line, place } | Whereabouts::Moving { line, place } => {
+            Whereabouts::On { line, place } => {
                 let agreed = Box::new(Agreed { place: *place, agreement, signalling });
                 let line = *line;
                 self.lines[line].send(Command::Agree(agreed));
             }
+            // told when it gets there
+            Whereabouts::Moving { .. } => {}
         }
     }
 
@@ -218,6 +246,12 @@ impl Desk {
             Whereabouts::On { line, place } => Some((line, place)),
             Whereabouts::Lobby(_) | Whereabouts::Moving { .. } => None,
         }
+    }
+
+    /// The slot of the call that a leg is in.
+    fn slot(&self, leg: LegId) -> Option<u32> {
+        let call = self.legs.get(&leg)?.call?;
+        self.calls.get(&call).map(|call| call.slot)
     }
 
     fn arrival(&self) -> Arrival {

@@ -40,6 +40,8 @@ struct LegRecord {
     port: u16,
     at: Whereabouts,
     call: Option<CallId>,
+    /// Its digits are told and not relayed.
+    collected: bool,
     snapshot: Snapshot,
 }
 

@@ -59,9 +59,9 @@ impl Desk {
             Word::Picture { place, picture } => self.picture(line, place, picture),
             Word::Silent { leg } => self.news(MediaNews::Silent { leg }),
             Word::DigitBegan { leg, digit } => self.news(MediaNews::DigitBegan { leg, digit }),
-            Word::Digit { leg, digit } => {
+            Word::Digit { leg, digit, collected } => {
                 let (digit, duration_ms) = (digit.symbol, digit.duration_ms);
-                self.news(MediaNews::Digit { leg, digit, duration_ms });
+                self.news(MediaNews::Digit { leg, digit, duration_ms, collected });
             }
             Word::PeerBye { leg } => self.news(MediaNews::PeerBye { leg }),
             Word::Overload { lost } => self.news(MediaNews::Overload { thread: line, lost_ticks: lost }),
@@ -69,18 +69,24 @@ impl Desk {
     }
 
     /// A thread has handed a leg out: it ended, or another thread waits for it.
-    fn removed(&mut self, line: usize, place: u32, leg: Box<Leg>, ended: bool) {
+    fn removed(&mut self, line: usize, place: u32, mut leg: Box<Leg>, ended: bool) {
         self.lines[line].free_place(place);
         let waiting = self.waiting_for(leg.id());
         match waiting {
             Some((to, place)) if !ended => {
                 if let Some(record) = self.legs.get_mut(&leg.id()) {
                     record.at = Whereabouts::On { line: to, place };
+                    // said and agreed while it was on no thread
+                    if record.collected {
+                        leg.collect();
+                    }
+                    if let Some(agreement) = record.session.agreement().filter(|agreed| !leg.has_agreed(agreed)) {
+                        leg.agree(*agreement, record.signalling);
+                    }
                 }
                 self.lines[to].send(Command::Insert { place, leg });
             }
             Some(_) | None => {
-                let mut leg = leg;
                 if !ended {
                     leg.bye(self.now_us());
                 }

@@ -13,12 +13,14 @@
 mod info;
 mod receiver;
 mod sender;
+mod twins;
 
 use serde::{Deserialize, Serialize};
 
 pub use info::{InfoError, parse_relay};
 pub use receiver::{Key, News, Receiver};
-pub use sender::{EventPacket, QueueFull, Sender};
+pub use sender::{EventPacket, QUEUE, QueueFull, Sender};
+pub(crate) use twins::Twins;
 
 /// Samples in a millisecond: telephone events count in the clock of the audio beside them.
 const SAMPLES_PER_MS: u32 = 8;
@@ -28,6 +30,10 @@ const SYMBOLS: [char; 16] = ['0', '1', '2', '3', '4', '5', '6', '7', '8', '9', '
 pub const SHORTEST_MS: u16 = 40;
 /// Longest digit that we send, in milliseconds; it still fits one event's duration field.
 pub const LONGEST_MS: u16 = 8000;
+/// Longest digit that is relayed, in milliseconds, however long its key was down: while a digit is said its hearers hear
+/// nobody. With the repeats of its end, and packets of up to 60 ms, that is less than a second; what asks for a long press
+/// (answering machines of old) is content with half of one.
+pub const LONGEST_RELAYED_MS: u16 = 800;
 
 /// One pressed key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -36,6 +42,13 @@ pub struct Digit {
     pub symbol: char,
     /// How long it was pressed, in milliseconds.
     pub duration_ms: u16,
+}
+
+impl Digit {
+    /// As those hear it who hear whoever pressed it.
+    pub(crate) fn relayed(self) -> Self {
+        Self { duration_ms: self.duration_ms.clamp(SHORTEST_MS, LONGEST_RELAYED_MS), ..self }
+    }
 }
 
 /// The event number of a symbol, if it is a digit at all.

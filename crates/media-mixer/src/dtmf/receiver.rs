@@ -85,15 +85,32 @@ impl Event {
     }
 }
 
+/// What was under way when the leg was frozen, and may have ended since without this picture of it knowing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+struct Thawed {
+    at_us: u64,
+    /// The key that was down.
+    pressed: Option<Event>,
+}
+
 /// The receiver of one leg.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Receiver {
     pressed: Option<Event>,
     /// The event before, so that its repeated end is not a new digit.
     last: Option<Event>,
+    thawed: Option<Thawed>,
 }
 
 impl Receiver {
+    /// The receiver of a leg that is taken up again, by a picture of it that may be old. No key that may have ended before
+    /// ends a second time: a key goes on only if its packets show that it is still down.
+    #[must_use]
+    pub fn thaw(mut self, now_us: u64) -> Self {
+        self.thawed = Some(Thawed { at_us: now_us, pressed: self.pressed.take() });
+        self
+    }
+
     /// Takes a packet of the agreed telephone-event payload type. Unknown events and unsound payloads tell nothing.
     pub fn packet(&mut self, timestamp: u32, payload: &[u8], now_us: u64) -> News {
         let mut news = News::default();
@@ -104,6 +121,9 @@ impl Receiver {
             return news;
         };
         if self.is_old(symbol, timestamp) {
+            return news;
+        }
+        if self.pressed.is_none() && self.settle_thawed(symbol, timestamp, end, duration, now_us) {
             return news;
         }
         match &mut self.pressed {
@@ -138,6 +158,33 @@ impl Receiver {
     /// The key that is down at the moment.
     pub fn pressed(&self) -> Option<char> {
         self.pressed.map(|event| event.symbol)
+    }
+
+    /// Whether a sound that was made from RTP time `from` until before `until` is, or may be, that of a key.
+    pub fn is_sound_of_key(&self, from: u32, until: u32) -> bool {
+        let begun = |event: &Event| event.ahead(until) > 0;
+        let not_over = |event: &Event| event.ahead(from) < i64::from(event.length);
+        self.pressed.as_ref().is_some_and(begun)
+            || self.last.as_ref().is_some_and(|event| begun(event) && not_over(event))
+    }
+
+    /// What came first after a thaw: true if there is nothing to be told of it.
+    fn settle_thawed(&mut self, symbol: char, timestamp: u32, end: bool, duration: u32, now_us: u64) -> bool {
+        let Some(Thawed { at_us, pressed }) = self.thawed.take() else { return false };
+        if now_us.saturating_sub(at_us) >= TIMEOUT_US {
+            return false;
+        }
+        let known = pressed.filter(|event| event.covers(symbol, timestamp));
+        if end {
+            // the end of a key that may have been told before: also of one that the picture is too old to know
+            self.thawed = Some(Thawed { at_us, pressed: known.map_or(pressed, |_| None) });
+            let new = Event { symbol, start: timestamp, length: duration, began_us: now_us, heard_us: now_us };
+            self.last = Some(known.unwrap_or(new));
+            return true;
+        }
+        // still down
+        self.pressed = known.map(|event| Event { heard_us: now_us, ..event });
+        false
     }
 
     fn is_old(&self, symbol: char, timestamp: u32) -> bool {

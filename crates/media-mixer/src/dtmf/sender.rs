@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::{Digit, LONGEST_MS, SAMPLES_PER_MS, SHORTEST_MS, event_of};
 
 /// Digits that may wait.
-const QUEUE: usize = 32;
+pub const QUEUE: usize = 32;
 /// How often the end is said (RFC 4733 §2.5.1.4).
 const ENDS: u8 = 3;
 /// Samples of pause between two digits: 50 ms.

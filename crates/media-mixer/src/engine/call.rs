@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use conference::{CallId, Ears};
 
-use super::command::{Change, Word};
+use super::command::{Change, Relay, Word};
 use super::wheel::SLOT_US;
 use super::worker::Voicebox;
 use crate::bridge::group::PAYLOAD;
@@ -246,15 +246,41 @@ impl Call {
         }
         for speaker in self.seats.iter().flatten() {
             let Some(leg) = &mut legs[speaker.place as usize] else { continue };
+            let collected = leg.is_collected();
             for press in leg.take_keys() {
-                tell(&press, speaker, voicebox);
-                let dtmf::Key::Ended(digit) = press.key else { continue };
-                for listener in self.seats.iter().flatten().filter(|listener| listener.hears(speaker)) {
-                    let open = listener.since_us(speaker) <= press.opened_by || !shared.laws.keeps(3);
-                    if let Some(leg) = legs[listener.place as usize].as_mut().filter(|_| open) {
-                        leg.relay(digit);
-                    }
+                tell(&press, speaker, collected, voicebox);
+                if let dtmf::Key::Ended(digit) = press.key
+                    && !collected
+                {
+                    self.relay_to_hearers(speaker, digit, press.opened_by, legs, shared);
                 }
+            }
+        }
+    }
+
+    /// Digits that were collected go to whoever hears their leg now, by the masks and by law 3 like any other.
+    pub(crate) fn relay(&self, relay: &Relay, now_us: u64, legs: &mut [Option<Box<Leg>>], shared: &Shared) {
+        let opening = Opening { last_us: self.changed_us, fixed_guard: shared.tail_guard };
+        let Some(speaker) = self.seats.iter().flatten().find(|seat| seat.place == relay.place) else { return };
+        let Some(leg) = &mut legs[relay.place as usize] else { return };
+        let opened_by = leg.replayed_by(now_us, opening);
+        for digit in &relay.digits {
+            self.relay_to_hearers(speaker, *digit, opened_by, legs, shared);
+        }
+    }
+
+    fn relay_to_hearers(
+        &self,
+        speaker: &Seat,
+        digit: dtmf::Digit,
+        opened_by: u64,
+        legs: &mut [Option<Box<Leg>>],
+        shared: &Shared,
+    ) {
+        for listener in self.seats.iter().flatten().filter(|listener| listener.hears(speaker)) {
+            let open = listener.since_us(speaker) <= opened_by || !shared.laws.keeps(3);
+            if let Some(leg) = legs[listener.place as usize].as_mut().filter(|_| open) {
+                leg.relay(digit);
             }
         }
     }
@@ -284,7 +310,10 @@ impl Call {
                     leg.say(Some(&payload[..length]), due_us, now_us);
                 }
                 Some((codec, group)) => leg.say(Some(bridge.groups().payload(group, codec)), due_us, now_us),
-                None => leg.say(None, due_us, now_us),
+                None => {
+                    leg.drop_overlays();
+                    leg.say(None, due_us, now_us);
+                }
             }
             leg.report(now_us);
             if voicebox.has_room()
@@ -365,11 +394,11 @@ fn prepare_leg(new: &Seat, old: Option<&Seat>, legs: &mut [Option<Box<Leg>>], no
     }
 }
 
-fn tell(press: &KeyPress, speaker: &Seat, voicebox: &mut Voicebox) {
+fn tell(press: &KeyPress, speaker: &Seat, collected: bool, voicebox: &mut Voicebox) {
     let leg = speaker.mask.leg;
     voicebox.say(match press.key {
         dtmf::Key::Began(digit) => Word::DigitBegan { leg, digit },
-        dtmf::Key::Ended(digit) => Word::Digit { leg, digit },
+        dtmf::Key::Ended(digit) => Word::Digit { leg, digit, collected },
     });
 }
 

@@ -30,6 +30,10 @@ pub(crate) enum Command {
     Cue { place: u32, cue: Cue },
     /// A digit that came by INFO.
     Digit { call: u32, place: u32, digit: Digit },
+    /// A leg's digits are told and not relayed from now on.
+    Collect { place: u32 },
+    /// Digits that were collected and are for whoever hears the leg now.
+    Relay(Box<Relay>),
     /// Paper for a leg's next picture.
     Paper { place: u32, paper: Box<Snapshot> },
     /// Say BYE to everybody and end.
@@ -60,6 +64,13 @@ pub(crate) struct Change {
     pub(crate) ack: Option<oneshot::Sender<Applied>>,
 }
 
+/// Digits to be relayed, in their order.
+pub(crate) struct Relay {
+    pub(crate) call: u32,
+    pub(crate) place: u32,
+    pub(crate) digits: Vec<Digit>,
+}
+
 /// What was agreed for one leg.
 pub(crate) struct Agreed {
     pub(crate) place: u32,
@@ -82,7 +93,7 @@ pub(crate) enum Word {
     /// A key went down.
     DigitBegan { leg: LegId, digit: char },
     /// A key was released.
-    Digit { leg: LegId, digit: Digit },
+    Digit { leg: LegId, digit: Digit, collected: bool },
     /// The peer said BYE by RTCP.
     PeerBye { leg: LegId },
     /// Ticks have come too late for a while.
@@ -97,6 +108,8 @@ pub(crate) enum Spent {
     Call { _call: Box<Call> },
     /// An agreement that was taken over.
     Agreed { _agreed: Box<Agreed> },
+    /// Digits that were relayed.
+    Relay { _relay: Box<Relay> },
     /// Paper for which there is no leg.
     Paper { _paper: Box<Snapshot> },
 }

@@ -186,6 +186,17 @@ impl Worker {
                     call.press(place, digit);
                 }
             }
+            Command::Collect { place } => {
+                if let Some(leg) = &mut self.legs[place as usize] {
+                    leg.collect();
+                }
+            }
+            Command::Relay(relay) => {
+                if let Some(call) = &mut self.calls[relay.call as usize] {
+                    call.relay(&relay, now_us, &mut self.legs, &self.shared);
+                }
+                self.voicebox.say(Word::Spent(Spent::Relay { _relay: relay }));
+            }
             Command::Paper { place, paper } => {
                 let unused = match &mut self.legs[place as usize] {
                     Some(leg) => leg.give_back(paper),

@@ -8,7 +8,6 @@ use serde::{Deserialize, Serialize};
 
 use super::Leg;
 use crate::bridge::Voice;
-use crate::dtmf::{Digit, Key};
 use crate::engine::call::TICK_US;
 use crate::io::Datagram;
 use crate::jitter::{Frame, Kind, PacketMeta, Pushed};
@@ -27,8 +26,6 @@ const SECOND_LOOK: u32 = 32;
 const SLOW: u32 = 16;
 /// What is left of the time between a packet's arrival and its pull when a call is shifted.
 const IN_HAND_US: u64 = 2_000;
-/// Key presses that one leg may report in one tick.
-const PRESSES: usize = 4;
 
 /// Room for one datagram, and one byte more to see that it is too long.
 pub(crate) type Room = [u8; MAX_PACKET + 1];
@@ -128,41 +125,6 @@ impl Drops {
     }
 }
 
-/// A key that its phone pressed or released, and which pairs may be told.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct KeyPress {
-    pub(crate) key: Key,
-    /// Pairs that opened at this moment or before.
-    pub(crate) opened_by: u64,
-}
-
-/// The key presses of one tick.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Keys {
-    presses: [Option<KeyPress>; PRESSES],
-    /// Who may be told of the key that is down: its end follows its beginning.
-    down: u64,
-}
-
-impl Keys {
-    fn push(&mut self, key: Key, opened_by: u64) {
-        let opened_by = match key {
-            Key::Began(_) => {
-                self.down = opened_by;
-                opened_by
-            }
-            Key::Ended(_) => self.down,
-        };
-        if let Some(free) = self.presses.iter_mut().find(|place| place.is_none()) {
-            *free = Some(KeyPress { key, opened_by });
-        }
-    }
-
-    fn take(&mut self) -> [Option<KeyPress>; PRESSES] {
-        std::mem::take(&mut self.presses)
-    }
-}
-
 /// What one look at a leg's ports told.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Told {
@@ -194,9 +156,7 @@ impl Leg {
                 told.bye |= self.control(&room[..datagram.length], datagram, now_us);
             }
         }
-        if let Some(digit) = self.keys.expire(now_us) {
-            self.pressed.push(Key::Ended(digit), 0);
-        }
+        self.keys.expire(now_us);
         told
     }
 
@@ -275,9 +235,7 @@ impl Leg {
         if agreement.dtmf_receive_pt == Some(packet.payload_type) {
             let guard_us = self.guard(now_us, opening.last_us, opening.fixed_guard);
             let opened_by = self.timeline.event_opened_by(self.timing(now_us), packet.timestamp, guard_us);
-            for key in self.keys.packet(packet.timestamp, packet.payload, now_us) {
-                self.pressed.push(key, opened_by);
-            }
+            self.keys.packet(packet.timestamp, packet.payload, opened_by, now_us);
             return heard;
         }
         let Some(codec) = agreement.receive.codec(packet.payload_type) else { return heard };
@@ -324,8 +282,7 @@ impl Leg {
         let frame: Frame = self.jitter.pull(now_us, &mut voice.frame);
         let guard_us = self.guard(now_us, opening.last_us, opening.fixed_guard);
         voice.opened_by = self.timeline.opened_by(&frame, self.timing(now_us), guard_us);
-        // while a key is down its tone is relayed as an event; the sound of it would be a second one
-        voice.speaks = frame.kind != Kind::Silence && self.keys.pressed().is_none() && self.is_heard();
+        voice.speaks = frame.kind != Kind::Silence && !self.keys.sound_in(&frame) && self.is_heard();
         voice.power = if loudness && voice.speaks { mix::power(&voice.frame) } else { 0 };
     }
 
@@ -338,19 +295,6 @@ impl Leg {
         let needed = u64::from(self.jitter.wait_us()) + IN_HAND_US;
         // whole frames too much are the jitter buffer's business
         Some(added.saturating_sub(needed) % TICK_US)
-    }
-
-    /// The keys that became known since the last call.
-    pub(crate) fn take_keys(&mut self) -> impl Iterator<Item = KeyPress> + use<> {
-        self.pressed.take().into_iter().flatten()
-    }
-
-    /// A digit that came by INFO: its key was pressed a while ago, at most as long as speech is under way.
-    pub(crate) fn press(&mut self, digit: Digit, now_us: u64, opening: Opening) {
-        let guard_us = self.guard(now_us, opening.last_us, opening.fixed_guard);
-        let opened_by = now_us.saturating_sub(guard_us);
-        self.pressed.push(Key::Began(digit.symbol), opened_by);
-        self.pressed.push(Key::Ended(digit), opened_by);
     }
 }
 

@@ -4,6 +4,8 @@
 //! neither heard nor sent to) and its latch.
 
 mod hear;
+mod keys;
+mod overlay;
 mod say;
 mod state;
 
@@ -20,9 +22,10 @@ use crate::latch::Latch;
 use crate::law::{self, Path, Timeline, Timing};
 use crate::rtcp::{Clock, Reporter};
 use crate::sdp::{Agreement, Direction};
-use crate::tone::Tone;
 pub use hear::{DropReason, Drops};
-pub(crate) use hear::{KeyPress, Keys, Opening, Room};
+pub(crate) use hear::{Opening, Room};
+pub(crate) use keys::{KeyPress, Keys};
+use overlay::Overlays;
 pub(crate) use say::Outgoing;
 pub(crate) use state::Snapshot;
 pub use state::{LegState, LegStats};
@@ -37,13 +40,6 @@ pub(crate) struct Chance {
     pub(crate) report: u32,
 }
 
-/// A tone that is added to what one leg hears, and how much of it has been played.
-#[derive(Clone, Copy, Debug)]
-struct Overlay {
-    tone: Tone,
-    position: u64,
-}
-
 /// One leg.
 pub(crate) struct Leg {
     id: LegId,
@@ -56,8 +52,7 @@ pub(crate) struct Leg {
 
     // What arrives.
     jitter: Jitter,
-    keys: dtmf::Receiver,
-    pressed: Keys,
+    keys: Keys,
     timeline: Timeline,
     guard_us: u64,
     /// The opening for which `guard_us` was measured.
@@ -77,8 +72,7 @@ pub(crate) struct Leg {
     // What leaves.
     out: Outgoing,
     digits: dtmf::Sender,
-    cue: Option<Overlay>,
-    digit_tone: Option<Overlay>,
+    overlays: Overlays,
     /// Samples of the announcement played so far.
     announced: u64,
 }
@@ -95,8 +89,7 @@ impl Leg {
             reporter: Reporter::new(chance.ssrc, clock, chance.name, chance.report),
             random: chance.report | 1,
             jitter: Jitter::new(SAMPLE_RATE, arrival),
-            keys: dtmf::Receiver::default(),
-            pressed: Keys::default(),
+            keys: Keys::default(),
             timeline: Timeline::default(),
             guard_us: 0,
             guard_for: 0,
@@ -109,8 +102,7 @@ impl Leg {
             picture_due_us: now_us,
             out: Outgoing::new(chance),
             digits: dtmf::Sender::default(),
-            cue: None,
-            digit_tone: None,
+            overlays: Overlays::NONE,
             announced: 0,
         };
         leg.picture = Some(Box::new(leg.snapshot()));
@@ -137,6 +129,11 @@ impl Leg {
             self.out.forget_partial();
         }
         self.agreement = Some(agreement);
+    }
+
+    /// Whether this is what it goes by.
+    pub(crate) fn has_agreed(&self, agreement: &Agreement) -> bool {
+        self.agreement.as_ref() == Some(agreement)
     }
 
     /// Whether its phone asks to be heard.

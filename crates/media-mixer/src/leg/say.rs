@@ -1,14 +1,12 @@
 //! The leaving side of a leg: frames become packets of the agreed length with continuous numbers, keys become events, and
 //! reports go out when they are due.
 //!
-//! It mixes nothing but the leg's own cues. A packet that cannot be sent is counted and forgotten. Nothing here allocates.
+//! It mixes nothing. A packet that cannot be sent is counted and forgotten. Nothing here allocates.
 
-use conference::Cue;
-
-use super::{Chance, Leg, Overlay};
+use super::{Chance, Leg};
 use crate::bridge::group::PAYLOAD;
 use crate::codec::{Codec, FRAME_SAMPLES, duration};
-use crate::dtmf::{Digit, EventPacket, LONGEST_MS, SHORTEST_MS};
+use crate::dtmf::{Digit, EventPacket};
 use crate::engine::call::TICK_US;
 use crate::mix::Frame;
 use crate::rtcp::MAX_COMPOUND;
@@ -21,8 +19,6 @@ use crate::tone::Tone;
 const PER_MS: usize = FRAME_SAMPLES / 20;
 /// Payload of the longest packet, and of the frame that overfills it.
 const PARTIAL: usize = PTIME_MAX_MS as usize * PER_MS * 2 + PAYLOAD;
-/// Symbols in the order of their event numbers (RFC 4733 §3.2).
-const SYMBOLS: &str = "0123456789*#ABCD";
 
 /// Our stream's numbers, and the packet that is being filled.
 #[derive(Clone, Debug)]
@@ -183,51 +179,13 @@ impl Leg {
 
     /// Relays a digit of somebody this leg hears: as an event if its phone takes those, else as the tone itself.
     pub(crate) fn relay(&mut self, digit: Digit) {
+        let digit = digit.relayed();
         if self.agreement.is_some_and(|agreement| agreement.dtmf_send_pt.is_some()) {
             // a full queue loses the digit: thirty-two wait already
             let _full = self.digits.press(digit);
             return;
         }
-        let ms = digit.duration_ms.clamp(SHORTEST_MS, LONGEST_MS);
-        let event = SYMBOLS.find(digit.symbol.to_ascii_uppercase()).and_then(|event| u8::try_from(event).ok());
-        let tone = event.and_then(|event| Tone::dtmf(event, u64::from(ms)));
-        self.digit_tone = tone.map(|tone| Overlay { tone, position: 0 });
-    }
-
-    /// Plays a cue into this leg.
-    pub(crate) fn cue(&mut self, cue: Cue) {
-        let tone = match cue {
-            Cue::Failure
-            | Cue::Refused
-            | Cue::Unknown
-            | Cue::Busy
-            | Cue::Rejected
-            | Cue::NoAnswer
-            | Cue::Unreachable => Tone::failed(),
-            Cue::Notice | Cue::Done => Tone::notice(),
-        };
-        self.cue = Some(Overlay { tone, position: 0 });
-    }
-
-    /// Whether something of its own is added to what it hears. A cue that may not be played now is not played later either.
-    pub(crate) fn has_overlay(&mut self, cues: bool) -> bool {
-        if !cues {
-            self.cue = None;
-        }
-        self.cue.is_some() || self.digit_tone.is_some()
-    }
-
-    /// Adds what is its own. Call once a tick, if at all.
-    pub(crate) fn overlay(&mut self, frame: &mut Frame) {
-        for overlay in [&mut self.cue, &mut self.digit_tone] {
-            if let Some(playing) = overlay {
-                let goes_on = playing.tone.add(playing.position, frame);
-                playing.position += FRAME_SAMPLES as u64;
-                if !goes_on {
-                    *overlay = None;
-                }
-            }
-        }
+        self.overlays.digit(digit);
     }
 
     /// The announcement that the call cannot go on, from where it was.

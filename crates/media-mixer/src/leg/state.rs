@@ -7,7 +7,7 @@ use std::net::IpAddr;
 use conference::{CallId, LegId};
 use serde::{Deserialize, Serialize};
 
-use super::{Chance, Drops, Leg};
+use super::{Chance, Drops, Keys, Leg};
 use crate::codec::FRAME_SAMPLES;
 use crate::dtmf;
 use crate::io::Wires;
@@ -34,6 +34,7 @@ pub(crate) struct Snapshot {
     reporter: Reporter,
     jitter: JitterState,
     keys: dtmf::Receiver,
+    twins: dtmf::Twins,
     heard_us: u64,
     counts: Counts,
     drops: Drops,
@@ -49,6 +50,8 @@ pub struct LegState {
     pub(crate) call: Option<CallId>,
     pub(crate) port: u16,
     pub(crate) signalling: IpAddr,
+    /// Its digits are told and not relayed.
+    pub(crate) collected: bool,
     pub(crate) session: Session,
     pub(crate) snapshot: Snapshot,
 }
@@ -123,7 +126,8 @@ impl Leg {
             latch: self.latch.clone(),
             reporter: self.reporter,
             jitter: self.jitter.freeze(),
-            keys: self.keys,
+            keys: self.keys.receiver,
+            twins: self.keys.twins,
             heard_us: self.heard_us,
             counts: *self.jitter.counts(),
             drops: self.drops,
@@ -164,7 +168,7 @@ impl Leg {
         leg.latch = frozen.latch.clone();
         leg.reporter = frozen.reporter;
         leg.jitter = Jitter::thaw(&frozen.jitter, arrival);
-        leg.keys = frozen.keys;
+        leg.keys = Keys::thaw(frozen.keys, frozen.twins, state.collected, now_us);
         leg.drops = frozen.drops;
         leg.heard_us = now_us;
         leg.agreement = state.session.agreement().copied();

@@ -1,0 +1,118 @@
+//! What is added to what one leg hears: cues one after the other, and the tones of digits for a phone that takes no events.
+//!
+//! Added to this leg's own frame and to nobody else's. It decides nothing about when a cue is due. Bounded, and without
+//! allocation.
+
+use conference::Cue;
+
+use super::Leg;
+use crate::codec::FRAME_SAMPLES;
+use crate::dtmf::{Digit, QUEUE};
+use crate::mix::Frame;
+use crate::tone::Tone;
+
+/// Cues that may wait: a tone and what is said about it, twice.
+const CUES: usize = 4;
+/// Samples of pause after a cue and after a digit: 50 ms.
+const PAUSE: u64 = 400;
+/// Symbols in the order of their event numbers (RFC 4733 §3.2).
+const SYMBOLS: &str = "0123456789*#ABCD";
+
+/// Sounds that wait for their turn; the first of them plays.
+#[derive(Clone, Copy, Debug)]
+struct Queue<T, const N: usize> {
+    waiting: [Option<T>; N],
+    /// Samples of the first played so far.
+    position: u64,
+}
+
+impl<T: Copy, const N: usize> Queue<T, N> {
+    const EMPTY: Self = Self { waiting: [None; N], position: 0 };
+
+    /// One for which there is no room is lost: those before it are not.
+    fn push(&mut self, sound: T) {
+        if let Some(free) = self.waiting.iter_mut().find(|place| place.is_none()) {
+            *free = Some(sound);
+        }
+    }
+
+    /// Plays 20 ms of what is first: `play` gets it and the position in it, and says how long it is in all.
+    fn play(&mut self, play: impl FnOnce(T, u64) -> u64) {
+        let Some(first) = self.waiting.first().copied().flatten() else { return };
+        let length = play(first, self.position);
+        self.position += FRAME_SAMPLES as u64;
+        if self.position >= length + PAUSE {
+            self.waiting[0] = None;
+            self.waiting.rotate_left(1);
+            self.position = 0;
+        }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.waiting.first().is_none_or(Option::is_none)
+    }
+}
+
+/// The sounds added to what one leg hears.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Overlays {
+    cues: Queue<Cue, CUES>,
+    digits: Queue<Digit, QUEUE>,
+}
+
+impl Overlays {
+    pub(crate) const NONE: Self = Self { cues: Queue::EMPTY, digits: Queue::EMPTY };
+
+    /// A digit, for a phone that takes no events.
+    pub(super) fn digit(&mut self, digit: Digit) {
+        self.digits.push(digit);
+    }
+}
+
+impl Leg {
+    /// Plays a cue into this leg, after those that wait.
+    pub(crate) fn cue(&mut self, cue: Cue) {
+        self.overlays.cues.push(cue);
+    }
+
+    /// Whether something of its own is added to what it hears. A cue that may not be played now is not played later either.
+    pub(crate) fn has_overlay(&mut self, cues: bool) -> bool {
+        if !cues {
+            self.overlays.cues = Queue::EMPTY;
+        }
+        !self.overlays.cues.is_empty() || !self.overlays.digits.is_empty()
+    }
+
+    /// Nothing is sent to it: what was to be added is not heard later.
+    pub(crate) fn drop_overlays(&mut self) {
+        if !self.overlays.cues.is_empty() || !self.overlays.digits.is_empty() {
+            self.overlays = Overlays::NONE;
+        }
+    }
+
+    /// Adds what is its own. Call once a tick, if at all.
+    pub(crate) fn overlay(&mut self, frame: &mut Frame) {
+        self.overlays.cues.play(|cue, position| add(&tone_of(cue), position, frame));
+        self.overlays.digits.play(|digit, position| dtmf(digit).map_or(0, |tone| add(&tone, position, frame)));
+    }
+}
+
+/// Adds a tone that ends; its length.
+fn add(tone: &Tone, position: u64, frame: &mut Frame) -> u64 {
+    let _sounds = tone.add(position, frame);
+    tone.length().unwrap_or(0)
+}
+
+fn tone_of(cue: Cue) -> Tone {
+    match cue {
+        Cue::Failure | Cue::Refused | Cue::Unknown | Cue::Busy | Cue::Rejected | Cue::NoAnswer | Cue::Unreachable => {
+            Tone::failed()
+        }
+        Cue::Notice | Cue::Done => Tone::notice(),
+    }
+}
+
+fn dtmf(digit: Digit) -> Option<Tone> {
+    let event = SYMBOLS.find(digit.symbol.to_ascii_uppercase())?;
+    Tone::dtmf(u8::try_from(event).ok()?, u64::from(digit.duration_ms))
+}
