@@ -18,6 +18,7 @@ mod events;
 mod fixed;
 mod freeze;
 mod news;
+mod offers;
 mod referred;
 mod running;
 mod stop;

@@ -37,14 +37,14 @@ impl Switch {
             News::Answered { leg, body, phone, source } => self.answered(leg, &body, phone, source.ip()),
             News::Failed { leg, status } => self.failed(leg, status),
             News::Acknowledged { leg, answer } => self.acknowledged(leg, answer.as_ref()),
-            News::Offered { leg, offer } => self.offered(leg, offer),
-            News::OfferCancelled { leg } => self.offer_cancelled(leg),
-            // we make no re-INVITE of our own yet
-            News::OfferAnswered { .. } | News::OfferRefused { .. } => {}
+            News::Offered { leg, number, offer } => self.offered(leg, number, offer),
+            News::OfferCancelled { leg, number } => self.offer_cancelled(leg, number),
+            News::OfferWanted { leg } => self.offer_wanted(leg),
+            News::OfferAnswered { leg, answer, .. } => self.offer_answered(leg, &answer),
+            News::OfferRefused { leg, status, .. } => self.offer_refused(leg, status),
             News::Ended { leg, how } => self.ended(leg, how),
             News::Digit { leg, digit, duration_ms } => self.carry.mixer.digit(leg, digit, duration_ms),
             News::Referred { refer, at, asks } => self.referred(refer, at, asks),
-            News::OfferWanted { .. } => {}
             // told to phones only
             News::ReferAnswered { .. } | News::Notified { .. } | News::Identified { .. } => {}
             News::Probed { leg, alive } => self.about(leg, Report::Probed { leg, alive }),
@@ -183,13 +183,13 @@ impl Switch {
     }
 
     /// What a phone asks of its leg changed by its answer; nobody waits for an answer of ours.
-    fn turned(&mut self, leg: LegId, direction: Direction) {
+    pub(crate) fn turned(&mut self, leg: LegId, direction: Direction) {
         if self.carry.legs.turn(leg, direction) {
             self.report(Report::Offered { leg, direction });
         }
     }
 
-    fn offered(&mut self, leg: LegId, offer: Option<Bytes>) {
+    fn offered(&mut self, leg: LegId, number: u32, offer: Option<Bytes>) {
         let Some(direction) = self.carry.legs.get(leg).map(|known| known.direction) else { return };
         let (waiting, direction) = match offer {
             // what it wants it says in the ACK
@@ -200,28 +200,13 @@ impl Switch {
                     let why = format!("offer refused: {}", masked(&error.to_string()));
                     let status = error.status();
                     events::leg(leg, self.carry.legs.call(leg), &why, status);
-                    self.carry.endpoint.wish(Wish::RefuseOffer { leg, status });
+                    self.carry.endpoint.wish(Wish::RefuseOffer { leg, number, status });
                     return;
                 }
             },
         };
-        if let Some(known) = self.carry.legs.get_mut(leg) {
-            known.waiting = waiting;
-            known.before = std::mem::replace(&mut known.direction, direction);
-        }
+        self.carry.legs.wait(leg, number, waiting, direction);
         self.report(Report::Offered { leg, direction });
-    }
-
-    /// The phone took its offer back before we answered it.
-    fn offer_cancelled(&mut self, leg: LegId) {
-        let waiting = self.carry.legs.take_waiting(leg);
-        if let (Waiting::Offer(_) | Waiting::NoOffer, Some(known)) = (waiting, self.carry.legs.get_mut(leg)) {
-            // the core's answer is on its way
-            known.unasked += 1;
-        }
-        if let Some(direction) = self.carry.legs.as_before(leg) {
-            self.report(Report::Offered { leg, direction });
-        }
     }
 
     /// A report about a leg that is still known.

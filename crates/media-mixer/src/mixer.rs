@@ -262,6 +262,23 @@ impl Mixer {
         self.desk().withdraw(leg)
     }
 
+    /// Our last description once more, as an offer: a refresh, by which nothing changes.
+    ///
+    /// # Errors
+    /// `Unknown`.
+    pub fn repeat(&self, leg: LegId) -> Result<Bytes, LegError> {
+        self.desk().repeat(leg)
+    }
+
+    /// Our last answer did not go out, because the offer was called off: what was agreed before it is in force again with
+    /// the next tick. Says what that asks of the leg; `None` if nothing was agreed before.
+    ///
+    /// # Errors
+    /// `Unknown`.
+    pub fn restore(&self, leg: LegId) -> Result<Option<Direction>, LegError> {
+        self.desk().restore(leg)
+    }
+
     /// What an offer asks of its leg. Nothing changes; fails exactly when [`Mixer::answer`] would.
     ///
     /// # Errors

@@ -82,6 +82,46 @@ fn away_phones_neither_hear_nor_are_heard_and_listeners_only_hear() {
 }
 
 #[test]
+fn an_answer_that_did_not_go_out_is_undone_with_direction_codec_and_address() {
+    let mut house = House::new(&settings());
+    let (a, b) = talking(&mut house);
+    let before = house.mixer.repeat(b).unwrap();
+    house.mixer.withdraw(b).unwrap();
+    // a hold, by another codec and from another address
+    let offer = "v=0\r\no=p 1 2 IN IP4 127.0.0.77\r\ns=-\r\nc=IN IP4 127.0.0.77\r\nt=0 0\r\n\
+                 m=audio 4998 RTP/AVP 8\r\na=sendonly\r\n";
+    house.mixer.answer(b, offer.as_bytes()).unwrap();
+    house.frames(20, &[(a, 1_000), (b, -3_000)]);
+    house.forget_heard();
+    house.frames(20, &[(a, 1_000), (b, -3_000)]);
+    assert!(house.heard(b).is_empty() && house.heard(a).iter().all(|sample| *sample == 0), "held");
+    assert_eq!(house.mixer.restore(b).unwrap(), Some(conference::Direction::Both));
+    assert_eq!(house.mixer.restore(b).unwrap(), None, "once");
+    house.frames(20, &[(a, 1_000), (b, -3_000)]);
+    house.forget_heard();
+    house.frames(20, &[(a, 1_000), (b, -3_000)]);
+    assert!(house.heard(a).iter().all(|sample| *sample == -3_000), "in its codec");
+    assert!(house.heard(b).contains(&1_000), "at its address");
+    assert_eq!(house.mixer.repeat(b).unwrap(), before, "its version too: the answer was never seen");
+}
+
+#[test]
+fn a_repeated_description_changes_nothing() {
+    let mut house = House::new(&settings());
+    let (a, b) = talking(&mut house);
+    let first = house.mixer.repeat(b).unwrap();
+    assert_eq!(house.mixer.repeat(b).unwrap(), first);
+    let answer = house.phones[&b].offer("");
+    assert_eq!(house.mixer.accept(b, answer.as_bytes()).unwrap(), conference::Direction::Both);
+    house.frames(40, &[(a, 1_000), (b, -3_000)]);
+    assert!(house.heard(a).iter().all(|sample| *sample == -3_000), "not a frame is lost");
+    assert_eq!(house.mixer.repeat(b).unwrap(), first);
+    let other = house.mixer.reoffer(b, media_mixer::sdp::Wish::SendOnly).unwrap();
+    assert_ne!(house.mixer.repeat(b).unwrap(), first, "an offer of ours is out");
+    assert_eq!(house.mixer.repeat(b).unwrap(), other);
+}
+
+#[test]
 fn numbers_on_the_wire_go_on_and_a_marker_follows_a_pause() {
     let mut house = House::new(&settings());
     let (_, b) = talking(&mut house);

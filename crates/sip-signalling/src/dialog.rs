@@ -17,6 +17,9 @@ mod tests;
 /// What Max-Forwards our requests start with (RFC 3261 §8.1.1.6).
 pub(crate) const MAX_FORWARDS: u8 = 70;
 
+/// The largest number a request may bear (RFC 3261 §8.1.1.5: less than 2^31).
+pub(crate) const MOST_CSEQ: u32 = (1 << 31) - 1;
+
 /// One dialog, seen from our side.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Dialog {
@@ -97,7 +100,8 @@ impl Dialog {
 
     /// A new request inside the dialog, without Via and Contact (RFC 3261 §12.2.1.1).
     pub(crate) fn request(&mut self, method: Method) -> Request {
-        self.local_cseq = self.local_cseq.saturating_add(1);
+        // nobody sends so many requests in one dialog; whoever writes such a state down is not followed beyond the end
+        self.local_cseq = self.local_cseq.saturating_add(1).min(MOST_CSEQ);
         self.numbered(method, self.local_cseq)
     }
 
@@ -180,7 +184,7 @@ impl Dialog {
 
     /// The next request gets at least this number (a challenge was answered with it).
     pub(crate) fn number_used(&mut self, number: u32) {
-        self.local_cseq = self.local_cseq.max(number);
+        self.local_cseq = self.local_cseq.max(number).min(MOST_CSEQ);
     }
 
     /// The number of our last request.

@@ -116,14 +116,18 @@ pub enum News {
     Offered {
         /// The leg.
         leg: LegId,
+        /// Which offer of this leg it is: its answer bears the same number, so that it answers no later one.
+        number: u32,
         /// The offer.
         offer: Option<Bytes>,
     },
-    /// The re-INVITE that waits was called off before its answer: nothing is to be answered any more, and the session is
-    /// as before it (RFC 3261 §9.2, §14.1).
+    /// The re-INVITE that waits was called off before its answer: nothing is to be answered any more, an answer that was
+    /// given meanwhile did not go out, and the session is as before it (RFC 3261 §9.2, §14.1).
     OfferCancelled {
         /// The leg.
         leg: LegId,
+        /// The number of the offer.
+        number: u32,
     },
     /// Our re-INVITE was answered.
     OfferAnswered {
@@ -131,11 +135,15 @@ pub enum News {
         leg: LegId,
         /// Their answer.
         answer: Bytes,
+        /// Whether it answers what `OfferWanted` asked for.
+        wanted: bool,
     },
     /// Our re-INVITE was refused; the session is as before.
     OfferRefused {
         /// The leg.
         leg: LegId,
+        /// Whether it was what `OfferWanted` asked for.
+        wanted: bool,
         /// The status.
         status: u16,
     },
@@ -165,7 +173,7 @@ pub enum News {
         asks: Referral,
     },
     /// The endpoint must send a re-INVITE (a refresh, a new identity) and needs the present description for it: to be
-    /// answered by `Wish::Offer` with the same session again.
+    /// answered by `Wish::Refresh` with the same session again; asked anew when that came at a bad time.
     OfferWanted {
         /// The leg.
         leg: LegId,

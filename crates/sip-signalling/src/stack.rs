@@ -35,8 +35,9 @@ use conference::{LegId, Moment};
 use rsip::{Method, Request, Response, SipMessage};
 
 use crate::chance::Chance;
-use crate::codec::headers::{call_id, to};
+use crate::codec::headers::{call_id, cseq, to};
 use crate::codec::{Malformed, stamp_source, write};
+use crate::dialog::MOST_CSEQ;
 use crate::digest::{DigestServer, Ha1s};
 use crate::flow::Flow;
 use crate::fork::Branch;
@@ -309,6 +310,9 @@ impl Stack {
         if request.method == Method::Ack {
             return self.ack(flow, request);
         }
+        if cseq(&request.headers).is_ok_and(|cseq| cseq.number > MOST_CSEQ) {
+            return self.refuse_with(back, &request, 400);
+        }
         if self.transactions.absorb(self.now, &request) {
             return;
         }
@@ -391,9 +395,10 @@ impl Stack {
             Wish::Ringing { leg } => self.ringing(leg),
             Wish::Answer { leg, body } => self.answer(leg, body),
             Wish::Reject { leg, status, reason } => self.reject(leg, status, reason.as_deref()),
-            Wish::AnswerOffer { leg, body } => self.answer_offer(leg, body),
-            Wish::RefuseOffer { leg, status } => self.refuse_offer(leg, status),
+            Wish::AnswerOffer { leg, number, body } => self.answer_offer(leg, number, body),
+            Wish::RefuseOffer { leg, number, status } => self.refuse_offer(leg, number, status),
             Wish::Offer { leg, body } => self.offer(leg, body),
+            Wish::Refresh { leg, body } => self.repeated(leg, body),
             Wish::End { leg, status, reason } => self.end(leg, status, reason),
             Wish::Digit { leg, digit, duration_ms } => self.send_digit(leg, digit, duration_ms),
             Wish::Probe { leg } => self.probe(leg),

@@ -105,6 +105,8 @@ pub enum Wish {
     AnswerOffer {
         /// The leg.
         leg: LegId,
+        /// The number of the offer. An answer to one that does not wait any more is dropped.
+        number: u32,
         /// The description.
         body: Bytes,
     },
@@ -112,12 +114,22 @@ pub enum Wish {
     RefuseOffer {
         /// The leg.
         leg: LegId,
+        /// The number of the offer.
+        number: u32,
         /// The status.
         status: u16,
     },
     /// A re-INVITE of ours. Becomes `News::OfferAnswered` or `OfferRefused`; glare (491) is retried by itself,
     /// RFC 3261 §14.1.
     Offer {
+        /// The leg.
+        leg: LegId,
+        /// Our offer.
+        body: Bytes,
+    },
+    /// What `News::OfferWanted` asks for: the present description once more. If an offer is under way meanwhile it is
+    /// dropped, and asked for again when it is needed still.
+    Refresh {
         /// The leg.
         leg: LegId,
         /// Our offer.
@@ -217,6 +229,7 @@ impl Wish {
             Self::Call { .. }
             | Self::Ringing { .. }
             | Self::Offer { .. }
+            | Self::Refresh { .. }
             | Self::Digit { .. }
             | Self::Probe { .. }
             | Self::Identify { .. }

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use common::raw::{Ask, Message, Raw, Stream, ask};
-use common::{House, Told, house, listener};
+use common::{House, Told, house, listener, offered};
 use conference::{AgentName, Caller, Ending, Identity, LegId};
 use sip_signalling::{Callee, News, Protocol, Wish};
 
@@ -69,8 +69,8 @@ async fn a_whole_call_by_hand() {
     let mut hold = dialog.next("INVITE").offer();
     hold.cseq = 10;
     raw.ask(&hold).await;
-    server.news.until(|news| matches!(news, News::Offered { offer: Some(_), .. })).await;
-    server.endpoint.wish(Wish::AnswerOffer { leg, body: body() });
+    let number = offered(&server.news.until(|news| matches!(news, News::Offered { offer: Some(_), .. })).await);
+    server.endpoint.wish(Wish::AnswerOffer { leg, number, body: body() });
     let ok = raw.until(|message| message.status() == 200 && message.one("CSeq") == "10 INVITE").await;
     assert!(ok.one("Contact").contains("127.0.0.1") && ok.one("Allow").contains("UPDATE"));
     let mut ack = hold.next("ACK");
@@ -152,8 +152,8 @@ async fn c9_requests_from_elsewhere_are_481_or_challenged_and_the_right_password
     };
     proved = proved.more(&login.header(&challenge));
     moved.ask(&proved).await;
-    server.news.until(|news| matches!(news, News::Offered { .. })).await;
-    server.endpoint.wish(Wish::AnswerOffer { leg, body: body() });
+    let number = offered(&server.news.until(|news| matches!(news, News::Offered { .. })).await);
+    server.endpoint.wish(Wish::AnswerOffer { leg, number, body: body() });
     moved.until(|message| message.status() == 200 && message.one("CSeq").ends_with("INVITE")).await;
     let mut ack = proved.next("ACK");
     ack.cseq = proved.cseq;
@@ -173,8 +173,8 @@ async fn an_ack_by_another_way_counts_unless_it_describes_what_nobody_proved() {
     // a re-INVITE without offer: our 200 makes one, the ACK brings the answer
     let hold = Ask { cseq: 10, ..dialog.next("INVITE") };
     raw.ask(&hold).await;
-    server.news.until(|news| matches!(news, News::Offered { offer: None, .. })).await;
-    server.endpoint.wish(Wish::AnswerOffer { leg, body: body() });
+    let number = offered(&server.news.until(|news| matches!(news, News::Offered { offer: None, .. })).await);
+    server.endpoint.wish(Wish::AnswerOffer { leg, number, body: body() });
     raw.until(|message| message.status() == 200 && message.one("CSeq") == "10 INVITE").await;
     elsewhere.ask(&acknowledge(9)).await;
     elsewhere.ask(&acknowledge(10).offer()).await;
@@ -197,8 +197,8 @@ async fn an_ack_by_another_way_counts_unless_it_describes_what_nobody_proved() {
     server.news.until(|news| matches!(news, News::Acknowledged { answer: Some(_), .. })).await;
     // and one that describes nothing ends the repetition of our 200 from anywhere
     raw.ask(&Ask { cseq: 11, ..dialog.next("INVITE") }.offer()).await;
-    server.news.until(|news| matches!(news, News::Offered { offer: Some(_), .. })).await;
-    server.endpoint.wish(Wish::AnswerOffer { leg, body: body() });
+    let number = offered(&server.news.until(|news| matches!(news, News::Offered { offer: Some(_), .. })).await);
+    server.endpoint.wish(Wish::AnswerOffer { leg, number, body: body() });
     raw.until(|message| message.status() == 200 && message.one("CSeq") == "11 INVITE").await;
     elsewhere.ask(&acknowledge(11)).await;
     elsewhere.silence().await;

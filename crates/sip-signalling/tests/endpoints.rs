@@ -7,7 +7,7 @@ mod common;
 use std::time::Duration;
 
 use bytes::Bytes;
-use common::{House, Told, house, phone};
+use common::{House, Told, house, offered, phone};
 use conference::{AgentName, Caller, Ending, Identity, LegId};
 use sip_signalling::{Callee, Counts, News, Protocol, Wish};
 
@@ -34,8 +34,8 @@ async fn calls_both_ways(protocol: Protocol) {
     let state = server.freeze(arrival.leg).await.unwrap();
     server.thaw(state);
     alice.wish(Wish::Offer { leg: out, body: offer.clone() });
-    told.until(|news| matches!(news, News::Offered { .. })).await;
-    server.wish(Wish::AnswerOffer { leg: arrival.leg, body: offer.clone() });
+    let number = offered(&told.until(|news| matches!(news, News::Offered { .. })).await);
+    server.wish(Wish::AnswerOffer { leg: arrival.leg, number, body: offer.clone() });
     ears.until(|news| matches!(news, News::OfferAnswered { .. })).await;
     server.wish(Wish::End { leg: arrival.leg, status: None, reason: None });
     ears.until(|news| matches!(news, News::Ended { how: Ending::Bye, .. })).await;

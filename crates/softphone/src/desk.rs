@@ -96,15 +96,24 @@ impl Desk {
             News::Acknowledged { leg, answer: Some(answer) } => {
                 self.change(leg, |line| self.accept(line, &answer));
             }
-            News::Offered { leg, offer } => self.offered(endpoint, leg, offer),
-            // it was answered at once
-            News::OfferCancelled { .. } => {}
-            News::OfferAnswered { leg, answer } => self.change(leg, |line| {
+            News::Offered { leg, number, offer } => self.offered(endpoint, leg, number, offer),
+            // it was answered at once: that answer did not go out
+            News::OfferCancelled { leg, .. } => self.change(leg, |line| {
+                if let Some(agreement) = line.session.restore() {
+                    self.sound.agree(leg, agreement, true);
+                }
+            }),
+            // an offer of the person's own has overtaken it
+            News::OfferAnswered { leg, wanted: true, .. } | News::OfferRefused { leg, wanted: true, .. }
+                if self.offers(leg) => {}
+            News::OfferRefused { leg, wanted: true, .. } => self.change(leg, |line| line.session.withdraw()),
+            News::OfferAnswered { leg, answer, wanted: true } => self.change(leg, |line| self.accept(line, &answer)),
+            News::OfferAnswered { leg, answer, wanted: false } => self.change(leg, |line| {
                 self.accept(line, &answer);
                 line.view.offering = false;
                 line.view.state = line.then.take().unwrap_or(line.view.state);
             }),
-            News::OfferRefused { leg, status } => self.change(leg, |line| {
+            News::OfferRefused { leg, status, wanted: false } => self.change(leg, |line| {
                 line.session.withdraw();
                 line.then = None;
                 line.view.offering = false;
@@ -113,9 +122,10 @@ impl Desk {
             News::Ended { leg, how } => self.over(leg, LineState::Ended(how)),
             News::Digit { leg, digit, .. } => self.change(leg, |line| line.view.digits.push(digit)),
             News::PhoneRegistered { status, .. } => *locked(&self.registered) = Some(status),
+            News::OfferWanted { leg } if self.offers(leg) => {}
             News::OfferWanted { leg } => self.change(leg, |line| {
-                let body = line.session.reoffer(line.session.wish());
-                endpoint.wish(Wish::Offer { leg, body });
+                let body = line.session.repeat();
+                endpoint.wish(Wish::Refresh { leg, body });
             }),
             News::ReferAnswered { leg, status } => self.refer_answered(endpoint, leg, status),
             News::Notified { leg, status, last } => self.notified(endpoint, leg, status, last),
@@ -160,7 +170,12 @@ impl Desk {
         }
     }
 
-    fn offered(&self, endpoint: &Endpoint, leg: LegId, offer: Option<Bytes>) {
+    /// Whether an offer of the person's own is still unanswered.
+    fn offers(&self, leg: LegId) -> bool {
+        locked(&self.lines).get(&leg).is_some_and(|line| line.view.offering)
+    }
+
+    fn offered(&self, endpoint: &Endpoint, leg: LegId, number: u32, offer: Option<Bytes>) {
         self.change(leg, |line| {
             let body = match &offer {
                 Some(offer) => line.session.answer(offer).ok().map(|(body, agreement)| {
@@ -170,8 +185,8 @@ impl Desk {
                 None => Some(line.session.reoffer(line.session.wish())),
             };
             endpoint.wish(match body {
-                Some(body) => Wish::AnswerOffer { leg, body },
-                None => Wish::RefuseOffer { leg, status: 488 },
+                Some(body) => Wish::AnswerOffer { leg, number, body },
+                None => Wish::RefuseOffer { leg, number, status: 488 },
             });
         });
     }

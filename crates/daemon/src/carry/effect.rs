@@ -151,11 +151,15 @@ impl Carry {
             Waiting::Ours => return self.wait_for_answer(leg),
         };
         match body {
-            Ok(body) => self.endpoint.wish(Wish::AnswerOffer { leg, body }),
+            Ok(body) => {
+                let number = self.legs.answered(leg);
+                self.endpoint.wish(Wish::AnswerOffer { leg, number, body });
+            }
             Err(error) => {
                 let status = error.status();
                 events::leg(leg, self.legs.call(leg), &format!("offer refused: {error}"), status);
-                self.endpoint.wish(Wish::RefuseOffer { leg, status });
+                let number = self.legs.get(leg).map_or(0, |known| known.number);
+                self.endpoint.wish(Wish::RefuseOffer { leg, number, status });
                 if let Some(direction) = self.legs.as_before(leg) {
                     self.reports.push_back(Report::Offered { leg, direction });
                 }

@@ -28,6 +28,10 @@ pub(crate) enum Waiting {
 pub(crate) struct Leg {
     pub(crate) call: Option<CallId>,
     pub(crate) waiting: Waiting,
+    /// The number of their offer that waits, or waited last.
+    pub(crate) number: u32,
+    /// Whether that one was answered by us.
+    pub(crate) answered: bool,
     /// What its phone last asked of it.
     pub(crate) direction: Direction,
     /// What it asked before the offer that waits, or waited last.
@@ -40,7 +44,7 @@ pub(crate) struct Leg {
 impl Leg {
     /// A leg that nothing is known of yet.
     pub(crate) const fn new(waiting: Waiting, direction: Direction) -> Self {
-        Self { call: None, waiting, direction, before: direction, unasked: 0 }
+        Self { call: None, waiting, number: 0, answered: false, direction, before: direction, unasked: 0 }
     }
 }
 
@@ -105,6 +109,20 @@ impl Legs {
     pub(crate) fn as_before(&mut self, leg: LegId) -> Option<Direction> {
         let before = self.known.get(&leg)?.before;
         self.turn(leg, before).then_some(before)
+    }
+
+    /// Their offer with this number waits now, and asks for a direction.
+    pub(crate) fn wait(&mut self, leg: LegId, number: u32, waiting: Waiting, direction: Direction) {
+        let Some(known) = self.known.get_mut(&leg) else { return };
+        (known.waiting, known.number, known.answered) = (waiting, number, false);
+        known.before = std::mem::replace(&mut known.direction, direction);
+    }
+
+    /// Their last offer is answered by us; its number.
+    pub(crate) fn answered(&mut self, leg: LegId) -> u32 {
+        let Some(known) = self.known.get_mut(&leg) else { return 0 };
+        known.answered = true;
+        known.number
     }
 
     pub(crate) fn of_call(&self, call: CallId) -> Vec<LegId> {

@@ -8,7 +8,7 @@ mod lanes;
 mod legs;
 mod referrals;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::net::IpAddr;

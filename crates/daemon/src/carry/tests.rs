@@ -16,7 +16,7 @@ use crate::translate;
 const CALL: CallId = CallId(7);
 const LIMIT: Duration = Duration::from_secs(10);
 
-async fn carry() -> (Carry, broadcast::Receiver<Told>) {
+pub(crate) async fn carry() -> (Carry, broadcast::Receiver<Told>) {
     let config = from_text("[sip]\nlisten = [\"udp:127.0.0.1:0\"]\n[media]\nhold_music = \"silence\"\n").unwrap();
     let settings: SipSettings = translate::signalling(&config);
     let (endpoint, _news) = Endpoint::start(settings).await.unwrap();

@@ -60,6 +60,20 @@ impl Desk {
         Ok(())
     }
 
+    /// Our last description once more.
+    pub(crate) fn repeat(&mut self, leg: LegId) -> Result<Bytes, LegError> {
+        Ok(self.record(leg)?.session.repeat())
+    }
+
+    /// Our last answer did not go out.
+    pub(crate) fn restore(&mut self, leg: LegId) -> Result<Option<Direction>, LegError> {
+        let before = self.record(leg)?.session.restore();
+        if let Some(agreement) = before {
+            self.agreed(leg, agreement);
+        }
+        Ok(before.map(|agreement| agreement.direction))
+    }
+
     /// A look at an offer.
     pub(crate) fn read(&self, leg: LegId, offer: &[u8]) -> Result<Direction, LegError> {
         let record = self.legs.get(&leg).ok_or(LegError::Unknown { leg })?;

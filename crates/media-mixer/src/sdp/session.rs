@@ -82,6 +82,21 @@ pub struct Session {
     outstanding: bool,
     line: Line,
     agreement: Option<Agreement>,
+    /// Our last description that is part of an agreement.
+    settled: Option<String>,
+    /// What was before our last answer, until another agreement follows.
+    before: Option<Box<Before>>,
+}
+
+/// What an answer changes, as it was before.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct Before {
+    version: u64,
+    described: Option<String>,
+    settled: Option<String>,
+    settled_wish: Wish,
+    line: Line,
+    agreement: Option<Agreement>,
 }
 
 /// What must stay the same from one description to the next (RFC 3264 §8).
@@ -122,6 +137,8 @@ impl Session {
                 ptime_ms: limits::PTIME_DEFAULT_MS,
             },
             agreement: None,
+            settled: None,
+            before: None,
         }
     }
 
@@ -156,6 +173,33 @@ impl Session {
         self.describe(self.local.port, &codecs, events, ptime_ms, way, "")
     }
 
+    /// The description that is in force once more, as an offer: nothing of it changes, its version neither (RFC 4028
+    /// §7.4). Where nothing was agreed, or another offer of ours came after it, the same wish in a new offer.
+    pub fn repeat(&mut self) -> Bytes {
+        match &self.settled {
+            Some(settled) if self.described.as_ref() == Some(settled) => {
+                self.outstanding = true;
+                Bytes::copy_from_slice(settled.as_bytes())
+            }
+            Some(_) | None => self.reoffer(self.wish),
+        }
+    }
+
+    /// Our last answer did not go out, because its offer was called off (RFC 3261 §9.2): everything is as before it.
+    /// Returns what was agreed then; `None` if nothing was, or another agreement has followed.
+    pub fn restore(&mut self) -> Option<Agreement> {
+        let before = *self.before.take()?;
+        self.line = before.line;
+        self.agreement = before.agreement;
+        self.settled = before.settled;
+        self.settled_wish = before.settled_wish;
+        // an offer of ours that went out meanwhile has a version that must not come again
+        if !self.outstanding {
+            (self.version, self.described) = (before.version, before.described);
+        }
+        self.agreement
+    }
+
     /// Our offer was turned down (488, 491, 408 …): what was agreed before goes on.
     pub fn withdraw(&mut self) {
         self.outstanding = false;
@@ -177,6 +221,14 @@ impl Session {
     /// As [`SdpError`] says; nothing has changed then.
     pub fn answer(&mut self, offer: &[u8]) -> Result<(Bytes, Agreement), SdpError> {
         let chosen = choose(offer, self.local.address, &self.local.codecs)?;
+        let before = Before {
+            version: self.version,
+            described: self.described.clone(),
+            settled: self.settled.clone(),
+            settled_wish: self.settled_wish,
+            line: self.line.clone(),
+            agreement: self.agreement,
+        };
         let stream = &chosen.stream;
         let agreement = self.agree(stream, &[]);
         let port = if stream.port_zero { 0 } else { self.local.port };
@@ -185,6 +237,7 @@ impl Session {
         let formats = self.remember(chosen, &agreement);
         let text = self.describe(port, &codecs, events, agreement.ptime_ms, way, &formats);
         self.settle(agreement);
+        self.before = Some(Box::new(before));
         Ok((text, agreement))
     }
 
@@ -260,6 +313,8 @@ impl Session {
         self.outstanding = false;
         self.settled_wish = self.wish;
         self.agreement = Some(agreement);
+        self.settled = self.described.clone();
+        self.before = None;
     }
 
     /// Our codecs, each under the number the peer knows it by, else its static one, else a dynamic one that means nothing yet.

@@ -96,6 +96,8 @@ pub(crate) struct Session {
     pub(crate) owes_answer: Option<ClientId>,
     /// Offers under way.
     pub(crate) offers: Offers,
+    /// How many offers of theirs were told; the number of the last.
+    pub(crate) told_offers: u32,
     /// Our next offer, when the one under way is done.
     pub(crate) queued: Option<Bytes>,
     /// The owner has ended it; only the ACK is waited for, then comes BYE (RFC 3261 §15).
@@ -113,10 +115,18 @@ impl Session {
             unacked: None,
             owes_answer: None,
             offers: Offers::Rest,
+            told_offers: 0,
             queued: None,
             over: false,
             reason: None,
         }
+    }
+}
+
+impl Session {
+    /// Whether a re-INVITE of ours may go out.
+    pub(crate) fn is_free(&self) -> bool {
+        self.offers == Offers::Rest && self.unacked.is_none() && self.owes_answer.is_none() && !self.over
     }
 }
 
@@ -146,6 +156,8 @@ pub(crate) enum Offers {
     Theirs {
         /// Its transaction.
         server: ServerId,
+        /// The number it was told by.
+        number: u32,
         /// UPDATE, not re-INVITE.
         update: bool,
         /// Whether it brought an offer.
@@ -155,11 +167,15 @@ pub(crate) enum Offers {
     Ours {
         /// The offer.
         body: Bytes,
+        /// Whether the endpoint wanted it, not its owner.
+        wanted: bool,
     },
     /// Ours met theirs and waits for its second try (RFC 3261 §14.1).
     Glare {
         /// The offer.
         body: Bytes,
+        /// Whether the endpoint wanted it, not its owner.
+        wanted: bool,
     },
 }
 

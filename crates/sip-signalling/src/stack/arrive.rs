@@ -181,9 +181,10 @@ impl Stack {
         let Some(server) = meant.filter(|server| same(*server)) else {
             return self.refuse_with(back, &request, 481);
         };
-        // the tag of the 200 to CANCEL should be that of the INVITE's answers (RFC 3261 §9.2)
+        // the tag of the 200 to CANCEL should be that of the INVITE's answers, also if it comes too late (RFC 3261 §9.2)
         let leg = self.waiting.get(&server).copied();
         let tag = leg.and_then(|leg| self.legs.get(&leg)?.dialog().map(|dialog| dialog.local_tag.clone()));
+        let tag = tag.or_else(|| self.transactions.answered_as(server).map(str::to_owned));
         let tag = tag.unwrap_or_else(|| self.chance.word());
         let response = respond(&request, 200, Some(&tag));
         if let Some(cancel) = self.transactions.open(back, request) {

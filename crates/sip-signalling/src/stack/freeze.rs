@@ -99,7 +99,7 @@ impl Stack {
         };
         let Some(session) = self.session_mut(id).filter(|_| !lives) else { return };
         session.offers = Offers::Rest;
-        if let Offers::Ours { body } = offers {
+        if let Offers::Ours { body, wanted: false } = offers {
             session.queued.get_or_insert(body);
         }
         self.next_offer(id);
@@ -127,6 +127,7 @@ impl Stack {
             | Wish::AnswerOffer { leg, .. }
             | Wish::RefuseOffer { leg, .. }
             | Wish::Offer { leg, .. }
+            | Wish::Refresh { leg, .. }
             | Wish::End { leg, .. }
             | Wish::Digit { leg, .. }
             | Wish::Identify { leg, .. }

@@ -57,14 +57,18 @@ impl Stack {
             self.respond_plain(server, 100);
             self.waiting.insert(server, leg);
         }
-        if let Some(session) = self.session_mut(leg)
-            && let Offers::Glare { body } =
-                std::mem::replace(&mut session.offers, Offers::Theirs { server, update, offered })
-        {
-            session.queued.get_or_insert(body);
+        let Some(session) = self.session_mut(leg) else { return };
+        session.told_offers = session.told_offers.wrapping_add(1);
+        let number = session.told_offers;
+        let theirs = Offers::Theirs { server, number, update, offered };
+        if let Offers::Glare { body, wanted } = std::mem::replace(&mut session.offers, theirs) {
+            // what the endpoint wanted would say what holds no longer: it is asked for again, if it is needed still
+            if !wanted {
+                session.queued.get_or_insert(body);
+            }
             self.alarms.disarm(&Alarm::Retry(leg));
         }
-        self.tell(News::Offered { leg, offer });
+        self.tell(News::Offered { leg, number, offer });
     }
 
     /// An UPDATE that offers nothing: answered at once.
@@ -82,14 +86,23 @@ impl Stack {
     /// Takes the offer of theirs that waits, if there is one.
     fn take_theirs(&mut self, leg: LegId) -> Option<(ServerId, bool, bool)> {
         let session = self.session_mut(leg)?;
-        let Offers::Theirs { server, update, offered } = session.offers else { return None };
+        let Offers::Theirs { server, update, offered, .. } = session.offers else { return None };
         session.offers = Offers::Rest;
         self.waiting.remove(&server);
         Some((server, update, offered))
     }
 
+    /// Whether an offer of theirs with this number waits.
+    fn waits(&mut self, leg: LegId, wanted: u32) -> bool {
+        let session = self.session_mut(leg);
+        session.is_some_and(|session| matches!(session.offers, Offers::Theirs { number, .. } if number == wanted))
+    }
+
     /// 200 to the offer that waits.
-    pub(super) fn answer_offer(&mut self, leg: LegId, body: Bytes) {
+    pub(super) fn answer_offer(&mut self, leg: LegId, number: u32, body: Bytes) {
+        if !self.waits(leg, number) {
+            return;
+        }
         let Some((server, update, offered)) = self.take_theirs(leg) else { return };
         let Some(dialog) = self.session_mut(leg).map(|session| session.dialog.clone()) else { return };
         let Some((request, back)) = self.transactions.opened(server) else { return };
@@ -112,7 +125,10 @@ impl Stack {
     }
 
     /// A final answer that is no 200 to the offer that waits.
-    pub(super) fn refuse_offer(&mut self, leg: LegId, status: u16) {
+    pub(super) fn refuse_offer(&mut self, leg: LegId, number: u32, status: u16) {
+        if !self.waits(leg, number) {
+            return;
+        }
         self.refuse_waiting_offer(leg, if (300..700).contains(&status) { status } else { 488 });
         self.next_offer(leg);
     }
@@ -126,12 +142,13 @@ impl Stack {
 
     /// CANCEL of the re-INVITE that waits.
     pub(super) fn offer_cancelled(&mut self, leg: LegId, server: ServerId) {
-        let session = self.session_mut(leg);
-        if session
-            .is_some_and(|session| matches!(session.offers, Offers::Theirs { server: known, .. } if known == server))
-        {
-            self.tell(News::OfferCancelled { leg });
-            self.refuse_offer(leg, 487);
+        let Some(session) = self.session_mut(leg) else { return };
+        match session.offers {
+            Offers::Theirs { server: known, number, .. } if known == server => {
+                self.tell(News::OfferCancelled { leg, number });
+                self.refuse_offer(leg, number, 487);
+            }
+            Offers::Rest | Offers::Theirs { .. } | Offers::Ours { .. } | Offers::Glare { .. } => {}
         }
     }
 
@@ -144,18 +161,24 @@ impl Stack {
 
     /// Sends the offer that waits, if the dialog is free.
     pub(super) fn next_offer(&mut self, leg: LegId) {
+        let Some(session) = self.session_mut(leg).filter(|session| session.is_free()) else { return };
+        if let Some(body) = session.queued.take() {
+            self.send_offer(leg, body, false);
+        }
+    }
+
+    /// The offer that the endpoint wanted.
+    pub(super) fn repeated(&mut self, leg: LegId, body: Bytes) {
+        if self.session_mut(leg).is_some_and(|session| session.is_free()) {
+            self.send_offer(leg, body, true);
+        }
+    }
+
+    fn send_offer(&mut self, leg: LegId, body: Bytes, wanted: bool) {
         let Some(known) = self.legs.get_mut(&leg) else { return };
         let party = known.party.clone();
         let Phase::Talking(session) = &mut known.phase else { return };
-        let free = session.offers == Offers::Rest
-            && session.unacked.is_none()
-            && session.owes_answer.is_none()
-            && !session.over;
-        if !free {
-            return;
-        }
-        let Some(body) = session.queued.take() else { return };
-        session.offers = Offers::Ours { body: body.clone() };
+        session.offers = Offers::Ours { body: body.clone(), wanted };
         let mut dialog = session.dialog.clone();
         let mut request = self.inside(&mut dialog, Method::Invite);
         self.keep_number(leg, &dialog);
@@ -178,12 +201,10 @@ impl Stack {
         }
         self.acknowledge(client, leg, &Bytes::new());
         let Some(session) = self.session_mut(leg) else { return };
-        if !matches!(session.offers, Offers::Ours { .. }) {
-            return;
-        }
+        let Offers::Ours { wanted, .. } = session.offers else { return };
         session.offers = Offers::Rest;
         if !session.over {
-            self.tell(News::OfferAnswered { leg, answer: Bytes::from(response.body.clone()) });
+            self.tell(News::OfferAnswered { leg, answer: Bytes::from(response.body.clone()), wanted });
         }
         self.next_offer(leg);
     }
@@ -191,10 +212,11 @@ impl Stack {
     /// Our re-INVITE was refused; `status` 408 and 503 also stand for no answer and no way.
     pub(super) fn offer_refused(&mut self, leg: LegId, status: u16) {
         let Some(session) = self.session_mut(leg) else { return };
-        let Offers::Ours { body } = &session.offers else { return };
+        let Offers::Ours { body, wanted } = &session.offers else { return };
+        let wanted = *wanted;
         if status == 491 && !session.over {
             let body = body.clone();
-            session.offers = Offers::Glare { body };
+            session.offers = Offers::Glare { body, wanted };
             let (least, most) = if session.caller { (2100, 4000) } else { (0, 2000) };
             let span = self.chance.span(Duration::from_millis(least), Duration::from_millis(most));
             return self.alarms.arm(self.now + span, Alarm::Retry(leg));
@@ -205,7 +227,7 @@ impl Stack {
             return self.lost(leg);
         }
         if !session.over {
-            self.tell(News::OfferRefused { leg, status });
+            self.tell(News::OfferRefused { leg, wanted, status });
         }
         self.next_offer(leg);
     }
@@ -213,10 +235,13 @@ impl Stack {
     /// The second try after a 491, with the newest offer there is.
     pub(super) fn retry_offer(&mut self, leg: LegId) {
         let Some(session) = self.session_mut(leg) else { return };
-        let Offers::Glare { body } = &session.offers else { return };
-        let body = body.clone();
-        session.queued.get_or_insert(body);
+        let Offers::Glare { body, wanted } = session.offers.clone() else { return };
         session.offers = Offers::Rest;
+        match (wanted, session.is_free() && session.queued.is_none()) {
+            (true, true) => return self.send_offer(leg, body, true),
+            (true, false) => {}
+            (false, _) => _ = session.queued.get_or_insert(body),
+        }
         self.next_offer(leg);
     }
 

@@ -15,7 +15,7 @@ use super::invite_server::{self, InviteServer};
 use super::key::{Key, MergeKey};
 use super::server::{self, Server};
 use super::{Act, Alarms, Timer};
-use crate::codec::headers::{CSeq, cseq, top_via};
+use crate::codec::headers::{CSeq, cseq, to, top_via};
 use crate::codec::{all, field, push, write};
 use crate::flow::Flow;
 
@@ -87,6 +87,8 @@ struct ServerEntry {
     flow: Flow,
     request: Request,
     last: Option<Bytes>,
+    /// The To tag of its answers, once one had it.
+    tag: Option<String>,
     key: Key,
     merge: Option<MergeKey>,
 }
@@ -198,7 +200,7 @@ impl Transactions {
             self.merges.insert(merge.clone(), id);
         }
         self.keys.insert(key.clone(), id);
-        self.servers.insert(id, ServerEntry { machine, flow, request, last: None, key, merge });
+        self.servers.insert(id, ServerEntry { machine, flow, request, last: None, tag: None, key, merge });
         Some(id)
     }
 
@@ -207,10 +209,17 @@ impl Transactions {
         self.servers.get(&id).map(|entry| (&entry.request, entry.flow))
     }
 
+    /// The To tag that was given in the answers to a request.
+    pub(crate) fn answered_as(&self, id: ServerId) -> Option<&str> {
+        self.servers.get(&id)?.tag.as_deref()
+    }
+
     /// Answers a request. After its final answer nothing else is sent, but a 2xx to an INVITE again.
     pub(crate) fn respond(&mut self, now: Moment, id: ServerId, response: Response) {
         let Some(entry) = self.servers.get_mut(&id) else { return };
         let status = response.status_code.code();
+        let to = to(&response.headers).ok();
+        entry.tag = to.and_then(|to| to.tag().map(str::to_owned)).or(entry.tag.take());
         entry.last = Some(write(&SipMessage::Response(response)));
         let (invite, other) = match status {
             ..200 => (invite_server::Input::Provisional, server::Input::Provisional),

@@ -92,6 +92,14 @@ pub(crate) fn settings() -> SipSettings {
     }
 }
 
+/// The number of an offer that was told.
+pub(crate) fn offered(news: &News) -> u32 {
+    match news {
+        News::Offered { number, .. } => *number,
+        other => panic!("{other:?}"),
+    }
+}
+
 /// A running server.
 pub(crate) async fn house(change: impl FnOnce(&mut SipSettings)) -> House {
     let mut settings = settings();

@@ -42,12 +42,12 @@ fn a_call_in(net: &mut Net) {
     net.wait(SERVER, |news| matches!(news, News::Acknowledged { answer: None, .. }).then_some(()));
     // hold by the phone, then an offer of ours
     net.wish(PHONE, Wish::Offer { leg: rung, body: Bytes::from_static(b"v=0 hold") });
-    net.wait(SERVER, |news| matches!(news, News::Offered { offer: Some(_), .. }).then_some(()));
-    net.wish(SERVER, Wish::AnswerOffer { leg, body: Bytes::from_static(b"v=0 held") });
+    let number = net.offered(SERVER);
+    net.wish(SERVER, Wish::AnswerOffer { leg, number, body: Bytes::from_static(b"v=0 held") });
     net.wait(PHONE, |news| matches!(news, News::OfferAnswered { .. }).then_some(()));
     net.wish(SERVER, Wish::Offer { leg, body: Bytes::from_static(b"v=0 again") });
-    net.wait(PHONE, |news| matches!(news, News::Offered { .. }).then_some(()));
-    net.wish(PHONE, Wish::AnswerOffer { leg: rung, body: Bytes::from_static(b"v=0 fine") });
+    let number = net.offered(PHONE);
+    net.wish(PHONE, Wish::AnswerOffer { leg: rung, number, body: Bytes::from_static(b"v=0 fine") });
     net.wait(SERVER, |news| matches!(news, News::OfferAnswered { .. }).then_some(()));
     net.wish(PHONE, Wish::Digit { leg: rung, digit: '7', duration_ms: 120 });
     net.wait(SERVER, |news| matches!(news, News::Digit { digit: '7', duration_ms: 120, .. }).then_some(()));

@@ -39,15 +39,15 @@ fn a_thawed_leg_takes_a_hold_and_makes_one_and_ends() {
         // in the middle of whatever happens: their offer is on its way
         net.wish(PHONE, Wish::Offer { leg: there, body: Bytes::from_static(b"v=0 hold") });
         freeze_and_thaw(&mut net, here, Duration::from_millis(seed * 3));
-        net.wait(SERVER, |news| matches!(news, News::Offered { .. }).then_some(()));
+        let number = net.offered(SERVER);
         freeze_and_thaw(&mut net, here, Duration::from_millis(seed * 7 % 50));
-        net.wish(SERVER, Wish::AnswerOffer { leg: here, body: Bytes::from_static(b"v=0 held") });
+        net.wish(SERVER, Wish::AnswerOffer { leg: here, number, body: Bytes::from_static(b"v=0 held") });
         freeze_and_thaw(&mut net, here, Duration::from_millis(seed));
         net.wait(PHONE, |news| matches!(news, News::OfferAnswered { .. }).then_some(()));
         net.wish(SERVER, Wish::Offer { leg: here, body: Bytes::from_static(b"v=0 ours") });
         freeze_and_thaw(&mut net, here, Duration::from_millis(seed * 11 % 70));
-        net.wait(PHONE, |news| matches!(news, News::Offered { .. }).then_some(()));
-        net.wish(PHONE, Wish::AnswerOffer { leg: there, body: Bytes::from_static(b"v=0") });
+        let number = net.offered(PHONE);
+        net.wish(PHONE, Wish::AnswerOffer { leg: there, number, body: Bytes::from_static(b"v=0") });
         net.wait(SERVER, |news| matches!(news, News::OfferAnswered { .. }).then_some(()));
         freeze_and_thaw(&mut net, here, Duration::ZERO);
         net.wish(PHONE, Wish::End { leg: there, status: None, reason: None });
@@ -84,12 +84,12 @@ fn a_leg_thawed_in_another_process_goes_on() {
     net.stacks[SERVER].1 = stack;
     net.stacks[SERVER].1.thaw(now, state);
     net.wish(SERVER, Wish::Offer { leg: here, body: Bytes::from_static(b"v=0 after") });
-    net.wait(PHONE, |news| matches!(news, News::Offered { .. }).then_some(()));
-    net.wish(PHONE, Wish::AnswerOffer { leg: there, body: Bytes::from_static(b"v=0") });
+    let number = net.offered(PHONE);
+    net.wish(PHONE, Wish::AnswerOffer { leg: there, number, body: Bytes::from_static(b"v=0") });
     net.wait(SERVER, |news| matches!(news, News::OfferAnswered { .. }).then_some(()));
     net.wish(PHONE, Wish::Offer { leg: there, body: Bytes::from_static(b"v=0 theirs") });
-    net.wait(SERVER, |news| matches!(news, News::Offered { .. }).then_some(()));
-    net.wish(SERVER, Wish::AnswerOffer { leg: here, body: Bytes::from_static(b"v=0") });
+    let number = net.offered(SERVER);
+    net.wish(SERVER, Wish::AnswerOffer { leg: here, number, body: Bytes::from_static(b"v=0") });
     net.wait(PHONE, |news| matches!(news, News::OfferAnswered { .. }).then_some(()));
     net.wish(SERVER, Wish::End { leg: here, status: None, reason: None });
     net.wait(PHONE, |news| matches!(news, News::Ended { how: Ending::Bye, .. }).then_some(()));

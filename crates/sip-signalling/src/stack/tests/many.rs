@@ -42,8 +42,8 @@ fn corpus() -> Vec<Vec<u8>> {
     let mut net = phone_net(71, Protocol::Udp);
     let (here, there) = talking(&mut net, 7);
     net.wish(PHONE, Wish::Offer { leg: there, body: Bytes::from_static(b"v=0") });
-    net.wait(SERVER, |news| matches!(news, News::Offered { .. }).then_some(()));
-    net.wish(SERVER, Wish::AnswerOffer { leg: here, body: Bytes::from_static(b"v=0") });
+    let number = net.offered(SERVER);
+    net.wish(SERVER, Wish::AnswerOffer { leg: here, number, body: Bytes::from_static(b"v=0") });
     net.wish(PHONE, Wish::Digit { leg: there, digit: '5', duration_ms: 100 });
     net.wish(PHONE, Wish::Probe { leg: there });
     net.pass(Duration::from_secs(1));
@@ -105,8 +105,8 @@ fn mutations_of_every_message_break_nothing_and_a_live_call_goes_on() {
         }
     }
     net.wish(PHONE, Wish::Offer { leg: there, body: Bytes::from_static(b"v=0") });
-    net.wait(SERVER, |news| matches!(news, News::Offered { leg, .. } if *leg == here).then_some(()));
-    net.wish(SERVER, Wish::AnswerOffer { leg: here, body: Bytes::from_static(b"v=0") });
+    let number = net.offered(SERVER);
+    net.wish(SERVER, Wish::AnswerOffer { leg: here, number, body: Bytes::from_static(b"v=0") });
     net.wait(PHONE, |news| matches!(news, News::OfferAnswered { .. }).then_some(()));
     net.wish(PHONE, Wish::End { leg: there, status: None, reason: None });
     net.nothing_is_left();
@@ -117,13 +117,14 @@ fn wishes_about_legs_that_are_not_there_do_nothing() {
     let mut net = phone_net(73, Protocol::Udp);
     let leg = LegId::arrived(999);
     let body = Bytes::from_static(b"v=0");
+    let number = 1;
     for wish in [
         Wish::Ringing { leg },
         Wish::Answer { leg, body: body.clone() },
         Wish::AnswerByAck { leg, body: body.clone() },
         Wish::Reject { leg, status: 486, reason: None },
-        Wish::AnswerOffer { leg, body: body.clone() },
-        Wish::RefuseOffer { leg, status: 488 },
+        Wish::AnswerOffer { leg, number, body: body.clone() },
+        Wish::RefuseOffer { leg, number, status: 488 },
         Wish::Offer { leg, body },
         Wish::End { leg, status: None, reason: None },
         Wish::Digit { leg, digit: '1', duration_ms: 100 },

@@ -211,6 +211,14 @@ impl Net {
         }
     }
 
+    /// Waits for an offer with a description; its number.
+    pub(super) fn offered(&mut self, at: usize) -> u32 {
+        self.wait(at, |news| match news {
+            News::Offered { number, offer: Some(_), .. } => Some(*number),
+            _ => None,
+        })
+    }
+
     /// Everything told by a stack and not looked at yet.
     pub(super) fn told(&mut self, at: usize) -> Vec<News> {
         self.news[at].drain(..).collect()

@@ -246,8 +246,8 @@ fn offers_that_meet_are_tried_again_and_both_are_answered() {
             for (at, leg) in [(SERVER, here), (PHONE, there)] {
                 for news in net.told(at) {
                     match news {
-                        News::Offered { .. } => {
-                            net.wish(at, Wish::AnswerOffer { leg, body: Bytes::from_static(b"v=0") })
+                        News::Offered { number, .. } => {
+                            net.wish(at, Wish::AnswerOffer { leg, number, body: Bytes::from_static(b"v=0") })
                         }
                         News::OfferAnswered { .. } => answered[at] = true,
                         News::OfferRefused { .. } => refused += 1,
@@ -270,14 +270,14 @@ fn an_offer_while_theirs_waits_gets_500_and_ours_waits_its_turn() {
     let mut net = phone_net(16, Protocol::Udp);
     let (here, there) = talking(&mut net, 7);
     net.wish(PHONE, Wish::Offer { leg: there, body: Bytes::from_static(b"v=0 1") });
-    net.wait(SERVER, |news| matches!(news, News::Offered { .. }).then_some(()));
+    let number = net.offered(SERVER);
     net.wish(SERVER, Wish::Offer { leg: here, body: Bytes::from_static(b"v=0 ours") });
     net.pass(Duration::from_secs(1));
     assert!(net.told(PHONE).is_empty(), "ours waits");
-    net.wish(SERVER, Wish::AnswerOffer { leg: here, body: Bytes::from_static(b"v=0 2") });
+    net.wish(SERVER, Wish::AnswerOffer { leg: here, number, body: Bytes::from_static(b"v=0 2") });
     net.wait(PHONE, |news| matches!(news, News::OfferAnswered { .. }).then_some(()));
-    net.wait(PHONE, |news| matches!(news, News::Offered { .. }).then_some(()));
-    net.wish(PHONE, Wish::RefuseOffer { leg: there, status: 488 });
+    let number = net.offered(PHONE);
+    net.wish(PHONE, Wish::RefuseOffer { leg: there, number, status: 488 });
     assert_eq!(
         net.wait(SERVER, |news| match news {
             News::OfferRefused { status, .. } => Some(*status),
@@ -295,7 +295,7 @@ fn an_offer_that_is_cancelled_before_its_answer_is_told_as_such() {
     let mut net = phone_net(19, Protocol::Udp);
     let (here, there) = talking(&mut net, 7);
     net.wish(PHONE, Wish::Offer { leg: there, body: Bytes::from_static(b"v=0 hold") });
-    net.wait(SERVER, |news| matches!(news, News::Offered { .. }).then_some(()));
+    let number = net.offered(SERVER);
     let sent = net.wire.iter().rev().find(|(_, _, message)| is_request(message, Method::Invite)).unwrap();
     let invite = sent.2.to_string();
     let (head, _) = invite.split_once("\r\n\r\n").unwrap();
@@ -303,14 +303,26 @@ fn an_offer_that_is_cancelled_before_its_answer_is_told_as_such() {
     let cancel: String = kept.map(|line| line.replace("INVITE", "CANCEL") + "\r\n").collect();
     let (local, peer) = (net.stacks[SERVER].0, net.stacks[PHONE].0);
     net.inject(Flow { protocol: Protocol::Udp, local, peer }, &format!("{cancel}Content-Length: 0\r\n\r\n"));
-    assert_eq!(net.told(SERVER), [News::OfferCancelled { leg: here }]);
+    assert_eq!(net.told(SERVER), [News::OfferCancelled { leg: here, number }]);
     // whoever answers it all the same is late
-    net.wish(SERVER, Wish::AnswerOffer { leg: here, body: Bytes::from_static(b"v=0 late") });
+    net.wish(SERVER, Wish::AnswerOffer { leg: here, number, body: Bytes::from_static(b"v=0 late") });
     let status = net.wait(PHONE, |news| match news {
         News::OfferRefused { status, .. } => Some(*status),
         _ => None,
     });
     assert_eq!(status, 487);
+    // and answers no later one by it
+    net.wish(PHONE, Wish::Offer { leg: there, body: Bytes::from_static(b"v=0 hold again") });
+    let second = net.offered(SERVER);
+    assert_ne!(second, number);
+    net.wish(SERVER, Wish::AnswerOffer { leg: here, number, body: Bytes::from_static(b"v=0 late") });
+    net.wish(SERVER, Wish::RefuseOffer { leg: here, number, status: 488 });
+    net.wish(SERVER, Wish::AnswerOffer { leg: here, number: second, body: Bytes::from_static(b"v=0 held") });
+    let answer = net.wait(PHONE, |news| match news {
+        News::OfferAnswered { answer, .. } => Some(answer.clone()),
+        _ => None,
+    });
+    assert_eq!(&answer[..], b"v=0 held");
     net.wish(SERVER, end(here));
     net.nothing_is_left();
 }

@@ -65,8 +65,8 @@ fn an_update_with_an_offer_is_an_offer_and_one_without_is_answered_at_once() {
         phone.settle();
         net.collect(PHONE);
         if offer {
-            net.wait(SERVER, |news| matches!(news, News::Offered { offer: Some(_), .. }).then_some(()));
-            net.wish(SERVER, Wish::AnswerOffer { leg: here, body: Bytes::from_static(b"v=0 fine") });
+            let number = net.offered(SERVER);
+            net.wish(SERVER, Wish::AnswerOffer { leg: here, number, body: Bytes::from_static(b"v=0 fine") });
         }
         net.pass(Duration::from_secs(1));
         assert!(
@@ -75,10 +75,10 @@ fn an_update_with_an_offer_is_an_offer_and_one_without_is_answered_at_once() {
         assert!(net.told(SERVER).is_empty());
         // the target has moved with it, and offers of ours are free again
         net.wish(SERVER, Wish::Offer { leg: here, body: Bytes::from_static(b"v=0 ours") });
-        net.wait(PHONE, |news| matches!(news, News::Offered { .. }).then_some(()));
+        let number = net.offered(PHONE);
         let sent = net.wire.iter().rev().find(|(_, _, message)| is_request(message, Method::Invite)).unwrap();
         assert!(sent.2.to_string().starts_with("INVITE sip:moved@127.0.0.2"), "{}", sent.2);
-        net.wish(PHONE, Wish::AnswerOffer { leg: there, body: Bytes::from_static(b"v=0") });
+        net.wish(PHONE, Wish::AnswerOffer { leg: there, number, body: Bytes::from_static(b"v=0") });
         net.wait(SERVER, |news| matches!(news, News::OfferAnswered { .. }).then_some(()));
         net.wish(SERVER, Wish::End { leg: here, status: None, reason: None });
         net.nothing_is_left();
@@ -115,7 +115,7 @@ fn a_cancelled_offer_is_no_offer() {
     let mut net = phone_net(52, Protocol::Udp);
     let (here, there) = talking(&mut net, 7);
     net.wish(PHONE, Wish::Offer { leg: there, body: Bytes::from_static(b"v=0 1") });
-    net.wait(SERVER, |news| matches!(news, News::Offered { .. }).then_some(()));
+    let number = net.offered(SERVER);
     net.pass(Duration::from_millis(20));
     let phone = &mut net.stacks[PHONE].1;
     let client = *phone.branches.iter().find(|(_, branch)| branch.again).unwrap().0;
@@ -127,7 +127,7 @@ fn a_cancelled_offer_is_no_offer() {
         _ => None,
     });
     assert_eq!(status, 487);
-    net.wish(SERVER, Wish::AnswerOffer { leg: here, body: Bytes::from_static(b"v=0 late") });
+    net.wish(SERVER, Wish::AnswerOffer { leg: here, number, body: Bytes::from_static(b"v=0 late") });
     net.wish(PHONE, Wish::End { leg: there, status: None, reason: None });
     net.wait(SERVER, |news| matches!(news, News::Ended { how: Ending::Bye, .. }).then_some(()));
     net.nothing_is_left();
@@ -235,4 +235,70 @@ fn a_phone_forgets_nothing_when_its_server_is_away_for_a_while() {
     // 30 s are too short for the server: it says so, and the phone asks for what it wants
     assert_eq!(net.wait(PHONE, status), 200);
     net.nothing_is_left();
+}
+
+#[test]
+fn a_number_beyond_31_bits_is_400_in_and_out_of_a_dialog() {
+    let mut net = phone_net(58, Protocol::Udp);
+    let (here, _) = talking(&mut net, 7);
+    let dialog = net.stacks[SERVER].1.session_mut(here).unwrap().dialog.clone();
+    let (local, peer) = (net.stacks[SERVER].0, net.stacks[PHONE].0);
+    let inside = format!(
+        "From: <sip:a@b>;tag={}\r\nTo: <sip:x@y>;tag={}\r\nCall-ID: {}\r\n",
+        dialog.remote_tag, dialog.local_tag, dialog.call_id
+    );
+    let outside = "From: <sip:a@b>;tag=1\r\nTo: <sip:x@y>\r\nCall-ID: elsewhere\r\n".to_owned();
+    for (names, method, number, status) in [
+        (&inside, "OPTIONS", 1_u32 << 31, 400),
+        (&outside, "OPTIONS", u32::MAX, 400),
+        (&outside, "INVITE", 1 << 31, 400),
+        (&inside, "OPTIONS", (1 << 31) - 1, 200),
+    ] {
+        let flow = Flow { protocol: Protocol::Udp, local, peer };
+        let via = format!("SIP/2.0/UDP {peer};branch=z9hG4bK{number}{method}{status}");
+        net.inject(
+            flow,
+            &format!("{method} sip:x@127.0.0.1 SIP/2.0\r\nVia: {via}\r\n{names}CSeq: {number} {method}\r\nContent-Length: 0\r\n\r\n"),
+        );
+        let sent = net.wire.last().unwrap();
+        assert_eq!((sent.1, status_of(&sent.2).unwrap().0), (SERVER, status), "{method} {number}");
+    }
+    // a state somebody has written by hand
+    let session = net.stacks[SERVER].1.session_mut(here).unwrap();
+    session.dialog.number_used(u32::MAX);
+    assert_eq!(session.dialog.last_number(), crate::dialog::MOST_CSEQ);
+    session.dialog.request(Method::Info);
+    assert_eq!(session.dialog.last_number(), crate::dialog::MOST_CSEQ);
+}
+
+#[test]
+fn a_cancel_is_answered_with_the_tag_of_the_invite_also_when_it_is_late() {
+    for late in [false, true] {
+        let mut net = phone_net(59, Protocol::Udp);
+        let rung = net.ring("alice", 7);
+        let arrival = net.arrived(PHONE);
+        net.wish(PHONE, Wish::Ringing { leg: arrival.leg });
+        net.wait(SERVER, |news| matches!(news, News::Progress { .. }).then_some(()));
+        if late {
+            net.wish(PHONE, Wish::Answer { leg: arrival.leg, body: Bytes::from_static(b"v=0") });
+        }
+        net.wish(SERVER, Wish::End { leg: rung, status: None, reason: None });
+        net.pass(Duration::from_secs(1));
+        let tags = |wanted: Method| {
+            let sent = net.wire.iter().filter(move |(_, at, message)| {
+                *at == PHONE && status_of(message).is_some_and(|(status, method)| method == wanted && status > 100)
+            });
+            sent.map(|(_, _, message)| {
+                crate::codec::headers::to(rsip::prelude::HasHeaders::headers(message))
+                    .unwrap()
+                    .tag()
+                    .unwrap()
+                    .to_owned()
+            })
+            .collect::<Vec<_>>()
+        };
+        let (invited, cancelled) = (tags(Method::Invite), tags(Method::Cancel));
+        assert_eq!(cancelled.len(), 1);
+        assert!(invited.iter().chain(&cancelled).all(|tag| *tag == invited[0]), "{invited:?} {cancelled:?}");
+    }
 }
