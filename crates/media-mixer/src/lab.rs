@@ -3,7 +3,6 @@
 //! Not part of the API that others may rely on.
 
 use std::net::IpAddr;
-use std::sync::Arc;
 
 use tokio::sync::mpsc;
 
@@ -34,11 +33,11 @@ impl Lab {
     ) -> Result<(Self, Mixer, mpsc::Receiver<MediaNews>), StartError> {
         let net = VirtualNet::new(settings.address);
         net.set_time(now_us);
-        let music = mixer::music(&settings.hold_music)?;
+        let sounds = mixer::Sounds::load(&settings.hold_music)?;
         let (news, receiver) = mpsc::channel(NEWS);
         let (mut lines, mut workers) = (Vec::new(), Vec::new());
         for _ in 0..settings.workers.max(1) {
-            let (line, worker, _) = mixer::worker(settings, Arc::clone(&music), now_us);
+            let (line, worker, _) = mixer::worker(settings, sounds.clone(), now_us);
             lines.push(line);
             workers.push(worker);
         }

@@ -17,6 +17,7 @@ mod mixer;
 pub mod music;
 pub mod noise;
 pub mod ports;
+pub mod prompts;
 mod realtime;
 pub mod rtcp;
 pub mod rtp;

@@ -25,6 +25,7 @@ use crate::io::PlainNet;
 use crate::leg::{LegState, LegStats};
 use crate::music::{Music, MusicError};
 use crate::ports::PortError;
+use crate::prompts::Prompts;
 use crate::realtime;
 use crate::sdp::{SdpError, Wish};
 use crate::settings::{COMMANDS, HoldMusic, Laws, MediaSettings, NEWS, WORDS};
@@ -41,6 +42,9 @@ pub enum StartError {
     /// The hold music cannot be played.
     #[error("media.hold_music: {0}")]
     Music(#[from] MusicError),
+    /// The prompts that are compiled in cannot be played.
+    #[error("prompts: {0}")]
+    Prompts(MusicError),
     /// A thread could not be started.
     #[error("media thread: {0}")]
     Thread(#[from] std::io::Error),
@@ -201,13 +205,13 @@ impl Mixer {
     /// As [`StartError`] says; nothing runs then.
     pub fn start(settings: MediaSettings) -> Result<(Self, mpsc::Receiver<MediaNews>), StartError> {
         let net = PlainNet::new(settings.address, settings.rtp_ports)?;
-        let music = music(&settings.hold_music)?;
+        let sounds = Sounds::load(&settings.hold_music)?;
         let (news, receiver) = mpsc::channel(NEWS);
         let automatic = settings.workers == 0;
         let count = if automatic { realtime::cores().saturating_sub(1).max(1) } else { settings.workers };
         let (mut lines, mut workers) = (Vec::new(), Vec::new());
         for _ in 0..count {
-            let (line, worker, counters) = worker(&settings, Arc::clone(&music), realtime::now_us());
+            let (line, worker, counters) = worker(&settings, sounds.clone(), realtime::now_us());
             lines.push(line);
             workers.push((worker, counters));
         }
@@ -425,13 +429,14 @@ impl Mixer {
 }
 
 /// One media thread's worker and the desk's end of it.
-pub(crate) fn worker(settings: &MediaSettings, music: Arc<Music>, now_us: u64) -> (Line, Worker, Arc<Counters>) {
+pub(crate) fn worker(settings: &MediaSettings, sounds: Sounds, now_us: u64) -> (Line, Worker, Arc<Counters>) {
     let (command_sender, commands) = RingBuffer::new(COMMANDS);
     let (word_sender, words) = RingBuffer::new(WORDS);
     let counters = Arc::new(Counters::default());
     let shared = Shared {
         laws: Laws::new(settings),
-        music,
+        music: sounds.music,
+        prompts: sounds.prompts,
         media_timeout: settings.media_timeout,
         tail_guard: settings.tail_guard,
     };
@@ -439,10 +444,20 @@ pub(crate) fn worker(settings: &MediaSettings, music: Arc<Music>, now_us: u64) -
     (line, Worker::new(commands, word_sender, Arc::clone(&counters), shared, now_us), counters)
 }
 
-pub(crate) fn music(setting: &HoldMusic) -> Result<Arc<Music>, MusicError> {
-    match setting {
-        HoldMusic::Builtin => Ok(Music::builtin()),
-        HoldMusic::Silence => Ok(Music::silence()),
-        HoldMusic::Path(path) => Music::open(&path.to_string_lossy()),
+/// What the media threads play, loaded once and shared.
+#[derive(Clone)]
+pub(crate) struct Sounds {
+    music: Arc<Music>,
+    prompts: Arc<Prompts>,
+}
+
+impl Sounds {
+    pub(crate) fn load(music: &HoldMusic) -> Result<Self, StartError> {
+        let music = match music {
+            HoldMusic::Builtin => Music::builtin(),
+            HoldMusic::Silence => Music::silence(),
+            HoldMusic::Path(path) => Music::open(&path.to_string_lossy())?,
+        };
+        Ok(Self { music, prompts: Prompts::builtin().map_err(StartError::Prompts)? })
     }
 }

@@ -20,6 +20,7 @@ use crate::mix::Frame;
 use crate::mixer::Applied;
 use crate::music::{Music, MusicPosition};
 use crate::noise::Noise;
+use crate::prompts::Prompts;
 use crate::settings::Laws;
 use crate::tone::Tone;
 
@@ -39,6 +40,7 @@ const WORTH_SHIFTING: u64 = 2;
 pub(crate) struct Shared {
     pub(crate) laws: Laws,
     pub(crate) music: Arc<Music>,
+    pub(crate) prompts: Arc<Prompts>,
     pub(crate) media_timeout: Duration,
     pub(crate) tail_guard: Duration,
 }
@@ -304,7 +306,7 @@ impl Call {
             match group {
                 Some((codec, group)) if leg.has_overlay(seat.mask.cues) => {
                     let mut frame: Frame = *bridge.groups().frame(group);
-                    leg.overlay(&mut frame);
+                    leg.overlay(&shared.prompts, &mut frame);
                     let mut payload = [0; PAYLOAD];
                     let length = Encoder::new(codec).encode(&frame, &mut payload);
                     leg.say(Some(&payload[..length]), due_us, now_us);
@@ -361,7 +363,7 @@ impl Call {
                 let mut noise = Noise::comfort(self.ticks as u32 ^ self.id.0 as u32);
                 sound(bridge, Sound::Noise, |frame| noise.fill(frame))
             }
-            Ears::Announcement => bridge.groups().add(own, |frame| leg.announce(frame)),
+            Ears::Announcement => bridge.groups().add(own, |frame| leg.announce(&shared.prompts, frame)),
             Ears::Echo => {
                 let said = *bridge.said(index);
                 bridge.groups().add(own, |frame| *frame = said)

@@ -9,6 +9,7 @@ use super::Leg;
 use crate::codec::FRAME_SAMPLES;
 use crate::dtmf::{Digit, QUEUE};
 use crate::mix::Frame;
+use crate::prompts::Prompts;
 use crate::tone::Tone;
 
 /// Cues that may wait: a tone and what is said about it, twice.
@@ -91,25 +92,31 @@ impl Leg {
     }
 
     /// Adds what is its own. Call once a tick, if at all.
-    pub(crate) fn overlay(&mut self, frame: &mut Frame) {
-        self.overlays.cues.play(|cue, position| add(&tone_of(cue), position, frame));
-        self.overlays.digits.play(|digit, position| dtmf(digit).map_or(0, |tone| add(&tone, position, frame)));
+    pub(crate) fn overlay(&mut self, prompts: &Prompts, frame: &mut Frame) {
+        self.overlays.cues.play(|cue, position| add(prompts.cue(cue), position, frame));
+        self.overlays.digits.play(|digit, position| dtmf(digit).map_or(0, |tone| add_tone(&tone, position, frame)));
     }
+
+    /// The announcement that nobody can take the call, from where it was, and silence after it.
+    pub(crate) fn announce(&mut self, prompts: &Prompts, frame: &mut Frame) {
+        add(prompts.announcement(), self.announced, frame);
+        self.announced += FRAME_SAMPLES as u64;
+    }
+}
+
+/// Adds a sound from `position` on; its length.
+fn add(sound: &[i16], position: u64, frame: &mut Frame) -> u64 {
+    let rest = usize::try_from(position).ok().and_then(|position| sound.get(position..)).unwrap_or_default();
+    for (sample, more) in frame.iter_mut().zip(rest) {
+        *sample = sample.saturating_add(*more);
+    }
+    sound.len() as u64
 }
 
 /// Adds a tone that ends; its length.
-fn add(tone: &Tone, position: u64, frame: &mut Frame) -> u64 {
+fn add_tone(tone: &Tone, position: u64, frame: &mut Frame) -> u64 {
     let _sounds = tone.add(position, frame);
     tone.length().unwrap_or(0)
-}
-
-fn tone_of(cue: Cue) -> Tone {
-    match cue {
-        Cue::Failure | Cue::Refused | Cue::Unknown | Cue::Busy | Cue::Rejected | Cue::NoAnswer | Cue::Unreachable => {
-            Tone::failed()
-        }
-        Cue::Notice | Cue::Done => Tone::notice(),
-    }
 }
 
 fn dtmf(digit: Digit) -> Option<Tone> {

@@ -8,12 +8,10 @@ use crate::bridge::group::PAYLOAD;
 use crate::codec::{Codec, FRAME_SAMPLES, duration};
 use crate::dtmf::{Digit, EventPacket};
 use crate::engine::call::TICK_US;
-use crate::mix::Frame;
 use crate::rtcp::MAX_COMPOUND;
 use crate::rtp::{HEADER, MAX_PACKET, Stamp};
 use crate::sdp::limits::PTIME_MAX_MS;
 use crate::sdp::{Agreement, Direction};
-use crate::tone::Tone;
 
 /// Samples in a millisecond.
 const PER_MS: usize = FRAME_SAMPLES / 20;
@@ -186,11 +184,5 @@ impl Leg {
             return;
         }
         self.overlays.digit(digit);
-    }
-
-    /// The announcement that the call cannot go on, from where it was.
-    pub(crate) fn announce(&mut self, frame: &mut Frame) {
-        Tone::sorry().read(self.announced, frame);
-        self.announced += FRAME_SAMPLES as u64;
     }
 }

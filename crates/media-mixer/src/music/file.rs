@@ -2,6 +2,7 @@
 //! one channel, the mixer's rate and the house's loudness. For start-up; what is odd is refused with the file's name.
 
 use std::fs::File;
+use std::io::Cursor;
 use std::path::{Path, PathBuf};
 
 use symphonia::core::codecs::audio::{AudioDecoder, AudioDecoderOptions};
@@ -63,7 +64,7 @@ fn files_in(folder: &Path) -> Result<Vec<PathBuf>, MusicError> {
 
 /// One file's music, at most `room` samples.
 fn piece(path: &Path, room: usize) -> Result<Vec<i16>, MusicError> {
-    let mut samples = decode(path, room)?;
+    let mut samples = decode(path, open(path)?, room)?;
     let too_short = || MusicError::TooShort { path: path.into() };
     if samples.len() < MIN_MILLISECONDS * SAMPLE_RATE as usize / 1_000 || level::loudness(&samples).is_none() {
         return Err(too_short());
@@ -77,10 +78,18 @@ fn piece(path: &Path, room: usize) -> Result<Vec<i16>, MusicError> {
     Ok(level::finish(&samples))
 }
 
-fn decode(path: &Path, room: usize) -> Result<Vec<f32>, MusicError> {
+/// A sound that is compiled in, as loud as it is.
+pub(super) fn embedded(name: &str, bytes: &'static [u8]) -> Result<Vec<i16>, MusicError> {
+    let path = Path::new(name);
+    let opened = probe(path, MediaSourceStream::new(Box::new(Cursor::new(bytes)), Default::default()))?;
+    let samples = decode(path, opened, MAX_SECONDS * SAMPLE_RATE as usize)?;
+    Ok(samples.into_iter().map(|sample| (sample * 32_767.0) as i16).collect())
+}
+
+fn decode(path: &Path, opened: Opened, room: usize) -> Result<Vec<f32>, MusicError> {
     let undecodable =
         |error: &dyn std::fmt::Display| MusicError::Undecodable { path: path.into(), reason: error.to_string() };
-    let (mut format, mut decoder, track) = open(path)?;
+    let (mut format, mut decoder, track) = opened;
     let mut resampler: Option<(u32, Resampler)> = None;
     let (mut interleaved, mut mono, mut damaged) = (Vec::new(), Vec::new(), 0);
     loop {
@@ -134,11 +143,17 @@ fn open(path: &Path) -> Result<Opened, MusicError> {
     if about.len() > MAX_FILE_BYTES {
         return Err(MusicError::TooLarge { path: path.into() });
     }
+    probe(path, MediaSourceStream::new(Box::new(file), Default::default()))
+}
+
+/// Finds out what the sound is; the extension of `path` is a hint.
+fn probe(path: &Path, stream: MediaSourceStream<'static>) -> Result<Opened, MusicError> {
+    let undecodable =
+        |error: &dyn std::fmt::Display| MusicError::Undecodable { path: path.into(), reason: error.to_string() };
     let mut hint = Hint::new();
     if let Some(extension) = path.extension().and_then(|e| e.to_str()) {
         hint.with_extension(extension);
     }
-    let stream = MediaSourceStream::new(Box::new(file), Default::default());
     let format = symphonia::default::get_probe()
         .probe(&hint, stream, FormatOptions::default(), MetadataOptions::default())
         .map_err(|error| undecodable(&error))?;

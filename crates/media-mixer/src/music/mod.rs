@@ -82,6 +82,14 @@ pub enum MusicError {
     },
 }
 
+/// A sound that is compiled in, at the mixer's rate, as loud as it was made. For start-up.
+///
+/// # Errors
+/// `Undecodable`, with `name`.
+pub(crate) fn decode_embedded(name: &str, bytes: &'static [u8]) -> Result<Vec<i16>, MusicError> {
+    file::embedded(name, bytes)
+}
+
 /// Where in the music a listener is, in samples since it began for him. It belongs to the listener's call and is kept with it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct MusicPosition(pub u64);

@@ -111,11 +111,23 @@ impl Tone {
         Self::new(&[Part::sound([660, 0], CUE_DBFS, 120)], false)
     }
 
-    /// "Sorry, this call cannot go on": twice the special information tone (ITU-T E.180), 5 s in all.
+    /// What a keypad code asked for is done: 140 ms, upwards.
     #[must_use]
-    pub fn sorry() -> Self {
-        let [low, middle, high] = [950, 1_400, 1_800].map(|hz| Part::sound([hz, 0], PROGRESS_DBFS, 330));
-        Self::new(&[low, middle, high, Part::pause(1_000), low, middle, high, Part::pause(1_000)], false)
+    pub fn done() -> Self {
+        Self::new(&[Part::sound([660, 0], CUE_DBFS, 70), Part::sound([880, 0], CUE_DBFS, 70)], false)
+    }
+
+    /// What a keypad code asked for is not possible now: 200 ms, twice the same low pitch.
+    #[must_use]
+    pub fn refused() -> Self {
+        let low = Part::sound([400, 0], CUE_DBFS, 80);
+        Self::new(&[low, Part::pause(40), low], false)
+    }
+
+    /// The special information tone before an announcement: 950, 1400 and 1800 Hz, 270 ms each (ITU-T E.180 §9: 330 ± 70 ms).
+    #[must_use]
+    pub fn special_information() -> Self {
+        Self::new(&[950, 1_400, 1_800].map(|hz| Part::sound([hz, 0], PROGRESS_DBFS, 270)), false)
     }
 
     /// The two frequencies of a DTMF event for `ms` milliseconds (ITU-T Q.23; event codes of RFC 4733 §3.2, 0 to 15: digits, `*`,
@@ -200,7 +212,7 @@ mod tests {
     #[test]
     fn a_tone_read_in_pieces_is_the_tone_read_at_once() {
         for tone in
-            [Tone::ringback(), Tone::busy(), Tone::test(), Tone::failed(), Tone::sorry(), Tone::dtmf(5, 100).unwrap()]
+            [Tone::ringback(), Tone::busy(), Tone::test(), Tone::failed(), Tone::refused(), Tone::dtmf(5, 100).unwrap()]
         {
             let whole = heard(&tone, 0, 60_000);
             for from in [0, 1, 159, 15_990, 16_000, 47_999] {
@@ -239,7 +251,7 @@ mod tests {
 
     #[test]
     fn cues_are_short_end_and_leave_the_rest_alone() {
-        for tone in [Tone::failed(), Tone::notice()] {
+        for tone in [Tone::failed(), Tone::notice(), Tone::done(), Tone::refused()] {
             let length = tone.length().unwrap();
             assert!(length <= 1_600 && heard(&tone, 0, length as usize).iter().any(|s| *s > 1_000));
             let mut out = [500; 160];
@@ -249,13 +261,13 @@ mod tests {
             assert_eq!(out[80..], [500; 80]);
         }
         assert!(Tone::test().length().is_none());
-        assert!(!heard(&Tone::sorry(), 40_000, 5_000).iter().any(|s| *s != 0));
+        assert!(!heard(&Tone::special_information(), 6_480, 5_000).iter().any(|s| *s != 0));
         assert!(!Tone::dtmf(1, 0).unwrap().read(0, &mut [0; 160]));
     }
 
     #[test]
     fn nothing_clicks() {
-        for tone in [Tone::ringback(), Tone::failed(), Tone::sorry()] {
+        for tone in [Tone::ringback(), Tone::failed(), Tone::done(), Tone::refused(), Tone::special_information()] {
             let out = heard(&tone, 0, 60_000);
             let steepest = out.windows(2).map(|w| (i32::from(w[1]) - i32::from(w[0])).abs()).max().unwrap();
             // 1800 Hz at -20 dBFS climbs by this much at most.
