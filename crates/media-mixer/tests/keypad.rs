@@ -232,10 +232,10 @@ fn no_key_is_ended_twice_by_a_thaw_however_old_its_picture_is() {
             }
             event(&mut house, a, start, 8, n >= 6, n.min(6) * 160);
             house.frames(1, &[]);
-            if n == pictured + gone_on {
-                if let Some(state) = pictures.pop() {
-                    house.mixer.thaw(state).unwrap();
-                }
+            if n == pictured + gone_on
+                && let Some(state) = pictures.pop()
+            {
+                house.mixer.thaw(state).unwrap();
             }
         }
         house.frames(60, &[]);
