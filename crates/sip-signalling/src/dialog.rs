@@ -45,6 +45,9 @@ pub(crate) struct Dialog {
     pub(crate) flow: Flow,
     /// Whether their Contact and the route say where requests go; else the flow does.
     routed: bool,
+    /// Whether a REFER of theirs came.
+    #[serde(default)]
+    referred: bool,
 }
 
 /// How a request's number stands to those before (RFC 3261 §12.2.2).
@@ -74,6 +77,7 @@ impl Dialog {
             remote_target,
             flow,
             routed,
+            referred: false,
         })
     }
 
@@ -95,6 +99,7 @@ impl Dialog {
             remote_target: contact(&response.headers).unwrap_or_else(|| SipUri::from(&invite.uri)),
             flow,
             routed,
+            referred: false,
         })
     }
 
@@ -185,6 +190,17 @@ impl Dialog {
     /// The next request gets at least this number (a challenge was answered with it).
     pub(crate) fn number_used(&mut self, number: u32) {
         self.local_cseq = self.local_cseq.max(number).min(MOST_CSEQ);
+    }
+
+    /// Notes a REFER of theirs; whether there was one before (RFC 3515 §2.4.6).
+    pub(crate) fn refer_again(&mut self) -> bool {
+        std::mem::replace(&mut self.referred, true)
+    }
+
+    /// The address of the other side, without parameters.
+    pub(crate) fn target(&self) -> SipUri {
+        let SipUri { scheme, user, host, port, .. } = self.remote_target.clone();
+        SipUri { scheme, user, port, ..SipUri::new(None, &host, None) }
     }
 
     /// The number of our last request.

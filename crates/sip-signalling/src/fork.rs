@@ -35,6 +35,8 @@ pub(crate) struct Branch {
     pub(crate) offered: bool,
     /// Whether a provisional response came.
     pub(crate) heard: bool,
+    /// The tag of whoever sent it.
+    pub(crate) remote_tag: Option<String>,
     /// Whether a final one came.
     pub(crate) closed: bool,
     /// The CANCEL.
@@ -56,6 +58,7 @@ impl Branch {
             party,
             offered,
             heard: false,
+            remote_tag: None,
             closed: false,
             cancel: Cancel::No,
             early: None,

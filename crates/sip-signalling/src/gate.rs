@@ -15,11 +15,16 @@ use crate::settings::{Network, Source, Trunk};
 mod tests;
 
 /// What we speak; what is not built is not listed.
-pub(crate) const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, UPDATE, INFO, REGISTER";
+pub(crate) const ALLOW: &str =
+    "INVITE, ACK, CANCEL, BYE, OPTIONS, UPDATE, INFO, REGISTER, REFER, SUBSCRIBE, NOTIFY";
 /// What a phone of ours speaks.
-pub(crate) const PHONE_ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, UPDATE, INFO";
+pub(crate) const PHONE_ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, UPDATE, INFO, NOTIFY";
 /// Extensions by option tag.
-pub(crate) const SUPPORTED: &str = "path";
+pub(crate) const SUPPORTED: &str = "path, replaces, norefersub, tdialog";
+/// What a phone of ours has of them.
+pub(crate) const PHONE_SUPPORTED: &str = "norefersub";
+/// What can be subscribed to.
+pub(crate) const EVENTS: &str = "refer";
 /// The one body we carry in calls.
 pub(crate) const SDP: &str = "application/sdp";
 
@@ -54,7 +59,7 @@ pub(crate) fn is_dropped(request: &Request, fragments: &[String]) -> bool {
 pub(crate) fn form(request: &Request) -> Option<Refusal> {
     let unsupported: Vec<&str> = tokens(&request.headers, "Require")
         .into_iter()
-        .filter(|tag| !(request.method == Method::Register && tag.eq_ignore_ascii_case(SUPPORTED)))
+        .filter(|tag| !supports(request.method, tag))
         .collect();
     if !unsupported.is_empty() {
         return Some(Refusal::with(420, "Unsupported", unsupported.join(", ")));
@@ -65,6 +70,17 @@ pub(crate) fn form(request: &Request) -> Option<Refusal> {
         return Some(Refusal::plain(483));
     }
     if request.method == Method::Invite || request.method == Method::Update { session_body(request) } else { None }
+}
+
+/// Whether we do what a Require asks; a path is for registrations alone (RFC 3327 §5.3).
+fn supports(method: Method, tag: &str) -> bool {
+    let known = SUPPORTED.split(", ").any(|known| known.eq_ignore_ascii_case(tag));
+    known && (method == Method::Register || !tag.eq_ignore_ascii_case("path"))
+}
+
+/// 489 with the events there are (RFC 6665 §8.3.2).
+pub(crate) fn bad_event() -> Refusal {
+    Refusal::with(489, "Allow-Events", EVENTS)
 }
 
 /// Whether an INVITE or UPDATE brings a body we carry and takes one we make.
@@ -84,7 +100,7 @@ fn session_body(request: &Request) -> Option<Refusal> {
 pub(crate) fn outside_dialog(method: Method, allow: &str) -> Refusal {
     match method {
         Method::Message | Method::Register => Refusal::with(405, "Allow", allow),
-        Method::Subscribe | Method::Publish => Refusal::plain(489),
+        Method::Subscribe | Method::Publish => bad_event(),
         Method::Refer => Refusal::plain(403),
         Method::Ack
         | Method::Bye

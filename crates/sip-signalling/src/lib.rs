@@ -16,6 +16,7 @@ mod gate;
 mod leg;
 mod news;
 mod orders;
+mod refer;
 mod registrar;
 mod settings;
 mod stack;

@@ -16,14 +16,19 @@ mod build;
 mod door;
 mod freeze;
 mod leave;
+mod notify;
 mod offer;
 pub(crate) mod own;
 mod probe;
+mod refer;
+mod referring;
 mod register;
 pub use register::RegistrationView;
+mod replaces;
 mod respond;
 mod ring;
 mod session;
+mod subscribe;
 #[cfg(test)]
 mod tests;
 
@@ -42,7 +47,8 @@ use crate::digest::{DigestServer, Ha1s};
 use crate::flow::Flow;
 use crate::fork::Branch;
 use crate::leg::{Leg, Party};
-use crate::news::News;
+use crate::news::{News, ReferId};
+use crate::refer::{Referring, Refers};
 use crate::registrar::Registrar;
 use crate::settings::{Directory, Protocol, SipSettings};
 use crate::transaction::{Alarms, ClientEvent, ClientId, Out, ServerId, Transactions};
@@ -50,6 +56,7 @@ use crate::wish::Wish;
 use account::PhoneState;
 use freeze::Frozen;
 use own::{Own, RouteTo};
+use replaces::Memory;
 
 /// Legs there may be at once; beyond, calls are answered 503.
 pub(crate) const MOST_LEGS: usize = 20_000;
@@ -88,6 +95,10 @@ enum Alarm {
     Account(String),
     /// A frozen leg was not thawed.
     Frozen(LegId),
+    /// A REFER got no word of its owner, or its subscription ends.
+    Refer(ReferId),
+    /// A BYE waits no longer for the answer to the last NOTIFY.
+    Farewell(LegId),
 }
 
 /// What a request of ours, INVITEs apart, was for.
@@ -103,6 +114,10 @@ enum User {
     Nobody,
     /// A phone's registration.
     Account(String),
+    /// A NOTIFY about a REFER.
+    Notify(ReferId),
+    /// A phone's REFER with its number.
+    Refer(LegId, u32),
 }
 
 /// A request of ours, INVITEs apart, that waits for its answer.
@@ -126,6 +141,8 @@ pub struct Counts {
     pub branches: usize,
     /// INVITEs and BYEs of ours that have no final answer yet.
     pub unanswered: usize,
+    /// REFERs that wait for their answer or whose subscriptions live, both ways.
+    pub subscriptions: usize,
     /// Timers.
     pub timers: usize,
     /// Contacts of agents.
@@ -161,6 +178,11 @@ pub(crate) struct Stack {
     waiting: HashMap<ServerId, LegId>,
     trunk_legs: HashMap<String, u32>,
     accounts: BTreeMap<String, PhoneState>,
+    /// REFERs of theirs.
+    refers: Refers,
+    /// REFERs of a phone of ours, by leg.
+    referring: HashMap<LegId, Vec<Referring>>,
+    memory: Memory,
     alarms: Alarms<Alarm>,
     out: VecDeque<Output>,
     now: Moment,
@@ -201,6 +223,9 @@ impl Stack {
             waiting: HashMap::new(),
             trunk_legs: HashMap::new(),
             accounts: BTreeMap::new(),
+            refers: Refers::default(),
+            referring: HashMap::new(),
+            memory: Memory::default(),
             alarms: Alarms::default(),
             out: VecDeque::new(),
             now: Moment::ZERO,
@@ -285,6 +310,7 @@ impl Stack {
             branches: self.branches.len() + self.pending.len() + self.waiting.len(),
             unanswered: self.branches.values().filter(|branch| !branch.closed).count()
                 + self.pending.values().filter(|pending| matches!(pending.user, User::Bye(_))).count(),
+            subscriptions: self.refers.all.len() + self.referring.values().map(Vec::len).sum::<usize>(),
             timers: self.transactions.timers() + self.alarms.len(),
             registrations: self.registrar.iter().count(),
             flows: 0,
@@ -348,8 +374,10 @@ impl Stack {
         if let Some(branch) = self.branches.get(&client) {
             return Some(branch.leg);
         }
-        match self.pending.get(&client)?.user {
+        let pending = self.pending.get(&client)?;
+        match pending.user {
             User::Digit(leg) | User::Probe(leg) => Some(leg),
+            User::Notify(_) | User::Refer(..) => self.leg_of_refer(pending),
             User::Bye(_) | User::Nobody | User::Account(_) => None,
         }
     }
@@ -402,11 +430,11 @@ impl Stack {
             Wish::End { leg, status, reason } => self.end(leg, status, reason),
             Wish::Digit { leg, digit, duration_ms } => self.send_digit(leg, digit, duration_ms),
             Wish::Probe { leg } => self.probe(leg),
-            Wish::AcceptRefer { .. }
-            | Wish::RefuseRefer { .. }
-            | Wish::Notify { .. }
-            | Wish::Identify { .. }
-            | Wish::Refer { .. } => {}
+            Wish::AcceptRefer { refer } => self.accept_refer(refer),
+            Wish::RefuseRefer { refer, status, reason } => self.refuse_refer(refer, status, reason.as_deref()),
+            Wish::Notify { refer, status, last } => self.notify(refer, status, last),
+            Wish::Refer { leg, to } => self.refer(leg, &to),
+            Wish::Identify { .. } => {}
             Wish::Register(account) => self.register_phone(account),
             Wish::Unregister { user } => self.unregister_phone(&user),
             Wish::Reload(directory) => self.reload(directory),
@@ -429,6 +457,8 @@ impl Stack {
             Alarm::Bindings => self.expire_bindings(),
             Alarm::Account(user) => self.refresh_phone(&user),
             Alarm::Frozen(leg) => self.forget_frozen(leg),
+            Alarm::Refer(id) => self.refer_expired(id),
+            Alarm::Farewell(leg) => self.bye(leg),
         }
     }
 
@@ -483,9 +513,12 @@ impl Stack {
                 self.trunk_legs.remove(trunk);
             }
         }
-        for alarm in [Alarm::Resend(id), Alarm::NoAck(id), Alarm::Retry(id), Alarm::Expires(id)] {
+        for alarm in [Alarm::Resend(id), Alarm::NoAck(id), Alarm::Retry(id), Alarm::Expires(id), Alarm::Farewell(id)] {
             self.alarms.disarm(&alarm);
         }
+        self.leave_refers(id);
+        self.referring.remove(&id);
+        self.memory.ended(self.now, &leg);
         if let Some(dialog) = leg.dialog() {
             self.dialogs.remove(&(dialog.call_id.clone(), dialog.local_tag.clone()));
         }

@@ -4,6 +4,7 @@ use conference::LegId;
 use serde::{Deserialize, Serialize};
 
 use super::{Party, Session};
+use crate::refer::{Referring, Subscription};
 
 /// Everything the signalling knows of an answered leg. Opaque: it is stored and given back.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -11,6 +12,12 @@ pub struct DialogState {
     pub(crate) leg: LegId,
     pub(crate) party: Party,
     pub(crate) session: Session,
+    /// REFERs of theirs in its dialog.
+    #[serde(default)]
+    pub(crate) refers: Vec<Subscription>,
+    /// REFERs of ours.
+    #[serde(default)]
+    pub(crate) referring: Vec<Referring>,
 }
 
 impl DialogState {

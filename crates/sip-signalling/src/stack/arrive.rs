@@ -32,6 +32,10 @@ impl Stack {
         if let Some(refusal) = self.no_room(&sender) {
             return self.refuse(back, &request, &refusal);
         }
+        let replaces = match self.replaced(&request, &sender, flow) {
+            Ok(replaces) => replaces,
+            Err(refusal) => return self.refuse(back, &request, &refusal),
+        };
         let (party, caller) = self.caller(flow, &request, sender);
         let tag = self.chance.word();
         let routed = matches!(party, Party::Trunk(_));
@@ -54,7 +58,7 @@ impl Stack {
             offer,
             source: Self::source_of(flow),
             call_id: dialog.call_id.clone(),
-            replaces: None,
+            replaces,
         };
         if let Ok(Some(seconds @ 1..)) = expires(&request.headers) {
             self.alarms.arm(self.now + Duration::from_secs(u64::from(seconds)), Alarm::Expires(id));
@@ -117,7 +121,7 @@ impl Stack {
     /// 180.
     pub(super) fn ringing(&mut self, leg: LegId) {
         let Some((server, mut response, flow)) = self.provisional(leg, 180) else { return };
-        self.introduce(flow, &mut response.headers, None);
+        self.introduce(flow, &mut response.headers, Some(leg), None);
         self.transactions.respond(self.now, server, response);
     }
 
@@ -130,7 +134,7 @@ impl Stack {
     /// 200.
     pub(super) fn answer(&mut self, leg: LegId, body: Bytes) {
         let Some((server, mut response, flow)) = self.provisional(leg, 200) else { return };
-        self.introduce(flow, &mut response.headers, None);
+        self.introduce(flow, &mut response.headers, Some(leg), None);
         Self::describe(&mut response.headers, &mut response.body, &body);
         let Some((request, back)) = self.transactions.opened(server) else { return };
         let number = cseq(&request.headers).map_or(0, |cseq| cseq.number);
@@ -210,7 +214,7 @@ impl Stack {
                 ("Accept", crate::gate::SDP.to_owned()),
                 ("Accept-Encoding", "identity".to_owned()),
                 ("Accept-Language", "en".to_owned()),
-                ("Supported", crate::gate::SUPPORTED.to_owned()),
+                ("Supported", super::build::supported(self.settings.doorkeeping).to_owned()),
             ],
         };
         debug_assert!(request.method == Method::Options);

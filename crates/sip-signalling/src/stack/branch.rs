@@ -31,6 +31,9 @@ impl Stack {
     fn invite_progress(&mut self, client: ClientId, response: &Response) {
         let Some(branch) = self.branches.get_mut(&client) else { return };
         branch.heard = true;
+        if let Some(tag) = to(&response.headers).ok().and_then(|to| to.tag().map(str::to_owned)) {
+            branch.remote_tag = Some(tag);
+        }
         let (leg, again) = (branch.leg, branch.again);
         if branch.cancel == Cancel::Wanted {
             return self.send_cancel(client);

@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 
+use conference::LegId;
 use rsip::{Headers, Method, Request, Response};
 
 use super::{Pending, Stack, User};
@@ -9,7 +10,7 @@ use crate::codec::headers::{NameAddr, Via};
 use crate::codec::{SipUri, push, push_first, remove, respond, respond_in_dialog, set};
 use crate::dialog::Dialog;
 use crate::flow::Flow;
-use crate::gate::{ALLOW, PHONE_ALLOW, Refusal, SDP, SUPPORTED};
+use crate::gate::{ALLOW, EVENTS, PHONE_ALLOW, PHONE_SUPPORTED, Refusal, SDP, SUPPORTED};
 use crate::settings::Doorkeeping;
 use crate::transaction::ClientId;
 
@@ -21,6 +22,14 @@ pub(super) fn allow(doorkeeping: Doorkeeping) -> &'static str {
     match doorkeeping {
         Doorkeeping::Server => ALLOW,
         Doorkeeping::Phone => PHONE_ALLOW,
+    }
+}
+
+/// The extensions an endpoint has.
+pub(super) fn supported(doorkeeping: Doorkeeping) -> &'static str {
+    match doorkeeping {
+        Doorkeeping::Server => SUPPORTED,
+        Doorkeeping::Phone => PHONE_SUPPORTED,
     }
 }
 
@@ -56,12 +65,27 @@ impl Stack {
         NameAddr::new(uri)
     }
 
-    /// What a request that makes or changes a session says of us.
-    pub(super) fn introduce(&mut self, flow: Flow, headers: &mut Headers, user: Option<&str>) {
-        let contact = self.contact(flow, user).to_string();
-        push(headers, "Contact", contact);
+    /// What a message that makes or changes a session or subscription says of us. The Contact of a server is a conference's
+    /// (RFC 4579 §5.1): its user part is the leg's name, by which a REFER outside the dialog finds it. That of a phone has
+    /// the user part given.
+    pub(super) fn introduce(&mut self, flow: Flow, headers: &mut Headers, leg: Option<LegId>, user: Option<&str>) {
+        let contact = match self.settings.doorkeeping {
+            Doorkeeping::Server => {
+                let mut contact = self.contact(flow, leg.map(|leg| leg.to_string()).as_deref());
+                if leg.is_some() {
+                    contact.params.set("isfocus", None);
+                }
+                contact
+            }
+            Doorkeeping::Phone => self.contact(flow, user),
+        };
+        push(headers, "Contact", contact.to_string());
         push(headers, "Allow", self.allow);
-        push(headers, "Supported", SUPPORTED);
+        let supported = supported(self.settings.doorkeeping);
+        push(headers, "Supported", supported);
+        if self.settings.doorkeeping == Doorkeeping::Server {
+            push(headers, "Allow-Events", EVENTS);
+        }
     }
 
     /// Puts a session description into a message.

@@ -52,6 +52,8 @@ impl Stack {
             (Method::Invite, sender) => self.arrive(flow, back, request, sender),
             (Method::Register, Sender::Agent(user)) => self.register(flow, back, request, &user),
             (Method::Options, _) => self.tell_abilities(back, &request),
+            (Method::Refer, Sender::Agent(user)) => self.referred_outside(flow, back, request, &user),
+            (Method::Refer, Sender::Trunk(_) | Sender::Anyone) => self.refer_forbidden(back, request),
             (method, _) => {
                 let refusal = gate::outside_dialog(method, self.allow);
                 self.refuse(back, &request, &refusal);
@@ -81,7 +83,7 @@ impl Stack {
     }
 
     /// The agent whose credentials the request brings; `None` if it was challenged or turned down.
-    fn proved(&mut self, flow: Flow, back: Flow, request: &Request) -> Option<String> {
+    pub(super) fn proved(&mut self, flow: Flow, back: Flow, request: &Request) -> Option<String> {
         let secrets = &self.secrets;
         let attempt = Attempt::of(request, flow.peer.ip());
         let Judged { verdict, alarm } = self.digest.judge(self.now, &attempt, |user| secrets.get(user));

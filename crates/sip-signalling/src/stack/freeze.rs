@@ -6,10 +6,12 @@ use std::time::Duration;
 use conference::{LegId, Moment};
 use rsip::{Request, SipMessage};
 
-use super::{Alarm, Stack};
+use super::{Alarm, Pending, Stack, User};
 use crate::codec::headers::{call_id, to};
 use crate::flow::Flow;
 use crate::leg::{DialogState, Leg, Offers, Phase};
+use crate::news::ReferId;
+use crate::refer::{OWNER, Subscription};
 use crate::transaction::TIMEOUT;
 use crate::wish::Wish;
 
@@ -28,6 +30,7 @@ enum Kept {
 pub(super) struct Frozen {
     kept: VecDeque<Kept>,
     dialog: (String, String),
+    refers: Vec<ReferId>,
 }
 
 impl Frozen {
@@ -44,19 +47,22 @@ impl Stack {
     pub(crate) fn freeze(&mut self, now: Moment, id: LegId) -> Option<DialogState> {
         self.now = now;
         self.session_mut(id)?;
+        let refers = self.take_refers(id);
+        let referring = self.referring.remove(&id).unwrap_or_default();
         let Leg { party, phase, .. } = self.drop_leg(id)?;
         let Phase::Talking(session) = phase else { return None };
         let dialog = (session.dialog.call_id.clone(), session.dialog.local_tag.clone());
         self.dialogs.insert(dialog.clone(), id);
-        self.frozen.insert(id, Frozen { kept: VecDeque::new(), dialog });
+        let known = refers.iter().map(|refer| refer.id).collect();
+        self.frozen.insert(id, Frozen { kept: VecDeque::new(), dialog, refers: known });
         self.alarms.arm(now + TIMEOUT, Alarm::Frozen(id));
-        Some(DialogState { leg: id, party, session: *session })
+        Some(DialogState { leg: id, party, session: *session, refers, referring })
     }
 
     /// Puts a leg back, in this process or another; the dialog goes on where it was.
     pub(crate) fn thaw(&mut self, now: Moment, state: DialogState) {
         self.now = now;
-        let DialogState { leg: id, party, session } = state;
+        let DialogState { leg: id, party, session, refers, referring } = state;
         if self.legs.contains_key(&id) {
             return;
         }
@@ -67,8 +73,13 @@ impl Stack {
         self.alarms.disarm(&Alarm::Frozen(id));
         let key = (session.dialog.call_id.clone(), session.dialog.local_tag.clone());
         self.dialogs.insert(key, id);
+        let call = session.dialog.call_id.clone();
         self.add_leg(Leg { id, party, phase: Phase::Talking(Box::new(session)) });
+        if !referring.is_empty() {
+            self.referring.insert(id, referring);
+        }
         self.resume(id);
+        self.resume_refers(id, &call, refers);
         for kept in kept {
             match kept {
                 Kept::Message(flow, message) => self.receive(now, flow, Ok(*message)),
@@ -105,6 +116,44 @@ impl Stack {
         self.next_offer(id);
     }
 
+    /// Takes the REFERs of a leg out.
+    fn take_refers(&mut self, leg: LegId) -> Vec<Subscription> {
+        let ids = self.refers.of(leg);
+        ids.iter().for_each(|id| self.alarms.disarm(&Alarm::Refer(*id)));
+        ids.into_iter().filter_map(|id| self.refers.remove(id)).collect()
+    }
+
+    /// Puts them back. One whose transaction is forgotten is over; a NOTIFY that is forgotten is sent again.
+    fn resume_refers(&mut self, leg: LegId, call: &str, refers: Vec<Subscription>) {
+        for mut refer in refers {
+            let id = refer.id;
+            if let Some(server) = refer.waits {
+                let opened = self.transactions.opened(server);
+                if opened.is_none_or(|(request, _)| call_id(&request.headers) != call) {
+                    continue;
+                }
+                self.alarms.arm(self.now + OWNER, Alarm::Refer(id));
+            } else {
+                self.alarms.arm(refer.ends.max(self.now), Alarm::Refer(id));
+            }
+            let ours = |client| matches!(self.pending.get(&client), Some(Pending { user: User::Notify(known), .. }) if *known == id);
+            if refer.unanswered().is_some_and(|client| !ours(client)) {
+                refer.forget_sent();
+            }
+            self.refers.insert(refer);
+            self.next_notify(id);
+        }
+        let waits = self.session_mut(leg).is_some_and(|session| session.over && session.unacked.is_none());
+        if waits {
+            self.farewell(leg);
+        }
+    }
+
+    /// The frozen leg in whose dialog a REFER came.
+    pub(super) fn frozen_with(&self, refer: ReferId) -> Option<LegId> {
+        self.frozen.iter().find(|(_, frozen)| frozen.refers.contains(&refer)).map(|(leg, _)| *leg)
+    }
+
     /// Whether a request belongs to a frozen leg; then it is kept.
     pub(super) fn is_kept_for_thaw(&mut self, flow: Flow, request: &Request) -> bool {
         if self.frozen.is_empty() {
@@ -133,7 +182,12 @@ impl Stack {
             | Wish::Identify { leg, .. }
             | Wish::Refer { leg, .. }
             | Wish::Probe { leg } => *leg,
-            Wish::AcceptRefer { .. } | Wish::RefuseRefer { .. } | Wish::Notify { .. } => return Some(wish),
+            Wish::AcceptRefer { refer } | Wish::RefuseRefer { refer, .. } | Wish::Notify { refer, .. } => {
+                match self.frozen_with(*refer) {
+                    Some(leg) => leg,
+                    None => return Some(wish),
+                }
+            }
             Wish::Call { .. } | Wish::Register(_) | Wish::Unregister { .. } | Wish::Reload(_) | Wish::Drain => {
                 return Some(wish);
             }

@@ -37,7 +37,7 @@ impl Stack {
                 if session.unacked.as_ref().is_some_and(|unacked| unacked.first) {
                     return self.refuse_waiting_offer(leg, 487);
                 }
-                self.bye(leg);
+                self.farewell(leg);
             }
         }
     }
@@ -124,6 +124,9 @@ impl Stack {
                 let probe = matches!(user, User::Probe(_));
                 self.challenged_inside(client, response, source, leg, tries, probe);
             }
+            User::Refer(leg, number) => self.refer_answered(client, response, source, (leg, number), tries),
+            User::Notify(id) if challenged => self.notify_challenged(id, source),
+            User::Notify(id) => self.notify_answered(client, id, status),
             User::Digit(leg) if matches!(status, 408 | 481) => self.lost(leg),
             User::Probe(leg) => self.probed(leg, !matches!(status, 408 | 481)),
             User::Account(user) => self.phone_answered(&user, response, source),
@@ -157,6 +160,8 @@ impl Stack {
         match user {
             User::Probe(leg) => self.probed(leg, false),
             User::Account(user) => self.phone_failed(&user, status),
+            User::Notify(id) => self.notify_answered(client, id, 408),
+            User::Refer(leg, number) => self.refer_unanswered(leg, number, status),
             // a digit that was lost is lost; the leg's own signs of life decide
             User::Bye(_) | User::Digit(_) | User::Nobody => {}
         }

@@ -77,7 +77,7 @@ impl Stack {
         session.dialog.refresh(&request.headers);
         let dialog = session.dialog.clone();
         let mut response = self.in_dialog(&request, 200, &dialog);
-        self.introduce(dialog.flow, &mut response.headers, None);
+        self.introduce(dialog.flow, &mut response.headers, Some(leg), None);
         if let Some(server) = self.transactions.open(back, request) {
             self.transactions.respond(self.now, server, response);
         }
@@ -112,7 +112,7 @@ impl Stack {
         if let Some(session) = self.session_mut(leg) {
             session.dialog.refresh(&headers);
         }
-        self.introduce(dialog.flow, &mut response.headers, None);
+        self.introduce(dialog.flow, &mut response.headers, Some(leg), None);
         Self::describe(&mut response.headers, &mut response.body, &body);
         let bytes = write(&SipMessage::Response(response.clone()));
         self.transactions.respond(self.now, server, response);
@@ -183,7 +183,7 @@ impl Stack {
         let mut request = self.inside(&mut dialog, Method::Invite);
         self.keep_number(leg, &dialog);
         let way = dialog.way();
-        self.introduce(way, &mut request.headers, None);
+        self.introduce(way, &mut request.headers, Some(leg), None);
         Self::describe(&mut request.headers, &mut request.body, &body);
         self.sign(way, &mut request);
         let mut branch = Branch::new(leg, party, true);

@@ -133,7 +133,7 @@ impl Stack {
         if matches!(party, Party::Trunk(_)) {
             push(&mut request.headers, "P-Asserted-Identity", asserted.to_string());
         }
-        self.introduce(flow, &mut request.headers, user.as_deref());
+        self.introduce(flow, &mut request.headers, Some(leg), user.as_deref());
         Self::describe(&mut request.headers, &mut request.body, offer);
         self.sign(flow, &mut request);
         let branch = Branch::new(leg, party, !offer.is_empty());

@@ -8,7 +8,8 @@
 //!   INVITE, UPDATE            offer
 //!   INFO                      200, Digit; 415
 //!   OPTIONS                   200
-//!   REFER, SUBSCRIBE, …       403, 489, 405, 481
+//!   REFER, SUBSCRIBE, NOTIFY  `refer`, `subscribe`, `referring`
+//!   others                    405, 489, 481
 //! ```
 
 use bytes::Bytes;
@@ -40,7 +41,12 @@ impl Stack {
             let dialog = self.legs.get(leg).and_then(|leg| leg.dialog());
             dialog.is_some_and(|dialog| dialog.is_from_peer(&request))
         });
-        let Some(leg) = leg else { return self.unknown_dialog(back, &request, &key) };
+        let Some(leg) = leg else {
+            return match self.alone(&key, &request) {
+                Some(refer) => self.inside_alone(refer, flow, back, request),
+                None => self.unknown_dialog(back, &request, &key),
+            };
+        };
         if !self.may_speak(leg, flow, back, &request) {
             return;
         }
@@ -57,15 +63,15 @@ impl Stack {
             Method::Invite | Method::Update => self.offered(leg, back, request),
             Method::Info => self.info(leg, back, request),
             Method::Options => self.tell_abilities(back, &request),
+            Method::Refer => self.referred(leg, back, request),
+            Method::Subscribe => self.subscribed(leg, back, request),
+            Method::Notify => self.notified(leg, back, request),
             Method::Ack
             | Method::Cancel
             | Method::Message
-            | Method::Notify
             | Method::PRack
             | Method::Publish
-            | Method::Refer
-            | Method::Register
-            | Method::Subscribe => {
+            | Method::Register => {
                 let refusal = gate::outside_dialog(request.method, self.allow);
                 self.reply(back, request, &refusal);
             }
@@ -112,7 +118,7 @@ impl Stack {
         self.alarms.disarm(&Alarm::Resend(leg));
         self.alarms.disarm(&Alarm::NoAck(leg));
         if over {
-            return self.bye(leg);
+            return self.farewell(leg);
         }
         let answer = (unacked.offers && !request.body.is_empty()).then(|| Bytes::from(request.body));
         if unacked.first || unacked.offers {

@@ -184,12 +184,15 @@ pub(crate) fn to(headers: &Headers) -> Result<NameAddr, Unreadable> {
 ///
 /// # Errors
 /// `Missing` if there is none, `Address` if there are two, or what cannot be read.
-#[allow(dead_code, reason = "transfers by REFER come next")]
 pub(crate) fn refer_to(headers: &Headers) -> Result<NameAddr, Unreadable> {
     let mut values = all(headers, "Refer-To");
     let value = values.next().ok_or(Unreadable::Missing)?;
     if values.next().is_some() || split(value, b',')?.len() > 1 {
         return Err(Unreadable::Address);
+    }
+    // some phones leave the brackets out where RFC 3261 §20.10 asks for them: then all of it is the address
+    if value.contains('?') && !value.contains('<') {
+        return SipUri::parse(trim(value)).map(NameAddr::new);
     }
     NameAddr::parse(value)
 }

@@ -8,7 +8,10 @@ use std::fmt;
 use crate::codec::text::{Params, Unreadable, is_token, number, quote, trim};
 
 /// `word;param;param=value`
-fn word_and_params(text: &str) -> Result<(&str, Params), Unreadable> {
+///
+/// # Errors
+/// `Parameter` or `Open`.
+pub(crate) fn word_and_params(text: &str) -> Result<(&str, Params), Unreadable> {
     let (word, params) = text.find(';').map_or((text, ""), |semicolon| text.split_at(semicolon));
     Ok((trim(word), Params::parse(params)?))
 }
@@ -121,6 +124,11 @@ impl Replaces {
         let tag = |name| params.get(name).map(str::to_owned);
         let early_only = params.has("early-only");
         Ok(Self { call_id: call_id.to_owned(), to_tag: tag("to-tag"), from_tag: tag("from-tag"), early_only })
+    }
+
+    /// Whether both tags are there, as they must be in an INVITE.
+    pub(crate) fn has_tags(&self) -> bool {
+        self.to_tag.is_some() && self.from_tag.is_some()
     }
 }
 
