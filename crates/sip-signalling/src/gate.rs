@@ -15,8 +15,7 @@ use crate::settings::{Network, Source, Trunk};
 mod tests;
 
 /// What we speak; what is not built is not listed.
-pub(crate) const ALLOW: &str =
-    "INVITE, ACK, CANCEL, BYE, OPTIONS, UPDATE, INFO, REGISTER, REFER, SUBSCRIBE, NOTIFY";
+pub(crate) const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, UPDATE, INFO, REGISTER, REFER, SUBSCRIBE, NOTIFY";
 /// What a phone of ours speaks.
 pub(crate) const PHONE_ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, UPDATE, INFO, NOTIFY";
 /// Extensions by option tag.
@@ -57,10 +56,8 @@ pub(crate) fn is_dropped(request: &Request, fragments: &[String]) -> bool {
 
 /// What is wrong with a request whoever sent it: RFC 3261 §8.2.2.3, §8.2.3, §16.3 step 3.
 pub(crate) fn form(request: &Request) -> Option<Refusal> {
-    let unsupported: Vec<&str> = tokens(&request.headers, "Require")
-        .into_iter()
-        .filter(|tag| !supports(request.method, tag))
-        .collect();
+    let unsupported: Vec<&str> =
+        tokens(&request.headers, "Require").into_iter().filter(|tag| !supports(request.method, tag)).collect();
     if !unsupported.is_empty() {
         return Some(Refusal::with(420, "Unsupported", unsupported.join(", ")));
     }

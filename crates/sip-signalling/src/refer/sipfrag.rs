@@ -42,7 +42,8 @@ mod tests {
     fn what_is_no_status_line_is_none() {
         assert_eq!(read(b"SIP/2.0 200"), Some(200), "a phrase is not asked for");
         assert_eq!(read(b"SIP/2.0 180 Ringing\r\nContact: <sip:x@y>\r\n"), Some(180));
-        for bad in [&b""[..], b"SIP/2.0", b"SIP/2.0 abc", b"SIP/2.0 20", b"SIP/2.0 +20", b"SIP/2.0 700 x", b"\xFF\xFE"] {
+        for bad in [&b""[..], b"SIP/2.0", b"SIP/2.0 abc", b"SIP/2.0 20", b"SIP/2.0 +20", b"SIP/2.0 700 x", b"\xFF\xFE"]
+        {
             assert_eq!(read(bad), None, "{bad:?}");
         }
     }

@@ -66,12 +66,7 @@ impl Stack {
             Method::Refer => self.referred(leg, back, request),
             Method::Subscribe => self.subscribed(leg, back, request),
             Method::Notify => self.notified(leg, back, request),
-            Method::Ack
-            | Method::Cancel
-            | Method::Message
-            | Method::PRack
-            | Method::Publish
-            | Method::Register => {
+            Method::Ack | Method::Cancel | Method::Message | Method::PRack | Method::Publish | Method::Register => {
                 let refusal = gate::outside_dialog(request.method, self.allow);
                 self.reply(back, request, &refusal);
             }

@@ -11,7 +11,7 @@ use crate::chance::Chance;
 use crate::codec::{parse, write};
 use crate::flow::Flow;
 use crate::settings::Protocol;
-use crate::{News, Wish};
+use crate::{News, ReferId, ReferTo, Wish};
 
 const PHONE: usize = 1;
 const TRUNK: usize = 2;
@@ -46,6 +46,13 @@ fn corpus() -> Vec<Vec<u8>> {
     net.wish(SERVER, Wish::AnswerOffer { leg: here, number, body: Bytes::from_static(b"v=0") });
     net.wish(PHONE, Wish::Digit { leg: there, digit: '5', duration_ms: 100 });
     net.wish(PHONE, Wish::Probe { leg: there });
+    let to = "sip:102@baton.local?Replaces=a%40b%3Bto-tag%3D1%3Bfrom-tag%3D2&X-Role=admin".to_owned();
+    net.wish(PHONE, Wish::Refer { leg: there, to: ReferTo::Address(to) });
+    let refer = net.wait(SERVER, |news| match news {
+        News::Referred { refer, .. } => Some(*refer),
+        _ => None,
+    });
+    net.wish(SERVER, Wish::AcceptRefer { refer });
     net.pass(Duration::from_secs(1));
     net.wish(PHONE, Wish::End { leg: there, status: None, reason: None });
     net.pass(Duration::from_secs(1));
@@ -129,6 +136,10 @@ fn wishes_about_legs_that_are_not_there_do_nothing() {
         Wish::End { leg, status: None, reason: None },
         Wish::Digit { leg, digit: '1', duration_ms: 100 },
         Wish::Probe { leg },
+        Wish::Refer { leg, to: ReferTo::Leg(leg) },
+        Wish::AcceptRefer { refer: ReferId(7) },
+        Wish::RefuseRefer { refer: ReferId(7), status: 403, reason: None },
+        Wish::Notify { refer: ReferId(7), status: 200, last: true },
     ] {
         net.wish(SERVER, wish);
     }

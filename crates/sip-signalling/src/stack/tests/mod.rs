@@ -8,4 +8,6 @@ mod frozen;
 mod many;
 mod net;
 mod races;
+mod refer;
+mod refer_races;
 mod rules;

@@ -43,7 +43,7 @@ fn strangers_are_shown_the_external_address_and_neighbours_our_own() {
         stack.wish(now, Wish::Ringing { leg: leg.unwrap() });
         let Some(Output::Send(_, bytes)) = stack.next() else { panic!("a 180") };
         let text = String::from_utf8(bytes.to_vec()).unwrap();
-        assert!(text.contains(&format!("Contact: <sip:{host}:5060>")), "{text}");
+        assert!(text.contains(&format!("@{host}:5060>;isfocus")), "{text}");
     }
 }
 
