@@ -93,10 +93,10 @@ async fn a_whole_call_by_hand() {
     for (cseq, method, status) in [
         (20, "OPTIONS", 200),
         (21, "UPDATE", 200),
-        (22, "REFER", 403),
+        (22, "REFER", 400),
         (23, "MESSAGE", 405),
         (24, "SUBSCRIBE", 489),
-        (25, "NOTIFY", 481),
+        (25, "NOTIFY", 489),
     ] {
         let mut request = dialog.next(method);
         request.cseq = cseq;
