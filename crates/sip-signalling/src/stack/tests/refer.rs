@@ -267,21 +267,21 @@ fn a_refer_while_offers_are_under_way_is_told_and_the_offers_go_on() {
     let (here, there) = talking(&mut net, 7);
     // ours is unanswered, as when a phone sends hold and REFER back to back
     net.wish(SERVER, Wish::Offer { leg: here, body: Bytes::from_static(b"v=0 ours") });
-    net.wait(PHONE, |news| matches!(news, News::Offered { .. }).then_some(()));
+    let number = net.offered(PHONE);
     net.wish(PHONE, Wish::Refer { leg: there, to: ReferTo::Address("sip:102@baton.local".into()) });
     let (refer, ..) = referred(&mut net);
     net.wish(SERVER, Wish::AcceptRefer { refer });
     assert_eq!(answered(&mut net), 202);
-    net.wish(PHONE, Wish::AnswerOffer { leg: there, body: Bytes::from_static(b"v=0") });
+    net.wish(PHONE, Wish::AnswerOffer { leg: there, number, body: Bytes::from_static(b"v=0") });
     net.wait(SERVER, |news| matches!(news, News::OfferAnswered { .. }).then_some(()));
     // theirs is unanswered
     net.wish(PHONE, Wish::Offer { leg: there, body: Bytes::from_static(b"v=0 hold") });
-    net.wait(SERVER, |news| matches!(news, News::Offered { .. }).then_some(()));
+    let number = net.offered(SERVER);
     net.wish(PHONE, Wish::Refer { leg: there, to: ReferTo::Address("sip:103@baton.local".into()) });
     let (second, ..) = referred(&mut net);
     assert_ne!(second, refer, "names are never used twice");
     net.wish(SERVER, Wish::AcceptRefer { refer: second });
-    net.wish(SERVER, Wish::AnswerOffer { leg: here, body: Bytes::from_static(b"v=0") });
+    net.wish(SERVER, Wish::AnswerOffer { leg: here, number, body: Bytes::from_static(b"v=0") });
     net.wait(PHONE, |news| matches!(news, News::OfferAnswered { .. }).then_some(()));
     net.wish(PHONE, end(there));
     net.nothing_is_left();
