@@ -44,9 +44,16 @@ pub(crate) fn is_lively(leg: &Leg) -> bool {
     leg.is_live() && leg.dying.is_none() && (!leg.is_away() || broken!(AwayIsReady))
 }
 
-/// Whether both lines of a person's phone are open, so that the phone mixes by itself.
+/// How many legs of a person are ready: two while a consult is private and they face both places.
+pub(crate) fn ready_legs(call: &Call, person: &Participant) -> usize {
+    call.legs_of(person).filter(|(id, leg)| is_ready(call, *id, leg)).count()
+}
+
+/// Whether both lines of one phone of a person are ready, so that the phone mixes by itself.
 pub(crate) fn is_bridged(call: &Call, person: &Participant) -> bool {
-    person.legs.len() > 1 && call.legs_of(person).filter(|(_, leg)| is_lively(leg)).count() > 1
+    let ready: Vec<&Leg> =
+        call.legs_of(person).filter(|(id, leg)| is_ready(call, *id, leg)).map(|(_, leg)| leg).collect();
+    ready.iter().enumerate().any(|(at, one)| ready[..at].iter().any(|other| one.phone == other.phone))
 }
 
 /// Live, not away, its person not held, and no older such leg of that person in the same place.
@@ -185,7 +192,7 @@ impl<'a> Company<'a> {
             muted: person.muted || leg.direction == Direction::Listens,
             ears: if lively { self.ears(id, leg, person) } else { Ears::Nothing },
             supervises: self.supervision(person),
-            cues: lively && !is_bridged(self.call, person),
+            cues: lively && ready_legs(self.call, person) < 2,
         }
     }
 
@@ -232,8 +239,7 @@ impl<'a> Company<'a> {
             .filter(|(id, leg, agent)| self.is_open(*id, leg, agent))
             .map(|(id, leg, _)| (id, place(self.call, leg)))
             .collect();
-        let bridged = self.call.people.get(&agent).is_some_and(|agent| is_bridged(self.call, agent));
-        let whisper = mode == SuperviseMode::Whisper && (!bridged || broken!(WhisperIntoBridge));
+        let whisper = mode == SuperviseMode::Whisper && (open.len() < 2 || broken!(WhisperIntoBridge));
         let may_side = self.settings.transfer.supervise_consults || broken!(ConsultSupervised);
         Some(Supervision {
             agent,

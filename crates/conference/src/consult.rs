@@ -110,6 +110,8 @@ pub(crate) struct Transfer {
     pub(crate) stage: Stage,
     /// The leg on which a REFER waits for its final word.
     pub(crate) referrer: Option<LegId>,
+    /// Whether it was started by keypad: its failure is spoken, for no screen says why.
+    pub(crate) by_keypad: bool,
     pub(crate) grace: Option<Grace>,
 }
 

@@ -60,8 +60,10 @@ pub enum Caller {
 /// Who asks for something.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Asker {
-    /// A leg asked (REFER, keypad): whoever owns it.
+    /// A REFER on a leg asked: whoever owns it, and the REFER waits for its answer.
     Leg(LegId),
+    /// The keypad of a leg asked: whoever owns it; they hear how it goes.
+    Keypad(LegId),
     /// An agent asked by API, command line or desktop.
     Agent(AgentName),
     /// The operator (admin token): may do everything.

@@ -5,7 +5,7 @@ mod house;
 
 use std::time::Duration;
 
-use conference::{Command, Direction, Ears, Effect, Ending, Event, Outcome, Refusal, Report, Status};
+use conference::{Command, Destination, Direction, Ears, Effect, Ending, Event, Outcome, Refusal, Report, Status};
 use house::{House, agent};
 
 #[test]
@@ -200,4 +200,70 @@ fn two_lines_one_dead_consult_line_of_a_living_phone_is_the_cancel() {
     assert!(house.hung_up(a2) && house.hung_up(b) && !house.is_gone(a1));
     house.offers(a1, Direction::Both);
     assert!(house.talk(a1, c));
+}
+
+#[test]
+fn two_lines_that_were_merged_and_both_resumed_can_start_again_and_neither_reaches_the_customer() {
+    let mut house = House::new();
+    let (a1, a2, c, b) = house.consult_on_two_lines();
+    house.merges(a2).unwrap();
+    house.offers(a1, Direction::Both);
+    assert!(house.talk(a1, c) && house.apart(a2, c), "one line speaks, the other is silent");
+    house.starts(a1, agent("carol")).unwrap();
+    let d = house.rung();
+    house.answers(d);
+    assert!(house.talk(a1, d) && house.talk(b, c));
+    for line in [a1, a2] {
+        assert!(house.apart(line, c) && house.apart(line, b));
+    }
+    house.swaps(a1).unwrap();
+    assert!(house.talk(a1, c) && house.apart(a1, d) && house.apart(a2, d));
+    house.ends(a2, Ending::Bye);
+    assert!(!house.is_gone(d) && house.talk(a1, c), "the other line goes on where this one was");
+    house.ends(d, Ending::Bye);
+    assert!(!house.is_gone(a1) && house.talk(a1, c));
+}
+
+#[test]
+fn two_lines_both_facing_a_target_who_is_gone_both_stay() {
+    let mut house = House::new();
+    let (a1, a2, c, b) = house.consult_on_two_lines();
+    house.merges(a2).unwrap();
+    house.offers(a1, Direction::Both);
+    house.starts(a1, agent("carol")).unwrap();
+    house.fails(house.rung(), 486);
+    assert!(!house.is_gone(a1) && !house.is_gone(a2) && house.talk(a1, c) && house.talk(a1, b));
+}
+
+#[test]
+fn an_agent_in_a_room_on_two_phones_is_no_bridge() {
+    let mut house = House::new();
+    let room = || Destination::Room("standup".to_owned());
+    let c = house.customer_dials("+4930", room());
+    let desk = house.dials_on("alice", "desk", room());
+    let mobile = house.dials_on("alice", "mobile", room());
+    assert!(house.talk(desk, c) && house.apart(mobile, c));
+    house.starts(desk, agent("bob")).unwrap();
+    let b = house.rung();
+    house.answers(b);
+    assert!(house.talk(desk, b));
+    for phone in [desk, mobile] {
+        assert!(house.apart(phone, c), "neither phone is in the room while the consult is private");
+    }
+    house.merges(desk).unwrap();
+    assert!(house.all_talk(&[desk, b, c]));
+    assert!(!house.saw(|event| matches!(event, Event::BridgedByPhone { .. })));
+}
+
+#[test]
+fn row_11_with_two_lines_the_unanswered_second_call_is_480() {
+    let mut house = House::new();
+    let (a1, c) = house.call_with_customer();
+    let a2 = house.dials("alice", agent("bob"));
+    let b = house.rung();
+    house.ends(c, Ending::Bye);
+    assert!(house.hung_up(b) && house.hung_up(a1));
+    assert!(house.did(&Effect::Reject { leg: a2, status: 480, refusal: None }));
+    assert_eq!(house.outcomes(), [Outcome::CustomerGone]);
+    house.is_over();
 }

@@ -157,7 +157,9 @@ impl Call {
                 person.held = None;
             }
         }
-        self.end_facing_legs(desk, initiator, status);
+        // The initiator's own INVITE was not refused by anybody when it is the customer who is gone.
+        let answer = if outcome == Outcome::CustomerGone { 480 } else { status };
+        self.end_facing_legs(desk, initiator, answer);
         self.face_main(initiator);
         if outcome != Outcome::Cancelled && outcome != Outcome::CustomerGone {
             self.cue(desk, initiator, Cue::Failure);
@@ -171,9 +173,10 @@ impl Call {
         let arrived: Vec<LegId> =
             self.legs_of(person).filter(|(_, leg)| leg.line == Line::Arrived).map(|(id, _)| id).collect();
         let faced = |leg: &Leg| leg.faces == Place::Side && leg.dying.is_none();
+        let keeps = self.legs_of(person).any(|(_, leg)| leg.faces == Place::Main && leg.dying.is_none());
         let facing = if !arrived.is_empty() {
             arrived
-        } else if person.legs.len() > 1 {
+        } else if keeps {
             self.legs_of(person).filter(|(_, leg)| faced(leg)).map(|(id, _)| id).collect()
         } else {
             Vec::new()
@@ -196,10 +199,11 @@ impl Call {
 
     /// The transfer is over; its referrer hears the last word.
     pub(super) fn end_transfer(&mut self, desk: &mut Desk<'_>, outcome: Outcome, status: u16) {
-        let Some(transfer) = self.transfer.take() else { return };
-        if let Some(leg) = transfer.referrer.filter(|leg| self.legs.contains_key(leg)) {
-            desk.out.effect(Effect::NotifyReferrer { leg, status, last: true });
+        if self.transfer.is_none() {
+            return;
         }
+        self.notify_referrer(desk, status, true);
+        self.transfer = None;
         desk.out.event(Event::TransferEnded { call: self.id, outcome });
         if broken!(TwoOutcomes) {
             desk.out.event(Event::TransferEnded { call: self.id, outcome });
@@ -312,7 +316,6 @@ impl Call {
         }
         match stage {
             Stage::Ringing | Stage::Cold => {
-                desk.out.status = Some(480);
                 let exit = Exit { why: Left::Cancelled, outcome: Some((Outcome::CustomerGone, 487)) };
                 self.part(desk, target, exit);
             }

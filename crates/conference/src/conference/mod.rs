@@ -29,7 +29,8 @@ use crate::reaction;
 use crate::settings::Settings;
 
 pub(crate) use leaving::Exit;
-pub(crate) use steps::Asked;
+pub(crate) use steps::{Asked, Means};
+pub(crate) use transferring::Opening;
 
 /// How many may be in a call that has no limit of its own.
 pub(crate) const MAX_PARTICIPANTS: usize = 1000;

@@ -50,13 +50,11 @@ impl Call {
             }
             Some(Errand::Target) => {
                 let Some(transfer) = self.transfer.as_ref() else { return };
-                let (initiator, referrer) = (transfer.initiator, transfer.referrer);
+                let initiator = transfer.initiator;
                 for leg in self.unanswered(|person| person == initiator) {
                     desk.out.effect(Effect::Progress { leg });
                 }
-                if let Some(leg) = referrer {
-                    desk.out.effect(Effect::NotifyReferrer { leg, status: 180, last: false });
-                }
+                self.notify_referrer(desk, 180, false);
             }
             Some(Errand::First { .. } | Errand::Recall | Errand::Fallback | Errand::Supervise) | None => {}
         }
@@ -103,9 +101,7 @@ impl Call {
         }
         transfer.stage = Stage::Private;
         let initiator = transfer.initiator;
-        if let Some(leg) = transfer.referrer.take() {
-            desk.out.effect(Effect::NotifyReferrer { leg, status: 200, last: true });
-        }
+        self.notify_referrer(desk, 200, true);
         for leg in self.unanswered(|person| person == initiator) {
             self.answer(desk, leg);
         }
@@ -114,10 +110,10 @@ impl Call {
         }
     }
 
-    /// Plays a cue to somebody, unless their phone mixes or has nobody at its ear.
+    /// Plays a cue to somebody, unless two legs of theirs are open or none has an ear.
     pub(super) fn cue(&self, desk: &mut Desk<'_>, who: ParticipantId, cue: Cue) {
         let Some(person) = self.people.get(&who) else { return };
-        if audibility::is_bridged(self, person) {
+        if audibility::ready_legs(self, person) > 1 {
             return;
         }
         let leg = self.legs_of(person).find(|(_, leg)| audibility::is_lively(leg)).map(|(id, _)| id);
@@ -342,6 +338,9 @@ impl Call {
         let (who, faced, second_invite) = (leg.person, leg.faces, leg.line == Line::Arrived);
         let consults = self.consults(who);
         let settled = self.transfer.as_ref().is_none_or(|t| t.referrer.is_some() || t.grace.is_some());
+        // Another leg of theirs goes on where this one was: nothing has changed.
+        let stays = self.others(who, id).iter().any(|other| self.legs.get(other).is_some_and(|leg| leg.faces == faced));
+        let consults = consults && (second_invite || !stays);
         let wait = consults && !second_invite && how == Ending::Bye && !settled;
         let parting = self.last_words(who, false);
         self.mark_ended(id, already);
@@ -376,8 +375,10 @@ impl Call {
             self.legs_of(person).filter(|(_, leg)| leg.dying.is_some()).map(|(id, leg)| (id, leg.faces)).collect();
         let consults = self.consults(who);
         for (id, faced) in dying {
+            let stays =
+                self.others(who, id).iter().any(|other| self.legs.get(other).is_some_and(|leg| leg.faces == faced));
             self.drop_leg(desk, id, true);
-            if consults && faced == Place::Side {
+            if consults && faced == Place::Side && !stays {
                 self.cancel_transfer(desk);
             }
         }

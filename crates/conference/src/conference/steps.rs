@@ -17,10 +17,21 @@ use crate::refusal::Refusal;
 /// Who asks, as this call knows them.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Asked {
-    /// Somebody in the call, perhaps by a leg of theirs.
-    Person(ParticipantId, Option<LegId>),
+    /// Somebody in the call, and how.
+    Person(ParticipantId, Means),
     /// The operator.
     Operator,
+}
+
+/// How somebody asks: where the answer goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Means {
+    /// By name (API, command line, desktop), or by what their phone does.
+    Name,
+    /// By a REFER on this leg.
+    Refer(LegId),
+    /// By the keypad of this leg.
+    Keypad(LegId),
 }
 
 impl Asked {
@@ -35,11 +46,17 @@ impl Asked {
         matches!(self, Self::Person(who, _) if who == other)
     }
 
-    pub(super) fn leg(self) -> Option<LegId> {
+    /// The leg on which a REFER waits for its answer.
+    pub(super) fn referrer(self) -> Option<LegId> {
         match self {
-            Self::Person(_, leg) => leg,
-            Self::Operator => None,
+            Self::Person(_, Means::Refer(leg)) => Some(leg),
+            Self::Person(_, Means::Name | Means::Keypad(_)) | Self::Operator => None,
         }
+    }
+
+    /// Whether a keypad asked, so that no screen says how it goes.
+    pub(super) fn by_keypad(self) -> bool {
+        matches!(self, Self::Person(_, Means::Keypad(_)))
     }
 }
 
@@ -67,6 +84,7 @@ impl Call {
         self.legs_of(person).filter(|(_, leg)| leg.dying.is_none()).map(|(id, _)| id).last()
     }
 
+    /// Whether both lines of one phone of somebody are open, so that the phone mixes by itself.
     pub(super) fn is_bridged(&self, who: ParticipantId) -> bool {
         self.people.get(&who).is_some_and(|person| audibility::is_bridged(self, person))
     }
@@ -215,7 +233,7 @@ impl Call {
         if !self.people.contains_key(&who) {
             return Err(Refusal::TargetUnknown);
         }
-        if let Some(leg) = asked.leg() {
+        if let Some(leg) = asked.referrer() {
             desk.out.effect(Effect::AcceptRefer { leg });
             desk.out.effect(Effect::NotifyReferrer { leg, status: 200, last: true });
         }

@@ -4,7 +4,8 @@
 
 use std::time::Duration;
 
-use super::{Asked, Call, Exit};
+use super::{Asked, Call, Exit, Means};
+use crate::audibility;
 use crate::books::Desk;
 use crate::consult::{Stage, Step, Transfer, allowed};
 use crate::ids::{LegId, ParticipantId};
@@ -20,6 +21,24 @@ use crate::refusal::Refusal;
 pub(super) const STARTS_PER_MINUTE: usize = 5;
 /// The span in which starts are counted.
 const STARTS_WINDOW: Duration = Duration::from_secs(60);
+
+/// How a transfer begins.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Opening {
+    /// Somebody asked for it.
+    Asked(Asked),
+    /// By the initiator's own second INVITE, not answered yet.
+    Second(LegId),
+}
+
+impl Opening {
+    fn asked(self) -> Option<Asked> {
+        match self {
+            Self::Asked(asked) => Some(asked),
+            Self::Second(_) => None,
+        }
+    }
+}
 
 impl Call {
     /// A step of the transfer by its initiator (or the operator): who the initiator is.
@@ -93,33 +112,28 @@ impl Call {
         shown: String,
     ) -> Result<(), Refusal> {
         let initiator = self.may_start(desk, asked, &to)?;
-        if let Some(leg) = asked.leg() {
+        if let Some(leg) = asked.referrer() {
             desk.out.effect(Effect::AcceptRefer { leg });
         }
-        self.begin(desk, initiator, to, shown, asked.leg(), None);
+        self.begin(desk, initiator, to, shown, Opening::Asked(asked));
         Ok(())
     }
 
-    /// Begins a transfer that is known to be allowed. `second`: the initiator's own unanswered second INVITE.
+    /// Begins a transfer that is known to be allowed.
     pub(crate) fn begin(
         &mut self,
         desk: &mut Desk<'_>,
         initiator: ParticipantId,
         to: Destination,
         shown: String,
-        referrer: Option<LegId>,
-        second: Option<LegId>,
+        opening: Opening,
     ) {
         if self.transfer.is_some() {
             self.end_transfer(desk, Outcome::Joined, 200);
         }
-        let facing = second.or_else(|| self.ready_leg(initiator)).or_else(|| self.last_leg(initiator));
-        self.face_main(initiator);
+        self.face_target(initiator, opening);
         // What an older consult faced says nothing about this one.
         self.forget_parting(initiator);
-        if let Some(leg) = facing.and_then(|facing| self.legs.get_mut(&facing)) {
-            leg.faces = Place::Side;
-        }
         let (role, agent) = match &to {
             Destination::Agent(agent) => (Role::Agent, Some(agent.clone())),
             Destination::Queue(_)
@@ -138,10 +152,30 @@ impl Call {
             agent: self.people.get(&initiator).and_then(|person| person.agent.clone()),
             target,
             stage: Stage::Ringing,
-            referrer,
+            referrer: opening.asked().and_then(Asked::referrer),
+            by_keypad: opening.asked().is_some_and(Asked::by_keypad),
             grace: None,
         });
         desk.out.event(Event::TransferStarted { call: self.id, by: initiator, target });
+    }
+
+    /// Which legs of the initiator face the target: the second line, or whatever they talk by now (nothing: their last
+    /// leg). A second lively leg goes along: it would else open for the customer this very moment.
+    fn face_target(&mut self, initiator: ParticipantId, opening: Opening) {
+        let facing = match opening {
+            Opening::Second(leg) => vec![leg],
+            Opening::Asked(_) => {
+                let lively = self.legs.iter().filter(|(_, leg)| leg.person == initiator && audibility::is_lively(leg));
+                let lively: Vec<LegId> = lively.map(|(id, _)| *id).collect();
+                if lively.is_empty() { self.last_leg(initiator).into_iter().collect() } else { lively }
+            }
+        };
+        self.face_main(initiator);
+        for id in facing {
+            if let Some(leg) = self.legs.get_mut(&id) {
+                leg.faces = Place::Side;
+            }
+        }
     }
 
     /// Cancel: the target goes, the initiator is back with the customer.
@@ -168,6 +202,17 @@ impl Call {
             }
         }
         Ok(())
+    }
+
+    /// Tells whoever sent the REFER that started the transfer how it goes, while the dialog is there.
+    pub(super) fn notify_referrer(&mut self, desk: &mut Desk<'_>, status: u16, last: bool) {
+        let Some(transfer) = self.transfer.as_mut() else { return };
+        if let Some(leg) = transfer.referrer.filter(|leg| self.legs.contains_key(leg)) {
+            desk.out.effect(Effect::NotifyReferrer { leg, status, last });
+        }
+        if last {
+            transfer.referrer = None;
+        }
     }
 
     pub(super) fn turn(&mut self, initiator: ParticipantId) {
@@ -218,10 +263,8 @@ impl Call {
             Some(Stage::Ringing | Stage::Cold) => {
                 if let Some(transfer) = self.transfer.as_mut() {
                     transfer.grace = None;
-                    if let Some(leg) = transfer.referrer.take() {
-                        desk.out.effect(Effect::NotifyReferrer { leg, status: 200, last: true });
-                    }
                 }
+                self.notify_referrer(desk, 200, true);
             }
             None => {}
         }
@@ -231,11 +274,12 @@ impl Call {
     /// Whether a REFER with Replaces that names two legs of this call completes its transfer.
     pub(crate) fn may_join_within(&self, by: LegId, named: LegId) -> Result<ParticipantId, Refusal> {
         let who = self.person_of(by).ok_or(Refusal::CallNotFound)?;
-        self.may_command(Asked::Person(who, Some(by)))?;
+        let asked = Asked::Person(who, Means::Refer(by));
+        self.may_command(asked)?;
         let ended = self.transfer.as_ref().and_then(|transfer| transfer.grace.as_ref()).map(|grace| grace.leg);
         if by == named || (self.person_of(named) != Some(who) && ended != Some(named)) {
             return Err(Refusal::TargetUnknown);
         }
-        self.may_step(Asked::Person(who, Some(by)), Step::Complete)
+        self.may_step(asked, Step::Complete)
     }
 }

@@ -92,7 +92,8 @@ impl Call {
             desk.out.event(Event::TransferStarted { call: self.id, by: initiator, target });
             if rings {
                 let (agent, stage) = (Some(agent.clone()), Stage::Ringing);
-                self.transfer = Some(Transfer { initiator, agent, target, stage, referrer: None, grace: None });
+                self.transfer =
+                    Some(Transfer { initiator, agent, target, stage, referrer: None, by_keypad: false, grace: None });
             } else {
                 desk.out.event(Event::TransferEnded { call: self.id, outcome: Outcome::Completed });
             }

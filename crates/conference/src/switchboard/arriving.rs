@@ -4,7 +4,7 @@
 //! of the call whose line went away last. What the people in a call do then is `conference`.
 
 use super::Switchboard;
-use crate::conference::{Asked, Call, Kind};
+use crate::conference::{Asked, Call, Kind, Means, Opening};
 use crate::ids::{AgentName, CallId, LegId, ParticipantId, Phone};
 use crate::input::{Caller, Destination, Direction};
 use crate::mask::Place;
@@ -162,7 +162,7 @@ impl Switchboard {
         }
         let (_, id, leg) = away.into_iter().max()?;
         let who = self.calls.get(&id)?.person_of(leg)?;
-        let asked = Asked::Person(who, None);
+        let asked = Asked::Person(who, Means::Name);
         self.with(now, id, out, |call, desk| call.may_start(desk, asked, &arrival.to))?.ok()?;
         Some((id, who))
     }
@@ -173,7 +173,7 @@ impl Switchboard {
         leg.faces = Place::Side;
         self.with(now, id, out, |call, desk| {
             call.add_leg(desk, arrival.leg, leg);
-            call.begin(desk, who, arrival.to.clone(), arrival.shown.clone(), None, Some(arrival.leg));
+            call.begin(desk, who, arrival.to.clone(), arrival.shown.clone(), Opening::Second(arrival.leg));
         });
     }
 

@@ -12,7 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use crate::books::{Books, Desk};
-use crate::conference::{Asked, Call, Kind};
+use crate::conference::{Asked, Call, Kind, Means};
 use crate::ids::{AgentName, CallId, LegId};
 use crate::input::{Asker, Command, Report};
 use crate::moment::Moment;
@@ -173,13 +173,16 @@ impl Switchboard {
         match by {
             Asker::Operator => Ok(Asked::Operator),
             Asker::Leg(leg) => {
-                call.person_of(*leg).map(|who| Asked::Person(who, Some(*leg))).ok_or(Refusal::CallNotFound)
+                call.person_of(*leg).map(|who| Asked::Person(who, Means::Refer(*leg))).ok_or(Refusal::CallNotFound)
+            }
+            Asker::Keypad(leg) => {
+                call.person_of(*leg).map(|who| Asked::Person(who, Means::Keypad(*leg))).ok_or(Refusal::CallNotFound)
             }
             Asker::Agent(name) => call
                 .people
                 .iter()
                 .find(|(_, person)| person.agent.as_ref() == Some(name))
-                .map(|(who, _)| Asked::Person(*who, None))
+                .map(|(who, _)| Asked::Person(*who, Means::Name))
                 .ok_or(Refusal::CallNotFound),
         }
     }

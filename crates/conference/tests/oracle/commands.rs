@@ -66,7 +66,7 @@ impl Oracle {
     pub(super) fn asker(&self, call: CallId, by: &Asker) -> Option<ParticipantId> {
         match by {
             Asker::Operator => None,
-            Asker::Leg(leg) => self.legs.get(leg)?.owner.map(|owner| owner.1),
+            Asker::Leg(leg) | Asker::Keypad(leg) => self.legs.get(leg)?.owner.map(|owner| owner.1),
             Asker::Agent(name) => {
                 let people = &self.calls.get(&call)?.people;
                 people.iter().find(|(_, person)| person.agent.as_ref() == Some(name)).map(|(who, _)| *who)

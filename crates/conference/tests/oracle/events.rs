@@ -233,11 +233,20 @@ impl Oracle {
         if let Some(leg) = second.and_then(|leg| self.legs.get_mut(&leg)) {
             leg.owner = Some((call, by));
         }
-        let open = self.legs_of(call, by).into_iter().find(|(leg, _)| self.ready(*leg)).map(|(leg, _)| leg);
-        let last = self.legs_of(call, by).into_iter().filter(|(_, leg)| !leg.closed).map(|(leg, _)| leg).next_back();
+        let mine = self.legs_of(call, by);
+        let last = mine.iter().filter(|(_, leg)| !leg.closed).map(|(leg, _)| *leg).next_back();
+        // Every line by which he could be heard turns away from the customer; a phone that dials keeps its first there.
+        let mut turning: Vec<LegId> = mine.iter().filter(|(_, leg)| Self::lively(leg)).map(|(leg, _)| *leg).collect();
+        if let Some(second) = second {
+            turning = vec![second];
+        } else if turning.is_empty() {
+            turning.extend(last);
+        }
         self.face_main(call, by);
-        if let Some(leg) = second.or(open).or(last).and_then(|leg| self.legs.get_mut(&leg)) {
-            leg.faces_side = true;
+        for leg in turning {
+            if let Some(leg) = self.legs.get_mut(&leg) {
+                leg.faces_side = true;
+            }
         }
         let rings = self.ringing.values().any(|at| *at == (call, target));
         let moved: Vec<LegId> =

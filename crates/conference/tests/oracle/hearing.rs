@@ -69,9 +69,16 @@ impl Oracle {
         self.ready(id) && !self.waits(id) && !undecided
     }
 
-    /// Whether the phone of somebody mixes two lines by itself.
+    /// The legs by which somebody could talk, were the call not undecided.
+    fn talking(&self, call: CallId, who: ParticipantId) -> Vec<&Leg> {
+        self.legs_of(call, who).into_iter().filter(|(id, _)| self.ready(*id)).map(|(_, leg)| leg).collect()
+    }
+
+    /// Whether a phone of somebody mixes two lines by itself: one towards the target, one towards the customer.
     pub(super) fn bridged(&self, call: CallId, who: ParticipantId) -> bool {
-        self.legs_of(call, who).iter().filter(|(_, leg)| Self::lively(leg)).count() > 1
+        let talking = self.talking(call, who);
+        let towards = |side: bool| talking.iter().filter(move |leg| self.in_side(leg) == side);
+        towards(true).any(|one| towards(false).any(|other| one.phone == other.phone))
     }
 
     pub fn should_hear(&self, listener: LegId, speaker: LegId) -> bool {
@@ -95,7 +102,7 @@ impl Oracle {
             }
             (false, true) => {
                 talker.mode == Some((who, SuperviseMode::Whisper))
-                    && !self.bridged(id, who)
+                    && own(who).len() < 2
                     && own(who).first().map(|(leg, _)| *leg) == Some(listener)
             }
         }

@@ -171,6 +171,14 @@ impl Oracle {
         owner.is_some() && self.legs.iter().any(|(other, leg)| *other != id && leg.owner == owner && !leg.closed)
     }
 
+    /// Another leg of the same person goes on where this one is.
+    fn has_twin(&self, id: LegId) -> bool {
+        let Some(mine) = self.legs.get(&id) else { return false };
+        self.legs.iter().any(|(other, leg)| {
+            *other != id && leg.owner == mine.owner && !leg.closed && leg.faces_side == mine.faces_side
+        })
+    }
+
     pub(super) fn ended(&mut self, id: LegId, how: Ending) {
         if self.legs.get(&id).is_some_and(|leg| leg.closed) {
             if how != Ending::Bye || !self.legs.get(&id).is_some_and(|leg| leg.found_dead && leg.live) {
@@ -186,7 +194,7 @@ impl Oracle {
         }
         let owner = self.legs.get(&id).and_then(|leg| leg.owner);
         let other = self.has_other(id);
-        if let Some((call, who)) = owner {
+        if let Some((call, who)) = owner.filter(|_| !self.has_twin(id)) {
             let faced = self.faces_target(call);
             let now = self.now;
             let private = self.calls.get(&call).is_some_and(Call::private);

@@ -72,16 +72,24 @@ impl Desk {
 
     /// A leg that was named before it was opened takes its seat.
     pub(super) fn seat_late(&mut self, leg: LegId) {
-        let waiting = self.calls.iter().find_map(|(call, known)| {
-            let mask = known.roster.masks().find(|mask| mask.leg == leg)?;
-            Some((*call, mask.clone()))
-        });
-        if let Some((call, mask)) = waiting {
-            // as if it joined now: nothing about it was in force before
-            self.send_change(call, None, Vec::new(), &[leg], None);
-            if self.calls.contains_key(&call) || self.begin_call(call, std::slice::from_ref(&mask)) {
-                self.send_change(call, None, vec![mask], &[], None);
+        let Some(call) = self.awaited.get(&leg).copied() else { return };
+        let Some(mask) = self.calls.get(&call).and_then(|known| known.roster.mask(leg)).cloned() else { return };
+        // as if it joined now: nothing about it was in force before
+        self.send_change(call, None, Vec::new(), &[leg], None);
+        if self.calls.contains_key(&call) || self.begin_call(call, std::slice::from_ref(&mask)) {
+            self.send_change(call, None, vec![mask], &[], None);
+        }
+    }
+
+    /// Notes which legs a call names that are not open yet, so that none has to be looked for when it opens.
+    fn await_legs(&mut self, call: CallId, named: &[LegMask], gone: &[LegId]) {
+        for leg in gone {
+            if self.awaited.get(leg) == Some(&call) {
+                self.awaited.remove(leg);
             }
+        }
+        for mask in named.iter().filter(|mask| !self.legs.contains_key(&mask.leg)) {
+            self.awaited.insert(mask.leg, call);
         }
     }
 
@@ -112,6 +120,10 @@ impl Desk {
         ack: Option<oneshot::Sender<Applied>>,
     ) {
         let now_us = self.now_us();
+        if !self.calls.contains_key(&call) {
+            return;
+        }
+        self.await_legs(call, &masks, gone);
         let Some(known) = self.calls.get_mut(&call) else { return };
         let (line, slot, before) = (known.line, known.slot, known.serial);
         known.version = version.unwrap_or(known.version);

@@ -72,6 +72,8 @@ pub(crate) struct Desk {
     lines: Vec<Line>,
     legs: BTreeMap<LegId, LegRecord>,
     calls: BTreeMap<CallId, CallRecord>,
+    /// Legs that a call names already and that are not open yet.
+    awaited: BTreeMap<LegId, CallId>,
     /// Pairs whose call was just left, and when that was: should both meet again at once, they go on.
     parted: Vec<(u64, Parted)>,
     /// News that found no room on the way to the daemon, or came about outside a media thread.
@@ -96,6 +98,7 @@ impl Desk {
             lines,
             legs: BTreeMap::new(),
             calls: BTreeMap::new(),
+            awaited: BTreeMap::new(),
             parted: Vec::new(),
             untold: VecDeque::new(),
             drops: Drops::default(),

@@ -112,6 +112,11 @@ impl Roster {
         self.members.values().map(|member| &member.mask)
     }
 
+    /// The mask of a leg.
+    pub(crate) fn mask(&self, leg: LegId) -> Option<&LegMask> {
+        self.members.get(&leg).map(|member| &member.mask)
+    }
+
     /// The seat of a leg.
     pub(crate) fn seat(&self, leg: LegId) -> Option<u32> {
         self.members.get(&leg).map(|member| member.seat)
