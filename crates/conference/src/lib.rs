@@ -9,6 +9,7 @@ mod conference;
 mod consult;
 mod ids;
 mod input;
+mod keypad;
 mod mask;
 mod moment;
 #[cfg(feature = "break")]

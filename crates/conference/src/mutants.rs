@@ -90,11 +90,13 @@ mod switch {
         TwoOutcomes,
         /// Silent lines are not asked whether they live.
         NoProbes,
+        /// Keypad: a code goes on to whoever hears the leg.
+        CodesAreRelayed,
     }
 
     impl Mutant {
         /// All of them.
-        pub const ALL: [Self; 32] = [
+        pub const ALL: [Self; 33] = [
             Self::TargetInMain,
             Self::InitiatorInMain,
             Self::AwayIsReady,
@@ -127,6 +129,7 @@ mod switch {
             Self::HeldAlone,
             Self::TwoOutcomes,
             Self::NoProbes,
+            Self::CodesAreRelayed,
         ];
     }
 

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::ids::{AgentName, LegId, ParticipantId, Phone};
 use crate::input::{Destination, Direction, SuperviseMode};
+use crate::keypad::Keypad;
 use crate::mask::Place;
 use crate::moment::Moment;
 use crate::output::Role;
@@ -64,6 +65,8 @@ pub(crate) struct Leg {
     pub(crate) watch: Watch,
     /// Found dead while another leg of its person is being asked whether that lives. True: the edge said it ended.
     pub(crate) dying: Option<bool>,
+    /// Its keys, if they are collected.
+    pub(crate) keypad: Option<Keypad>,
 }
 
 impl Leg {
@@ -78,6 +81,7 @@ impl Leg {
             faces: Place::Main,
             watch: Watch::default(),
             dying: None,
+            keypad: None,
         }
     }
 
@@ -149,6 +153,8 @@ pub(crate) struct Participant {
     pub(crate) supervises: Option<(ParticipantId, SuperviseMode)>,
     /// How things stood before the first of their legs was found dead, while another is asked whether it lives.
     pub(crate) parting: Option<Parting>,
+    /// Until when the code that completes a transfer may be a late one: theirs ended just now without their doing.
+    pub(crate) bereft_until: Option<Moment>,
 }
 
 /// How things stood before somebody left; decides what becomes of whom they leave.
@@ -177,6 +183,7 @@ impl Participant {
             announced_until: None,
             supervises: None,
             parting: None,
+            bereft_until: None,
         }
     }
 

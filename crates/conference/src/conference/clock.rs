@@ -14,6 +14,8 @@ use crate::participant::{PROBE_EVERY, PROBE_PATIENCE, PROBES_MISSED, Watch};
 
 /// How long somebody hears the announcement before the BYE.
 pub(super) const ANNOUNCEMENT: Duration = Duration::from_secs(5);
+/// How long after a transfer that ended by itself the code that completes one is taken for a late one.
+pub(super) const BEREFT: Duration = Duration::from_secs(3);
 /// How long a BYE on one of two lines waits for its judgement.
 pub(super) const GRACE: Duration = Duration::from_millis(500);
 
@@ -23,11 +25,13 @@ impl Call {
         let people = self.people.values().flat_map(|person| [person.rings_until, person.announced_until]).flatten();
         let legs = self.legs.values().filter_map(|leg| leg.watch.next);
         let grace = self.transfer.iter().filter_map(|transfer| Some(transfer.grace.as_ref()?.until));
-        people.chain(legs).chain(grace).chain(self.held_alone_until).min()
+        let keys = self.legs.values().filter_map(|leg| leg.keypad.as_ref()?.deadline());
+        people.chain(legs).chain(keys).chain(grace).chain(self.held_alone_until).min()
     }
 
     /// Does what is due.
     pub(crate) fn expire(&mut self, desk: &mut Desk<'_>) {
+        self.let_keys_go(desk);
         if self
             .transfer
             .as_ref()

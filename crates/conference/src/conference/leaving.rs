@@ -2,7 +2,7 @@
 //!
 //! Nobody waits for ever: every customer left alone has somebody who is rung, an announcement, or a BYE.
 
-use super::clock::ANNOUNCEMENT;
+use super::clock::{ANNOUNCEMENT, BEREFT};
 use super::{Call, Kind};
 use crate::audibility;
 use crate::books::Desk;
@@ -147,7 +147,7 @@ impl Call {
     /// The target is gone, or could not be had (state-change table).
     fn target_gone(&mut self, desk: &mut Desk<'_>, outcome: Outcome, status: u16) {
         let Some(transfer) = self.transfer.as_ref() else { return };
-        let (stage, initiator) = (transfer.stage, transfer.initiator);
+        let (stage, initiator, by_keypad) = (transfer.stage, transfer.initiator, transfer.by_keypad);
         self.end_transfer(desk, outcome, status);
         if !stage.is_private() {
             return;
@@ -163,6 +163,9 @@ impl Call {
         self.face_main(initiator);
         if outcome != Outcome::Cancelled && outcome != Outcome::CustomerGone {
             self.cue(desk, initiator, Cue::Failure);
+            if by_keypad {
+                self.speak_of(desk, initiator, outcome);
+            }
         }
     }
 
@@ -199,14 +202,27 @@ impl Call {
 
     /// The transfer is over; its referrer hears the last word.
     pub(super) fn end_transfer(&mut self, desk: &mut Desk<'_>, outcome: Outcome, status: u16) {
-        if self.transfer.is_none() {
-            return;
-        }
         self.notify_referrer(desk, status, true);
-        self.transfer = None;
+        let Some(transfer) = self.transfer.take() else { return };
+        let by_itself = match outcome {
+            Outcome::Rejected(_)
+            | Outcome::NoAnswer
+            | Outcome::Unreachable(_)
+            | Outcome::TargetGone
+            | Outcome::CustomerGone => self.removing != Some(transfer.initiator),
+            Outcome::Completed | Outcome::Joined | Outcome::Cancelled | Outcome::CallEnded => false,
+        };
+        self.bereave(desk, transfer.initiator, by_itself);
         desk.out.event(Event::TransferEnded { call: self.id, outcome });
         if broken!(TwoOutcomes) {
             desk.out.event(Event::TransferEnded { call: self.id, outcome });
+        }
+    }
+
+    /// For a moment the code that completes a transfer may be a late one: it ended without the initiator's doing.
+    pub(super) fn bereave(&mut self, desk: &Desk<'_>, initiator: ParticipantId, by_itself: bool) {
+        if let Some(initiator) = self.people.get_mut(&initiator) {
+            initiator.bereft_until = by_itself.then(|| desk.now + BEREFT);
         }
     }
 
@@ -261,6 +277,7 @@ impl Call {
     pub(super) fn settle(&mut self, desk: &mut Desk<'_>) {
         while self.settle_once(desk) {}
         self.parted = None;
+        self.removing = None;
     }
 
     /// One rule that applies, if any does.

@@ -2,9 +2,10 @@
 //!
 //! This file holds the state and how a reaction is closed: masks, statuses and events are derived and compared with
 //! what was told last. What people ask is in `steps` and `transferring`, what happens on legs in `news`, who leaves and what becomes of
-//! those left in `leaving`, time in `clock`. It does not decide who hears whom (`audibility`).
+//! those left in `leaving`, keypad codes in `keys`, time in `clock`. It does not decide who hears whom (`audibility`).
 
 mod clock;
+mod keys;
 mod leaving;
 mod news;
 mod steps;
@@ -78,6 +79,8 @@ pub(crate) struct Call {
     held_alone_until: Option<Moment>,
     /// How things stood before the last one left who served; set only within a reaction.
     parted: Option<Parting>,
+    /// Who removes somebody; set only within a reaction.
+    removing: Option<ParticipantId>,
     /// When the switchboard wakes this call.
     alarm: Option<Moment>,
 }
@@ -99,6 +102,7 @@ impl Call {
             fallback_tried: false,
             held_alone_until: None,
             parted: None,
+            removing: None,
             alarm: None,
         }
     }
@@ -196,6 +200,7 @@ impl Call {
         if let Some(leg) = self.legs.get_mut(&id).filter(|leg| leg.line == Line::Arrived) {
             leg.line = Line::Live;
             desk.out.effect(Effect::Answer { leg: id });
+            self.collect_digits(desk, id);
         }
     }
 

@@ -76,6 +76,7 @@ impl Call {
             leg.away_since = Some(desk.now);
         }
         let who = leg.person;
+        self.collect_digits(desk, id);
         let Some(person) = self.people.get_mut(&who) else { return };
         person.rings_until = None;
         match person.errand.take() {

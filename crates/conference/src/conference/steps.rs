@@ -242,6 +242,9 @@ impl Call {
         if target.is_some_and(|transfer| asked.is(transfer.initiator)) {
             exit.outcome = Some((Outcome::Cancelled, 487));
         }
+        if let Asked::Person(asker, _) = asked {
+            self.removing = Some(asker);
+        }
         self.part(desk, who, exit);
         Ok(())
     }

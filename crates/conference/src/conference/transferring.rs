@@ -180,8 +180,9 @@ impl Call {
 
     /// Cancel: the target goes, the initiator is back with the customer.
     pub(crate) fn cancel(&mut self, desk: &mut Desk<'_>, asked: Asked) -> Result<(), Refusal> {
-        self.may_step(asked, Step::Cancel)?;
+        let initiator = self.may_step(asked, Step::Cancel)?;
         self.cancel_transfer(desk);
+        self.bereave(desk, initiator, matches!(asked, Asked::Operator));
         Ok(())
     }
 

@@ -5,6 +5,7 @@
 
 mod arriving;
 mod joining;
+mod keys;
 mod views;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -108,8 +109,8 @@ impl Switchboard {
             Report::Replaced { leg, .. } => {
                 vec![Output::Effect(Effect::Reject { leg, status: 481, refusal: None })]
             }
-            Report::Digit { leg, key } => vec![Output::Effect(Effect::Relay { leg, keys: vec![key] })],
-            Report::Looked { .. } => Vec::new(),
+            Report::Digit { leg, key } => self.pressed(now, leg, key),
+            Report::Looked { leg, target, shown } => self.looked(now, leg, target, shown),
         }
     }
 

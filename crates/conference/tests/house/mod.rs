@@ -287,6 +287,47 @@ impl House {
         self.command(Command::Remove { call: self.call_of(leg), by: Asker::Leg(leg), who: self.who(other) })
     }
 
+    /// Keys pressed and released on a leg, one after the other, each for as long as it pleases.
+    pub fn presses(&mut self, leg: LegId, keys: &str) {
+        let mut outputs = Vec::new();
+        for (at, digit) in keys.chars().enumerate() {
+            let duration_ms = 80 + 10 * u16::try_from(at).unwrap();
+            let key = conference::Key { digit, duration_ms };
+            outputs.extend(self.report(Report::Digit { leg, key }));
+        }
+        self.last = outputs;
+    }
+
+    /// The dial plan's answer about a number dialled by keypad.
+    pub fn looks_up(&mut self, leg: LegId, dialled: &str, target: Destination) {
+        assert!(self.did(&Effect::LookUp { leg, dialled: dialled.to_owned() }), "{:?}", self.last);
+        self.report(Report::Looked { leg, target, shown: dialled.to_owned() });
+    }
+
+    /// Starts a transfer to an agent by keypad.
+    pub fn dials_code(&mut self, leg: LegId, target: Destination) {
+        self.presses(leg, "*2102#");
+        self.looks_up(leg, "102", target);
+    }
+
+    /// The keys that went on to whoever hears a leg, in the last reactions.
+    pub fn relayed(&self, leg: LegId) -> String {
+        let keys = self.last.iter().filter_map(|output| match output {
+            Output::Effect(Effect::Relay { leg: whose, keys }) if *whose == leg => Some(keys),
+            _ => None,
+        });
+        keys.flatten().map(|key| key.digit).collect()
+    }
+
+    /// What was played to a leg in the last reactions.
+    pub fn heard(&self, leg: LegId) -> Vec<conference::Cue> {
+        let cues = self.last.iter().filter_map(|output| match output {
+            Output::Effect(Effect::Cue { leg: whose, cue }) if *whose == leg => Some(*cue),
+            _ => None,
+        });
+        cues.collect()
+    }
+
     /// How the transfers so far came out.
     pub fn outcomes(&self) -> Vec<conference::Outcome> {
         let ended = |output: &Output| match output {
