@@ -31,6 +31,9 @@ enum Verb {
     },
     /// Play the demo: scripted phones over real SIP and RTP; exit 0 if everybody heard what they should, and nothing else.
     Demo {
+        /// How the transfer is made: by the buttons of a phone with two lines, or by codes on a keypad.
+        #[arg(long, value_enum, default_value_t)]
+        by: crate::demo::By,
         /// Where the timeline is written.
         #[arg(long, value_name = "FILE", default_value = "baton-demo.svg")]
         timeline: PathBuf,
@@ -52,9 +55,9 @@ pub fn main() -> ExitCode {
     match Line::parse().verb {
         Verb::Serve { config } => serve::serve(config.as_deref()),
         #[cfg(feature = "break")]
-        Verb::Demo { timeline, broken } => demo::demo(&crate::demo::Options { timeline, broken }),
+        Verb::Demo { by, timeline, broken } => demo::demo(&crate::demo::Options { by, timeline, broken }),
         #[cfg(not(feature = "break"))]
-        Verb::Demo { timeline } => demo::demo(&crate::demo::Options { timeline }),
+        Verb::Demo { by, timeline } => demo::demo(&crate::demo::Options { by, timeline }),
         Verb::Check { file } => check::check(&file),
     }
 }

@@ -5,6 +5,7 @@
 #![allow(clippy::print_stdout, reason = "the demo speaks by printing")]
 
 mod cast;
+mod judge;
 mod picture;
 mod scenes;
 mod stage;
@@ -17,8 +18,8 @@ use softphone::PhoneError;
 
 use crate::config::{self, Config, Mistakes};
 use crate::running::{Running, StartError, run};
-use cast::Person;
-use stage::Stage;
+use cast::{Person, Who};
+use stage::{Played, Stage};
 
 /// The demo's settings: those that `scripts/run` starts, but for the ports.
 const SETTINGS: &str = include_str!("../../../../config/baton.toml");
@@ -42,9 +43,21 @@ impl std::str::FromStr for Broken {
     }
 }
 
+/// How Alice asks for the steps of her transfer.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum By {
+    /// By the buttons of a phone with two lines.
+    #[default]
+    Buttons,
+    /// By codes on the keypad of a phone with one line.
+    Codes,
+}
+
 /// How the demo is played.
 #[derive(Clone, Debug, Default)]
 pub struct Options {
+    /// How the steps are asked for.
+    pub by: By,
     /// Where the timeline is written.
     pub timeline: PathBuf,
     /// The law that is broken.
@@ -83,23 +96,29 @@ pub enum DemoError {
 /// It could not be played to its end.
 pub async fn play(options: &Options) -> Result<bool, DemoError> {
     let running = run(settings(options)?).await?;
-    let played = perform(&running, &options.timeline).await;
+    let played = perform(&running, options.by, &options.timeline).await;
     running.stop().await;
     played
 }
 
-async fn perform(running: &Running, timeline: &Path) -> Result<bool, DemoError> {
+async fn perform(running: &Running, by: By, timeline: &Path) -> Result<bool, DemoError> {
     let server = running.udp().ok_or(DemoError::NoAddress)?;
-    let alice = Person::agent("Alice", 2_500.0, server).await?;
-    let customer = Person::customer("Customer", 2_900.0, server).await?;
-    let mut stage = Stage::new(alice, customer);
-    let played = scenes::play(&mut stage).await;
-    let (failures, expectations, (people, samples, chapters)) = stage.finish().await;
-    std::fs::write(timeline, timeline::svg(&people, &samples, &chapters))
+    let people = vec![
+        Person::agent(Who::Alice, server).await?,
+        Person::customer(server).await?,
+        Person::agent(Who::Bob, server).await?,
+    ];
+    let mut stage = Stage::new(people);
+    let ended = match by {
+        By::Buttons => scenes::buttons::play(&mut stage).await,
+        By::Codes => scenes::codes::play(&mut stage).await,
+    };
+    let Played { failures, expectations, seen } = stage.finish().await;
+    std::fs::write(timeline, timeline::svg(&seen))
         .map_err(|source| DemoError::Timeline { file: timeline.to_owned(), source })?;
-    println!("{} of {expectations} expectations held; timeline: {}", expectations - failures.len(), timeline.display());
-    played?;
-    Ok(failures.is_empty())
+    println!("{} of {expectations} expectations held; timeline: {}", expectations - failures, timeline.display());
+    ended?;
+    Ok(failures == 0)
 }
 
 fn settings(options: &Options) -> Result<Config, DemoError> {

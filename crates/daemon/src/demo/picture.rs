@@ -55,7 +55,7 @@ pub(super) fn render(chapter: &str, people: &[Watched], sample: &Sample) -> Stri
             people.iter().zip(&look.voices).filter(|(_, heard)| **heard).map(|(speaker, _)| speaker.name).collect();
         let heard = match (voices.is_empty(), look.music) {
             (false, _) => format!("<── {}", voices.join(" + ")),
-            (true, true) => "<── ♪ music".to_owned(),
+            (true, true) => "<── ♪".to_owned(),
             (true, false) => "    ·".to_owned(),
         };
         text.push_str(&format!("  {:>9} {heard}\n", listener.name));
@@ -73,13 +73,13 @@ mod tests {
     #[test]
     fn a_row_says_whom_a_listener_hears() {
         let people = [
-            Watched { name: "Alice", hertz: 2_500.0, ear: None },
-            Watched { name: "Customer", hertz: 2_900.0, ear: None },
+            Watched { name: "Alice", tones: [2_500.0, 3_250.0], ears: Vec::new() },
+            Watched { name: "Customer", tones: [2_900.0, 3_050.0], ears: Vec::new() },
         ];
         let looks =
             vec![Look { voices: vec![false, true], music: false }, Look { voices: vec![false, false], music: true }];
         let text = render("they talk", &people, &Sample { at: Duration::from_secs(2), looks });
         assert!(text.contains("Alice <── Customer"), "{text}");
-        assert!(text.contains("Customer <── ♪ music"), "{text}");
+        assert!(text.contains("Customer <── ♪"), "{text}");
     }
 }

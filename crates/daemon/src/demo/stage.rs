@@ -1,48 +1,38 @@
-//! The stage: the cast, the watch, and the judge who compares what every ear heard with what it should have.
+//! The stage: the cast, the watch, and what the judge found. Whatever a scene does to a person it does through here, so
+//! that the watch knows every line.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use softphone::{Heard, Mark};
+use softphone::{LineId, Mark};
 
-use super::cast::{Person, SECRET_HERTZ};
+use super::cast::{Person, Who};
+use super::judge::{self, Expected, Verdict};
 use super::picture::Picture;
 use super::watch::{Chapter, Sample, Watch, Watched};
 
 /// After a change is confirmed, packets sent before it may still be read for so long.
-const SETTLE: Duration = Duration::from_millis(25);
+pub(super) const SETTLE: Duration = Duration::from_millis(25);
 /// A newly opened pair is heard by then: the guard of law 3 and a tick.
-const OPENING: Duration = Duration::from_millis(400);
-/// The longest hole in what must be heard.
-const LONGEST_HOLE_MS: usize = 40;
-/// Music lies between these.
-const MUSIC_DBFS: std::ops::Range<f64> = -32.0..-10.0;
+pub(super) const OPENING: Duration = Duration::from_millis(400);
+/// What a keypad asked for is heard by then.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// How often it is listened whether it is.
+const LISTEN: Duration = Duration::from_millis(20);
 
-/// What one ear should hear during a scene.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Expected {
-    listener: &'static str,
-    what: What,
+/// What was seen of a whole play.
+#[derive(Debug)]
+pub(super) struct Seen {
+    pub(super) people: Vec<&'static str>,
+    pub(super) samples: Vec<Sample>,
+    pub(super) chapters: Vec<Chapter>,
 }
 
-#[derive(Clone, Copy, Debug)]
-enum What {
-    Voice(&'static str),
-    Music,
-    Nothing,
-}
-
-impl Expected {
-    pub(super) const fn voice(listener: &'static str, speaker: &'static str) -> Self {
-        Self { listener, what: What::Voice(speaker) }
-    }
-
-    pub(super) const fn music(listener: &'static str) -> Self {
-        Self { listener, what: What::Music }
-    }
-
-    pub(super) const fn nothing(listener: &'static str) -> Self {
-        Self { listener, what: What::Nothing }
-    }
+/// How a play came out.
+#[derive(Debug)]
+pub(super) struct Played {
+    pub(super) failures: usize,
+    pub(super) expectations: usize,
+    pub(super) seen: Seen,
 }
 
 /// The stage.
@@ -51,47 +41,65 @@ pub(super) struct Stage {
     people: Vec<Person>,
     watch: Watch,
     picture: std::sync::Arc<Picture>,
-    failures: Vec<String>,
+    failures: usize,
     expectations: usize,
 }
 
 impl Stage {
-    /// Alice and the customer, in this order.
-    pub(super) fn new(alice: Person, customer: Person) -> Self {
+    pub(super) fn new(people: Vec<Person>) -> Self {
         let picture = std::sync::Arc::new(Picture::new());
         let watch = Watch::start({
             let picture = picture.clone();
             move |chapter, people, sample| picture.draw(chapter, people, sample)
         });
-        let stage = Self { people: vec![alice, customer], watch, picture, failures: Vec::new(), expectations: 0 };
+        let stage = Self { people, watch, picture, failures: 0, expectations: 0 };
         stage.recast();
         stage
     }
 
-    pub(super) fn alice(&self) -> &Person {
-        &self.people[0]
+    /// Somebody of the cast; whoever asks for somebody who does not play has written another script.
+    pub(super) fn person(&self, who: Who) -> &Person {
+        let found = self.people.iter().find(|person| person.who == who);
+        found.unwrap_or(&self.people[0])
     }
 
-    pub(super) fn alice_mut(&mut self) -> &mut Person {
-        &mut self.people[0]
+    fn person_mut(&mut self, who: Who) -> &mut Person {
+        let at = self.people.iter().position(|person| person.who == who).unwrap_or(0);
+        &mut self.people[at]
     }
 
-    pub(super) fn customer(&self) -> &Person {
-        &self.people[1]
+    /// A line of somebody's that came just now.
+    pub(super) fn takes(&mut self, who: Who, line: LineId) {
+        let person = self.person_mut(who);
+        person.lines.push(line);
+        person.say(person.says);
+        self.recast();
     }
 
-    pub(super) fn customer_mut(&mut self) -> &mut Person {
-        &mut self.people[1]
+    /// Forgets lines of an earlier act.
+    pub(super) fn clear(&mut self) {
+        self.people.iter_mut().for_each(|person| person.lines.clear());
+        self.recast();
+    }
+
+    /// Somebody says in private what others must not hear.
+    pub(super) fn says_in_private(&mut self, who: Who) {
+        self.person_mut(who).say(who.tones().private);
+    }
+
+    /// Somebody speaks for everybody again who may hear it.
+    pub(super) fn says_aloud(&mut self, who: Who) {
+        self.person_mut(who).say(who.tones().ordinary);
     }
 
     /// Tells the watch about lines that came or went.
-    pub(super) fn recast(&self) {
-        self.watch.people(
-            self.people
-                .iter()
-                .map(|person| Watched { name: person.name, hertz: person.hertz, ear: person.ear() })
-                .collect(),
-        );
+    fn recast(&self) {
+        let watched = |person: &Person| Watched {
+            name: person.who.name(),
+            tones: person.who.tones().both(),
+            ears: person.ears(),
+        };
+        self.watch.people(self.people.iter().map(watched).collect());
     }
 
     /// A new scene.
@@ -105,88 +113,51 @@ impl Stage {
         tokio::time::sleep(span).await;
         let to = Mark::now();
         for expectation in expected {
-            let (so, said) = self.check(from, to, expectation);
-            self.verdict(so, &said);
+            let verdict = judge::check(&self.people, from, to, *expectation);
+            self.verdict(verdict);
         }
     }
 
-    /// Nothing that was said in secret was heard since `from`.
-    pub(super) fn judge_secret(&mut self, from: Mark, listener: &str) {
-        let leaked = self.heard(listener, from, Mark::now()).map_or(0, |heard| heard.present_ms(SECRET_HERTZ));
-        self.verdict(leaked == 0, &format!("{listener} hears nothing of what was said on hold ({leaked} ms)"));
+    /// Somebody heard none of these tones in a span.
+    pub(super) fn never(&mut self, listener: Who, tones: &[f64], span: (Mark, Mark), what: &str) {
+        let verdict = judge::never(&self.people, listener, tones, span, what);
+        self.verdict(verdict);
+    }
+
+    /// Somebody heard another all the while since `from`.
+    pub(super) fn unbroken(&mut self, listener: Who, speaker: Who, from: Mark) {
+        let verdict = judge::unbroken(&self.people, listener, speaker, from, Mark::now());
+        self.verdict(verdict);
+    }
+
+    /// Waits until somebody hears another: what a keypad asked for is confirmed to nobody but by ear.
+    pub(super) async fn until_heard(&mut self, listener: Who, speaker: Who) {
+        let tone = self.person(speaker).says;
+        let heard =
+            |stage: &Self| stage.person(listener).ears().iter().any(|ear| ear.last(3 * LISTEN).present_ms(tone) >= 40);
+        let until = Instant::now() + PATIENCE;
+        while !heard(self) {
+            if Instant::now() >= until {
+                self.verdict((false, format!("{} comes to hear {}", listener.name(), speaker.name())));
+                return;
+            }
+            tokio::time::sleep(LISTEN).await;
+        }
     }
 
     /// Notes a verdict and prints it.
-    pub(super) fn verdict(&mut self, so: bool, said: &str) {
+    pub(super) fn verdict(&mut self, (so, said): Verdict) {
         self.expectations += 1;
+        self.failures += usize::from(!so);
         self.picture.say(&format!("  {} {said}", if so { "✓" } else { "✗" }));
-        if !so {
-            self.failures.push(said.to_owned());
-        }
     }
 
     /// Ends the play: what failed, how many expectations there were, and what was seen.
-    pub(super) async fn finish(self) -> (Vec<String>, usize, (Vec<&'static str>, Vec<Sample>, Vec<Chapter>)) {
+    pub(super) async fn finish(self) -> Played {
         let seen = self.watch.finish();
         for person in self.people {
             person.phone.stop().await;
         }
-        (self.failures, self.expectations, seen)
+        Played { failures: self.failures, expectations: self.expectations, seen }
     }
-
-    fn heard(&self, listener: &str, from: Mark, to: Mark) -> Option<Heard> {
-        self.people.iter().find(|person| person.name == listener).and_then(|person| person.heard(from, to))
-    }
-
-    /// Whether it is as expected, and the sentence that says so.
-    fn check(&self, from: Mark, to: Mark, expectation: &Expected) -> (bool, String) {
-        let listener = expectation.listener;
-        let Some(whole) = self.heard(listener, from.after(SETTLE), to) else {
-            return (false, format!("{listener} has no line"));
-        };
-        let allowed = match expectation.what {
-            What::Voice(speaker) => Some(speaker),
-            What::Music | What::Nothing => None,
-        };
-        let leaks: Vec<String> = self
-            .people
-            .iter()
-            .filter(|person| Some(person.name) != allowed)
-            .map(|person| (person.name, whole.present_ms(person.hertz).max(secret_ms(person, &whole))))
-            .filter(|(_, ms)| *ms > 0)
-            .map(|(name, ms)| format!("{name} for {ms} ms"))
-            .collect();
-        if !leaks.is_empty() {
-            return (false, format!("{listener} must not hear {}", leaks.join(" and ")));
-        }
-        self.check_wanted(from, to, expectation)
-    }
-
-    fn check_wanted(&self, from: Mark, to: Mark, expectation: &Expected) -> (bool, String) {
-        let listener = expectation.listener;
-        let Some(settled) = self.heard(listener, from.after(OPENING), to) else {
-            return (false, format!("{listener} has no line"));
-        };
-        match expectation.what {
-            What::Nothing => (true, format!("{listener} hears nobody")),
-            What::Music => {
-                let loudness = settled.loudness();
-                (
-                    MUSIC_DBFS.contains(&loudness),
-                    format!("{listener} hears hold music ({loudness:.1} dBFS), nobody else"),
-                )
-            }
-            What::Voice(speaker) => {
-                let hertz = self.people.iter().find(|person| person.name == speaker).map_or(0.0, |person| person.hertz);
-                let hole = settled.longest_hole_ms(hertz);
-                let so = settled.hears(hertz) && hole <= LONGEST_HOLE_MS;
-                (so, format!("{listener} hears {speaker}, nobody else (longest hole {hole} ms)"))
-            }
-        }
-    }
-}
-
-/// Whatever is said in secret is Alice's.
-fn secret_ms(person: &Person, heard: &Heard) -> usize {
-    if person.name == "Alice" { heard.present_ms(SECRET_HERTZ) } else { 0 }
 }

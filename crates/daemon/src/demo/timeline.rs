@@ -2,12 +2,14 @@
 
 use std::fmt::Write;
 
+use super::stage::Seen;
 use super::watch::{Chapter, INTERVAL, Sample};
 
 const LEFT: f64 = 190.0;
-const TOP: f64 = 70.0;
+/// Height of a row of scenes' names.
+const ROW: f64 = 14.0;
 const LANE: f64 = 22.0;
-const SECOND: f64 = 60.0;
+const SECOND: f64 = 50.0;
 /// Width of a letter of a scene's name, roughly.
 const LETTER: f64 = 7.5;
 const COLOURS: [&str; 6] = ["#2b6cb0", "#c05621", "#2f855a", "#6b46c1", "#b83280", "#b7791f"];
@@ -21,24 +23,43 @@ struct Lane {
 }
 
 /// The timeline of a whole run.
-pub(super) fn svg(people: &[&str], samples: &[Sample], chapters: &[Chapter]) -> String {
+pub(super) fn svg(seen: &Seen) -> String {
+    let Seen { people, samples, chapters } = seen;
     let lanes = lanes(people, samples);
     let length = samples.last().map_or(1.0, |sample| sample.at.as_secs_f64() + 0.5);
-    let titles = chapters.iter().map(|(at, name)| at.as_secs_f64() * SECOND + name.chars().count() as f64 * LETTER);
-    let (width, height) =
-        (LEFT + titles.fold(length * SECOND, f64::max) + 20.0, TOP + lanes.len() as f64 * LANE + 40.0);
+    let (rows, right) = rows(chapters);
+    let top = 16.0 + ROW * rows.iter().max().map_or(1.0, |row| *row as f64 + 1.0);
+    let (width, height) = ((LEFT + length * SECOND).max(right) + 20.0, top + lanes.len() as f64 * LANE + 40.0);
     let mut text = format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {width:.0} {height:.0}\" \
          font-family=\"sans-serif\" font-size=\"12\">\n<title>Who heard whom, measured at every ear</title>\n\
          <rect width=\"100%\" height=\"100%\" fill=\"white\"/>\n"
     );
-    draw_chapters(&mut text, chapters, height);
+    draw_chapters(&mut text, chapters, &rows, height);
     for (row, lane) in lanes.iter().enumerate() {
-        draw_lane(&mut text, row, lane, samples);
+        draw_lane(&mut text, top + row as f64 * LANE, lane, samples);
     }
     draw_seconds(&mut text, length, height);
     text.push_str("</svg>\n");
     text
+}
+
+/// The row of each scene's name, the first in which it overlaps none; and where the rightmost ends.
+fn rows(chapters: &[Chapter]) -> (Vec<usize>, f64) {
+    let mut ends: Vec<f64> = Vec::new();
+    let place = |(at, name): &Chapter| {
+        let left = LEFT + at.as_secs_f64() * SECOND;
+        let end = left + name.chars().count() as f64 * LETTER + 8.0;
+        let row = ends.iter().position(|before| *before <= left).unwrap_or(ends.len());
+        if row == ends.len() {
+            ends.push(end);
+        } else {
+            ends[row] = end;
+        }
+        row
+    };
+    let rows = chapters.iter().map(place).collect();
+    (rows, ends.into_iter().fold(0.0, f64::max))
 }
 
 fn lanes(people: &[&str], samples: &[Sample]) -> Vec<Lane> {
@@ -54,7 +75,7 @@ fn lanes(people: &[&str], samples: &[Sample]) -> Vec<Lane> {
             });
         }
         lanes.push(Lane {
-            label: format!("{listener} hears music"),
+            label: format!("{listener} hears ♪"),
             colour: MUSIC,
             heard: samples.iter().map(|sample| look(sample, &|seen| seen.music)).collect(),
         });
@@ -62,8 +83,7 @@ fn lanes(people: &[&str], samples: &[Sample]) -> Vec<Lane> {
     lanes
 }
 
-fn draw_lane(text: &mut String, row: usize, lane: &Lane, samples: &[Sample]) {
-    let top = TOP + row as f64 * LANE;
+fn draw_lane(text: &mut String, top: f64, lane: &Lane, samples: &[Sample]) {
     let _ = writeln!(text, "<text x=\"10\" y=\"{:.1}\">{}</text>", top + 15.0, lane.label);
     let mut at = 0;
     for run in lane.heard.chunk_by(|one, other| one == other) {
@@ -83,10 +103,10 @@ fn draw_lane(text: &mut String, row: usize, lane: &Lane, samples: &[Sample]) {
     }
 }
 
-fn draw_chapters(text: &mut String, chapters: &[Chapter], height: f64) {
-    for (number, (at, name)) in chapters.iter().enumerate() {
+fn draw_chapters(text: &mut String, chapters: &[Chapter], rows: &[usize], height: f64) {
+    for ((at, name), row) in chapters.iter().zip(rows) {
         let x = LEFT + at.as_secs_f64() * SECOND;
-        let y = 16.0 + 14.0 * (number % 3) as f64;
+        let y = 16.0 + ROW * *row as f64;
         let _ = writeln!(
             text,
             "<line x1=\"{x:.1}\" y1=\"{y}\" x2=\"{x:.1}\" y2=\"{:.1}\" stroke=\"#a0aec0\" stroke-dasharray=\"3 3\"/>\
@@ -119,8 +139,16 @@ mod tests {
             looks: vec![Look { voices: vec![false, heard], music: false }, Look::default()],
         };
         let samples: Vec<Sample> = (1..=10).map(|n| sample(n, n > 5)).collect();
-        let picture = svg(&["Alice", "Customer"], &samples, &[(Duration::ZERO, "talk".to_owned())]);
+        let chapters = vec![(Duration::ZERO, "talk".to_owned())];
+        let picture = svg(&Seen { people: vec!["Alice", "Customer"], samples, chapters });
         assert_eq!(picture.matches("rx=\"3\"").count(), 1, "one bar: {picture}");
         assert!(picture.contains("Alice hears Customer"));
+    }
+
+    #[test]
+    fn names_of_scenes_that_would_overlap_stand_in_rows() {
+        let chapter = |second, name: &str| (Duration::from_secs(second), name.to_owned());
+        let (rows, _) = rows(&[chapter(0, "a long name of a scene"), chapter(1, "another"), chapter(9, "late")]);
+        assert_eq!(rows, [0, 1, 0]);
     }
 }

@@ -5,8 +5,10 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use softphone::Ear;
+use softphone::{Ear, Heard};
 use tokio::task::JoinHandle;
+
+use super::stage::Seen;
 
 /// Time between two looks.
 pub(super) const INTERVAL: Duration = Duration::from_millis(100);
@@ -17,8 +19,10 @@ const MUSIC_DBFS: f64 = -40.0;
 #[derive(Clone, Debug)]
 pub(super) struct Watched {
     pub(super) name: &'static str,
-    pub(super) hertz: f64,
-    pub(super) ear: Option<Ear>,
+    /// Their voices, in hertz.
+    pub(super) tones: [f64; 2],
+    /// The ears of their lines.
+    pub(super) ears: Vec<Ear>,
 }
 
 /// What one ear heard in one interval.
@@ -43,7 +47,7 @@ pub(super) struct Sample {
 pub(super) type Chapter = (Duration, String);
 
 #[derive(Debug, Default)]
-struct Seen {
+struct Notes {
     people: Vec<Watched>,
     samples: Vec<Sample>,
     chapters: Vec<Chapter>,
@@ -52,7 +56,7 @@ struct Seen {
 /// The watch. Looks until it is stopped.
 #[derive(Debug)]
 pub(super) struct Watch {
-    seen: Arc<Mutex<Seen>>,
+    seen: Arc<Mutex<Notes>>,
     began: Instant,
     task: JoinHandle<()>,
 }
@@ -60,7 +64,7 @@ pub(super) struct Watch {
 impl Watch {
     /// Begins to watch; `draw` is called after each look with the chapter and what was seen.
     pub(super) fn start(draw: impl Fn(&str, &[Watched], &Sample) + Send + 'static) -> Self {
-        let seen = Arc::new(Mutex::new(Seen::default()));
+        let seen = Arc::new(Mutex::new(Notes::default()));
         let began = Instant::now();
         let task = tokio::spawn({
             let seen = seen.clone();
@@ -91,10 +95,14 @@ impl Watch {
     }
 
     /// Stops watching and gives what was seen.
-    pub(super) fn finish(self) -> (Vec<&'static str>, Vec<Sample>, Vec<Chapter>) {
+    pub(super) fn finish(self) -> Seen {
         self.task.abort();
         let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        (seen.people.iter().map(|person| person.name).collect(), seen.samples.clone(), seen.chapters.clone())
+        Seen {
+            people: seen.people.iter().map(|person| person.name).collect(),
+            samples: seen.samples.clone(),
+            chapters: seen.chapters.clone(),
+        }
     }
 }
 
@@ -102,12 +110,13 @@ fn look(at: Duration, people: &[Watched]) -> Sample {
     let looks = people
         .iter()
         .map(|listener| {
-            let heard = listener.ear.as_ref().map(|ear| ear.last(INTERVAL));
-            let voices: Vec<bool> = people
-                .iter()
-                .map(|speaker| heard.as_ref().is_some_and(|heard| heard.present_ms(speaker.hertz) >= 20))
-                .collect();
-            let loud = heard.is_some_and(|heard| heard.loudness() > MUSIC_DBFS);
+            let heard: Vec<Heard> = listener.ears.iter().map(|ear| ear.last(INTERVAL)).collect();
+            let speaks = |speaker: &Watched| {
+                let tones = speaker.tones;
+                heard.iter().any(|line| tones.iter().any(|tone| line.present_ms(*tone) >= 20))
+            };
+            let voices: Vec<bool> = people.iter().map(speaks).collect();
+            let loud = heard.iter().any(|line| line.loudness() > MUSIC_DBFS);
             Look { music: loud && !voices.contains(&true), voices }
         })
         .collect();

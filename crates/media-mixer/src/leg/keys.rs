@@ -7,8 +7,9 @@ use crate::codec::FRAME_SAMPLES;
 use crate::dtmf::{Digit, Key, Receiver, Twins};
 use crate::jitter::Frame;
 
-/// Key presses that one leg may report in one tick.
-const PRESSES: usize = 8;
+/// Beginnings and ends of presses that one leg may report in one tick: a whole number by INFO may come at once, as phones send it
+/// that have it on one button.
+const PRESSES: usize = 32;
 
 /// A key that its phone pressed or released, and which pairs may be told.
 #[derive(Clone, Copy, Debug)]
