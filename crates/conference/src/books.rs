@@ -98,6 +98,15 @@ impl Books {
         firsts.into_iter().filter_map(|first| Some((*self.legs.get(&first)?, first))).collect()
     }
 
+    /// A leg that is taken to be away goes on under another name.
+    pub(crate) fn rename_first(&mut self, old: LegId, new: LegId) {
+        for firsts in self.assumed.values_mut() {
+            if firsts.remove(&old) {
+                firsts.insert(new);
+            }
+        }
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         self.legs.is_empty() && self.agents.is_empty() && self.assumed.is_empty()
     }

@@ -92,11 +92,19 @@ mod switch {
         NoProbes,
         /// Keypad: a code goes on to whoever hears the leg.
         CodesAreRelayed,
+        /// A leg that takes another's place faces Main.
+        ReplacedInMain,
+        /// Swap lets everybody meet.
+        SwapMerges,
+        /// A caller from a trunk is taken for an outside party.
+        CustomerIsOutside,
+        /// Whom a leg faces after a hand-over is not told.
+        NobodyIdentified,
     }
 
     impl Mutant {
         /// All of them.
-        pub const ALL: [Self; 33] = [
+        pub const ALL: [Self; 37] = [
             Self::TargetInMain,
             Self::InitiatorInMain,
             Self::AwayIsReady,
@@ -130,6 +138,10 @@ mod switch {
             Self::TwoOutcomes,
             Self::NoProbes,
             Self::CodesAreRelayed,
+            Self::ReplacedInMain,
+            Self::SwapMerges,
+            Self::CustomerIsOutside,
+            Self::NobodyIdentified,
         ];
     }
 

@@ -11,7 +11,7 @@ use crate::input::{Destination, Direction, SuperviseMode};
 use crate::keypad::Keypad;
 use crate::mask::Place;
 use crate::moment::Moment;
-use crate::output::Role;
+use crate::output::{Identity, Role};
 
 /// How often a leg from which no media is expected is asked whether it lives.
 pub(crate) const PROBE_EVERY: Duration = Duration::from_secs(5);
@@ -65,6 +65,8 @@ pub(crate) struct Leg {
     pub(crate) watch: Watch,
     /// Found dead while another leg of its person is being asked whether that lives. True: the edge said it ended.
     pub(crate) dying: Option<bool>,
+    /// Whom its phone shows as the other side, as far as we said so.
+    pub(crate) shown: Option<Identity>,
     /// Its keys, if they are collected.
     pub(crate) keypad: Option<Keypad>,
 }
@@ -81,6 +83,7 @@ impl Leg {
             faces: Place::Main,
             watch: Watch::default(),
             dying: None,
+            shown: None,
             keypad: None,
         }
     }

@@ -8,6 +8,7 @@ mod clock;
 mod keys;
 mod leaving;
 mod news;
+mod replacing;
 mod steps;
 mod transferring;
 mod union;
@@ -30,6 +31,7 @@ use crate::reaction;
 use crate::settings::Settings;
 
 pub(crate) use leaving::Exit;
+pub(crate) use replacing::Newcomer;
 pub(crate) use steps::{Asked, Means};
 pub(crate) use transferring::Opening;
 
@@ -185,12 +187,16 @@ impl Call {
         shown: Identity,
     ) -> (ParticipantId, LegId) {
         let recalls = person.errand == Some(Errand::Recall);
+        let first = matches!(person.errand, Some(Errand::First { .. }));
         let patience = if recalls { desk.settings.transfer.recall } else { desk.settings.transfer.ring_timeout };
         person.rings_until = Some(desk.now + patience);
         person.dialled = matches!(to, Destination::Outside { .. }).then(|| to.clone());
         let who = self.join(desk, person);
         let leg = desk.books.next_rung();
-        self.add_leg(desk, leg, Leg::new(who, Line::Calling, Direction::Both, None));
+        let mut new = Leg::new(who, Line::Calling, Direction::Both, None);
+        // Who is rung first of all sees whom they are to be connected to; they know.
+        new.shown = (!first).then(|| shown.clone());
+        self.add_leg(desk, leg, new);
         desk.out.effect(Effect::Ring { call: self.id, leg, to, shown });
         (who, leg)
     }
@@ -213,6 +219,27 @@ impl Call {
                 user: agent.0.clone(),
             },
             None => Identity { display: String::new(), user: person.name.clone() },
+        }
+    }
+
+    /// Two who are left with each other are shown to each other, unless they are already. Nobody is while a transfer is
+    /// under way: swaps show nothing.
+    fn identify(&mut self, desk: &mut Desk<'_>) {
+        let mut present = self.people.iter().filter(|(_, person)| !person.lurks());
+        let (Some((one, _)), Some((other, _)), None) = (present.next(), present.next(), present.next()) else { return };
+        let (one, other) = (*one, *other);
+        let settled = matches!(self.kind, Kind::Plain) && self.transfer.is_none();
+        if !settled || !self.is_live(one) || !self.is_live(other) {
+            return;
+        }
+        for (who, faces) in [(one, other), (other, one)] {
+            let peer = self.identity(faces, desk.settings);
+            for (id, leg) in self.legs.iter_mut().filter(|(_, leg)| leg.person == who && leg.is_live()) {
+                let before = leg.shown.replace(peer.clone());
+                if before.is_some_and(|before| before != peer) && !broken!(NobodyIdentified) {
+                    desk.out.effect(Effect::Identify { leg: *id, peer: peer.clone() });
+                }
+            }
         }
     }
 
@@ -254,6 +281,7 @@ impl Call {
             self.version = change.version;
             desk.out.masks(change);
         }
+        self.identify(desk);
         self.watch_legs(desk.now, &picture);
         self.watch_holds(desk, &picture);
         self.tell(desk, picture);

@@ -284,7 +284,7 @@ impl Call {
     }
 
     /// A phone that speaks is not dead: a leg that was taken for dead is judged as any other again.
-    fn revive(&mut self, id: LegId) {
+    pub(super) fn revive(&mut self, id: LegId) {
         let Some(leg) = self.legs.get_mut(&id).filter(|leg| leg.dying == Some(false)) else { return };
         leg.dying = None;
         let who = leg.person;

@@ -98,7 +98,8 @@ impl Call {
         Ok(who)
     }
 
-    pub(super) fn starts_too_often(&self, now: Moment) -> bool {
+    /// Whether the limit on transfers a minute is reached.
+    pub(crate) fn starts_too_often(&self, now: Moment) -> bool {
         let recent = self.starts.iter().filter(|start| now.since(**start) < STARTS_WINDOW).count();
         recent >= STARTS_PER_MINUTE
     }
@@ -194,6 +195,10 @@ impl Call {
                 self.turn(initiator);
             }
             return Err(refusal);
+        }
+        if broken!(SwapMerges) {
+            self.merge_all(initiator);
+            return Ok(());
         }
         self.turn(initiator);
         let faced = self.ready_leg(initiator).and_then(|leg| self.legs.get(&leg)).map(|leg| leg.faces);

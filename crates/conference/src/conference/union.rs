@@ -4,6 +4,7 @@ use super::{Call, Exit, Kind};
 use crate::books::Desk;
 use crate::consult::{Stage, Step, Transfer, allowed};
 use crate::ids::{AgentName, CallId, LegId, ParticipantId};
+use crate::moment::Moment;
 use crate::output::{Event, Left, Outcome, Role};
 use crate::participant::{Errand, Leg, Line, Participant};
 use crate::refusal::Refusal;
@@ -66,6 +67,11 @@ impl Call {
         }
     }
 
+    /// When transfers were started here; they count where the call becomes part of.
+    pub(crate) fn take_starts(&mut self) -> Vec<Moment> {
+        std::mem::take(&mut self.starts).into()
+    }
+
     /// Takes everybody out, with their legs.
     pub(crate) fn take_everybody(&mut self) -> Vec<Mover> {
         let mut legs = std::mem::take(&mut self.legs);
@@ -75,6 +81,15 @@ impl Call {
             Mover { person, legs: own }
         });
         movers.collect()
+    }
+
+    /// Joining two calls is a transfer as any other: it counts, and so do those of the call that becomes part of this.
+    pub(crate) fn count_union(&mut self, starts: Vec<Moment>, now: Moment) {
+        let mut all: Vec<Moment> = self.starts.drain(..).chain(starts).collect();
+        all.sort_unstable();
+        for start in all.into_iter().chain([now]) {
+            self.note_start(start);
+        }
     }
 
     /// Takes in the people of another call; the agent who joined the two leaves.

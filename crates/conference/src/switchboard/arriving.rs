@@ -35,7 +35,10 @@ impl Arrival {
     fn person(&self) -> Participant {
         match &self.caller {
             Caller::Agent { name, .. } => Participant::new(Role::Agent, Some(name.clone()), name.0.clone()),
-            Caller::Customer { number, .. } => Participant::new(Role::Customer, None, number.clone()),
+            Caller::Customer { number, .. } => {
+                let role = if broken!(CustomerIsOutside) { Role::Outside } else { Role::Customer };
+                Participant::new(role, None, number.clone())
+            }
         }
     }
 

@@ -44,7 +44,7 @@ impl Switchboard {
             self.books.note_join(by, named);
             return Ok(self.finish(now, out, vec![here]));
         }
-        let union = self.may_unite((by, here), (named, there))?;
+        let union = self.may_unite(now, (by, here), (named, there))?;
         for effect in accepted(by) {
             out.effect(effect);
         }
@@ -55,7 +55,7 @@ impl Switchboard {
     }
 
     /// Whether the two calls of these legs may become one, and which of them goes on.
-    fn may_unite(&self, by: (LegId, CallId), named: (LegId, CallId)) -> Result<Union, Refusal> {
+    fn may_unite(&self, now: Moment, by: (LegId, CallId), named: (LegId, CallId)) -> Result<Union, Refusal> {
         let first = self.calls.get(&by.1).ok_or(Refusal::CallNotFound)?;
         let second = self.calls.get(&named.1).ok_or(Refusal::TargetUnknown)?;
         let owner = |call: &Call, leg: LegId| call.person_of(leg).and_then(|who| call.people.get(&who).cloned());
@@ -83,6 +83,9 @@ impl Switchboard {
             ((false, false), _) if first.id < second.id => (first, second),
             ((false, false), _) => (second, first),
         };
+        if first.starts_too_often(now) || second.starts_too_often(now) {
+            return Err(Refusal::LimitReached);
+        }
         let people = stays.people.len() + goes.people.len();
         if people.saturating_sub(2) > stays.capacity(&self.settings) {
             return Err(Refusal::LimitReached);
@@ -95,12 +98,14 @@ impl Switchboard {
     fn unite(&mut self, now: Moment, union: &Union, out: &mut Reaction) {
         let movers = self.with(now, union.goes, out, |call, desk| {
             call.ready_for_union(desk);
-            call.take_everybody()
+            (call.take_everybody(), call.take_starts())
         });
+        let (movers, starts) = movers.unwrap_or_default();
         out.event(Event::CallsJoined { call: union.stays, joined: union.goes });
         self.with(now, union.stays, out, |call, desk| {
             call.ready_for_union(desk);
-            call.receive(desk, union.goes, movers.unwrap_or_default(), &union.agent);
+            call.count_union(starts, desk.now);
+            call.receive(desk, union.goes, movers, &union.agent);
         });
     }
 }

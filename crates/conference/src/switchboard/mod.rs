@@ -6,6 +6,7 @@
 mod arriving;
 mod joining;
 mod keys;
+mod replacing;
 mod views;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -106,9 +107,7 @@ impl Switchboard {
             }
             Report::Silent { leg } => self.tell(now, leg, |call, desk| call.silent(desk, leg)),
             Report::Probed { leg, alive } => self.tell(now, leg, |call, desk| call.probed(desk, leg, alive)),
-            Report::Replaced { leg, .. } => {
-                vec![Output::Effect(Effect::Reject { leg, status: 481, refusal: None })]
-            }
+            Report::Replaced { leg, old, caller, direction } => self.replaced(now, leg, old, caller, direction),
             Report::Digit { leg, key } => self.pressed(now, leg, key),
             Report::Looked { leg, target, shown } => self.looked(now, leg, target, shown),
         }

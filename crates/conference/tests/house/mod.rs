@@ -44,7 +44,7 @@ pub struct House {
     pub last: Vec<Output>,
     /// Everything that came out since the start.
     pub all: Vec<Output>,
-    next_leg: u64,
+    pub next_leg: u64,
 }
 
 impl House {
