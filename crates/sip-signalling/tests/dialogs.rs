@@ -8,47 +8,14 @@ mod common;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use common::raw::{Ask, Message, Raw, Stream, ask};
-use common::{House, Told, house, listener, offered};
+use common::call::{inside, talks};
+use common::raw::{Ask, Raw, Stream, ask};
+use common::{Told, house, listener, offered};
 use conference::{AgentName, Caller, Ending, Identity, LegId};
 use sip_signalling::{Callee, News, Protocol, Wish};
 
 fn body() -> Bytes {
     Bytes::from_static(b"v=0\r\n")
-}
-
-/// A call of Alice's phone that was answered: the request whose `next` stands inside the dialog.
-async fn alice_talks(server: &mut House, raw: &Raw) -> (Ask, LegId) {
-    raw.register("alice").await;
-    let call = ask("INVITE", "sip:*43@baton.local", "sip:alice@baton.local", "sip:*43@baton.local").offer();
-    let challenge = raw.answer(&call).await.challenge("SHA-256");
-    let mut second = call.next("INVITE").offer();
-    let login = common::raw::Login {
-        user: "alice",
-        password: "alice-secret",
-        algorithm: "SHA-256",
-        method: "INVITE",
-        uri: &call.uri,
-        nc: 1,
-    };
-    second = second.more(&login.header(&challenge));
-    raw.ask(&second).await;
-    let arrival = server.news.arrival().await;
-    server.endpoint.wish(Wish::Answer { leg: arrival.leg, body: body() });
-    let ok = raw.until(|message| message.status() == 200 && message.one("CSeq").ends_with("INVITE")).await;
-    let dialog = inside(&second, &ok);
-    let mut ack = dialog.next("ACK");
-    ack.cseq = second.cseq;
-    raw.ask(&ack).await;
-    server.news.until(|news| matches!(news, News::Acknowledged { .. })).await;
-    (dialog, arrival.leg)
-}
-
-/// The dialog an answer made.
-fn inside(invite: &Ask, ok: &Message) -> Ask {
-    let contact = ok.one("Contact");
-    let uri = contact[contact.find('<').unwrap() + 1..contact.find('>').unwrap()].to_owned();
-    Ask { uri, to: ok.one("To").to_owned(), ..invite.next("") }
 }
 
 fn ring(agent: &str, leg: u64) -> Wish {
@@ -64,7 +31,7 @@ fn ring(agent: &str, leg: u64) -> Wish {
 async fn a_whole_call_by_hand() {
     let mut server = house(|_| {}).await;
     let raw = Raw::at("127.0.0.1", listener(&server.endpoint, Protocol::Udp)).await;
-    let (dialog, leg) = alice_talks(&mut server, &raw).await;
+    let (dialog, leg) = talks(&mut server, &raw, "alice").await;
     // hold
     let mut hold = dialog.next("INVITE").offer();
     hold.cseq = 10;
@@ -118,7 +85,7 @@ async fn c9_requests_from_elsewhere_are_481_or_challenged_and_the_right_password
     let mut server = house(|_| {}).await;
     let address = listener(&server.endpoint, Protocol::Udp);
     let raw = Raw::at("127.0.0.1", address).await;
-    let (dialog, leg) = alice_talks(&mut server, &raw).await;
+    let (dialog, leg) = talks(&mut server, &raw, "alice").await;
     let thief = Raw::at("127.0.0.66", address).await;
     for method in ["BYE", "INVITE", "INFO", "UPDATE"] {
         let mut wrong = dialog.next(method);
@@ -167,7 +134,7 @@ async fn an_ack_by_another_way_counts_unless_it_describes_what_nobody_proved() {
     let mut server = house(|_| {}).await;
     let address = listener(&server.endpoint, Protocol::Udp);
     let raw = Raw::at("127.0.0.1", address).await;
-    let (dialog, leg) = alice_talks(&mut server, &raw).await;
+    let (dialog, leg) = talks(&mut server, &raw, "alice").await;
     let elsewhere = Raw::at("127.0.0.77", address).await;
     let acknowledge = |number| Ask { cseq: number, ..dialog.next("ACK") };
     // a re-INVITE without offer: our 200 makes one, the ACK brings the answer
@@ -240,7 +207,7 @@ async fn c9_a_trunks_leg_is_spoken_for_by_its_addresses_only() {
 async fn c12_numbers_that_do_not_rise_are_refused_and_repeated_requests_answered_again() {
     let mut server = house(|_| {}).await;
     let raw = Raw::at("127.0.0.1", listener(&server.endpoint, Protocol::Udp)).await;
-    let (dialog, _) = alice_talks(&mut server, &raw).await;
+    let (dialog, _) = talks(&mut server, &raw, "alice").await;
     let mut info = dialog.next("OPTIONS");
     info.cseq = 40;
     assert_eq!(raw.answer(&info).await.status(), 200);
@@ -262,7 +229,7 @@ async fn c12_numbers_that_do_not_rise_are_refused_and_repeated_requests_answered
 async fn b15_nobody_but_the_carrier_gets_an_answer_to_a_challenge() {
     let mut server = house(|_| {}).await;
     let raw = Raw::at("127.0.0.1", listener(&server.endpoint, Protocol::Udp)).await;
-    let (_, leg) = alice_talks(&mut server, &raw).await;
+    let (_, leg) = talks(&mut server, &raw, "alice").await;
     let challenge = "WWW-Authenticate: Digest realm=\"carrier\", nonce=\"n\", algorithm=MD5, qop=\"auth\"\r\n\
                      Proxy-Authenticate: Digest realm=\"carrier\", nonce=\"n\", algorithm=MD5, qop=\"auth\"\r\n";
     server.endpoint.wish(Wish::Offer { leg, body: body() });

@@ -2,6 +2,7 @@
 
 #![allow(dead_code, clippy::unwrap_used, clippy::wildcard_enum_match_arm)]
 
+pub(crate) mod call;
 pub(crate) mod raw;
 
 use std::net::SocketAddr;
