@@ -13,6 +13,7 @@ mod account;
 mod arrive;
 mod branch;
 mod build;
+mod counts;
 mod door;
 mod freeze;
 mod leave;
@@ -23,6 +24,7 @@ mod probe;
 mod refer;
 mod referring;
 mod register;
+pub use counts::Counts;
 pub use register::RegistrationView;
 mod replaces;
 mod respond;
@@ -125,34 +127,6 @@ enum User {
 struct Pending {
     user: User,
     tries: u8,
-}
-
-/// How much there is of everything: zero, listeners apart, when all calls and registrations have ended and their timers
-/// have run out.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Counts {
-    /// Legs, frozen ones included.
-    pub legs: usize,
-    /// Dialogs, early ones included.
-    pub dialogs: usize,
-    /// Transactions of both sides.
-    pub transactions: usize,
-    /// INVITEs of ours that may still be answered.
-    pub branches: usize,
-    /// INVITEs and BYEs of ours that have no final answer yet.
-    pub unanswered: usize,
-    /// REFERs that wait for their answer or whose subscriptions live, both ways.
-    pub subscriptions: usize,
-    /// Timers.
-    pub timers: usize,
-    /// Contacts of agents.
-    pub registrations: usize,
-    /// Open connections (TCP).
-    pub flows: usize,
-    /// Wishes that were lost because the endpoint could not keep up, since the start.
-    pub lost_wishes: u64,
-    /// Requests dropped without a word because of their User-Agent, since the start.
-    pub dropped: u64,
 }
 
 /// The user agent.
@@ -299,24 +273,6 @@ impl Stack {
     /// Whether the owner lags behind with its news: then new calls are turned away.
     pub(crate) fn set_congested(&mut self, congested: bool) {
         self.congested = congested;
-    }
-
-    /// How much there is; flows and lost wishes are the endpoint's to fill in.
-    pub(crate) fn counts(&self) -> Counts {
-        Counts {
-            legs: self.legs.len() + self.frozen.len(),
-            dialogs: self.dialogs.len(),
-            transactions: self.transactions.len(),
-            branches: self.branches.len() + self.pending.len() + self.waiting.len(),
-            unanswered: self.branches.values().filter(|branch| !branch.closed).count()
-                + self.pending.values().filter(|pending| matches!(pending.user, User::Bye(_))).count(),
-            subscriptions: self.refers.all.len() + self.referring.values().map(Vec::len).sum::<usize>(),
-            timers: self.transactions.timers() + self.alarms.len(),
-            registrations: self.registrar.iter().count(),
-            flows: 0,
-            lost_wishes: 0,
-            dropped: self.dropped,
-        }
     }
 
     fn request(&mut self, flow: Flow, mut request: Request) {
