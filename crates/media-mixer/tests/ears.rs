@@ -1,33 +1,72 @@
-//! The product's promise, sample by sample: core and mixer together, random calls, and nobody hears whom he must not.
+//! The product's promise, sample by sample: core and mixer together, random people in several calls at once, and nobody hears
+//! whom he must not.
 #![allow(clippy::unwrap_used, clippy::wildcard_enum_match_arm)]
 
 mod lab;
 
+use std::collections::BTreeMap;
+
 use lab::drama::{Drama, KeptFrom, Wire, media_settings};
 
 const STEPS: u32 = 200;
+/// Seeds of each of the three tests: together more than a million steps.
+const SEEDS: u64 = 1_700;
+/// What every test must have seen.
+const SEEN: [&str; 18] = [
+    "answers",
+    "cancel",
+    "change of lines",
+    "complete",
+    "fails",
+    "freeze and thaw",
+    "hangs up",
+    "hold",
+    "join across calls",
+    "join in one call",
+    "keys",
+    "late news",
+    "merge",
+    "phone holds",
+    "relayed key",
+    "replaces",
+    "second line",
+    "swap",
+];
 
-/// `EARS_SEED` runs one seed again; `EARS_RUNS` asks for more of them.
+/// `EARS_SEED` runs one seed again; `EARS_RUNS` asks for more of them, or for fewer.
 fn seeds(first: u64) -> Vec<u64> {
     let number = |name| std::env::var(name).ok().and_then(|text| text.parse::<u64>().ok());
     match number("EARS_SEED") {
         Some(seed) => vec![seed],
-        None => (first..first + number("EARS_RUNS").unwrap_or(1_700)).collect(),
+        None => (first..first + number("EARS_RUNS").unwrap_or(SEEDS)).collect(),
     }
 }
 
 fn run(first: u64, wire: Wire, kept_from: KeptFrom) {
-    let (mut packets, mut consults) = (0, 0);
-    for seed in seeds(first) {
-        let mut drama = Drama::new(seed, wire, &media_settings());
+    let (mut packets, mut judged, mut consults, mut three, mut done) = (0, 0, 0, 0, BTreeMap::new());
+    let seeds = seeds(first);
+    let steps = seeds.len() as u64 * u64::from(STEPS);
+    for seed in &seeds {
+        let mut drama = Drama::new(*seed, wire, &media_settings());
         drama.kept_from = kept_from;
         drama.play(STEPS);
         assert!(drama.leaks.is_empty(), "EARS_SEED={seed}: {} leaks, first {:?}", drama.leaks.len(), drama.leaks[0]);
         packets += drama.packets;
+        judged += drama.judged;
         consults += drama.consults;
+        three += drama.three_calls;
+        drama.add_to(&mut done);
     }
-    assert!(packets > 10_000, "only {packets} packets were heard");
+    println!("{steps} steps, {three} with three calls or more, {packets} packets of which {judged} were judged");
+    println!("{consults} steps in consults; {done:?}");
+    if seeds.len() < 20 {
+        return;
+    }
+    assert!(packets > 10_000 && judged * 10 > packets * 8, "only {judged} of {packets} packets were judged");
     assert!(consults > 10, "only {consults} steps in consults");
+    assert!(three * 2 > steps, "three calls at once in only {three} of {steps} steps");
+    let missing: Vec<&&str> = SEEN.iter().filter(|what| !done.contains_key(**what)).collect();
+    assert!(missing.is_empty(), "never seen: {missing:?}");
 }
 
 #[test]

@@ -18,6 +18,9 @@ use crate::leg::{Chance, Drops, Leg, LegState, LegStats};
 use crate::mixer::{LegError, OpenError};
 use crate::sdp::{Agreement, LocalMedia, Session, Wish};
 
+/// For so long an agreement may be on its way to the media thread.
+const ON_ITS_WAY_US: u64 = 50_000;
+
 impl Desk {
     /// A leg comes into being: it gets ports and waits.
     pub(crate) fn open(&mut self, leg: LegId, signalling: IpAddr) -> Result<(), OpenError> {
@@ -37,10 +40,13 @@ impl Desk {
         let port = wires.port;
         let latch = Latch::new(self.nat, None, signalling);
         let media = Box::new(Leg::new(leg, wires, latch, chance, now_us, self.arrival()));
-        let snapshot = media.snapshot();
+        let snapshot = media.snapshot(now_us);
         let session = Session::new(local);
         let at = Whereabouts::Lobby(media);
-        self.legs.insert(leg, LegRecord { session, signalling, port, at, call: None, collected: false, snapshot });
+        self.legs.insert(
+            leg,
+            LegRecord { session, signalling, port, at, call: None, collected: false, agreed_us: 0, snapshot },
+        );
         self.seat_late(leg);
         Ok(())
     }
@@ -171,8 +177,14 @@ impl Desk {
     pub(crate) fn freeze(&self, leg: LegId) -> Option<LegState> {
         let record = self.legs.get(&leg)?;
         let snapshot = match &record.at {
-            Whereabouts::Lobby(media) => media.snapshot(),
-            Whereabouts::On { .. } | Whereabouts::Moving { .. } => record.snapshot.clone(),
+            Whereabouts::Lobby(media) => media.snapshot(self.now_us()),
+            Whereabouts::On { .. } | Whereabouts::Moving { .. } => {
+                let mut snapshot = record.snapshot.clone();
+                if snapshot.taken_us <= record.agreed_us + ON_ITS_WAY_US {
+                    snapshot.forget_timing();
+                }
+                snapshot
+            }
         };
         Some(LegState {
             leg,
@@ -193,7 +205,9 @@ impl Desk {
             let media = Box::new(Leg::thaw(&state, wires, now_us, arrival));
             let at = Whereabouts::Lobby(media);
             let LegState { leg, port, signalling, collected, session, snapshot, .. } = state;
-            self.legs.insert(leg, LegRecord { session, signalling, port, at, call: None, collected, snapshot });
+            let record =
+                LegRecord { session, signalling, port, at, call: None, collected, agreed_us: now_us, snapshot };
+            self.legs.insert(leg, record);
             self.seat_late(leg);
             return Ok(());
         }
@@ -237,8 +251,10 @@ impl Desk {
 
     /// What was agreed goes to wherever the leg is.
     fn agreed(&mut self, leg: LegId, agreement: Agreement) {
+        let now_us = self.now_us();
         let Some(record) = self.legs.get_mut(&leg) else { return };
         let signalling = record.signalling;
+        record.agreed_us = now_us;
         match &mut record.at {
             Whereabouts::Lobby(media) => media.agree(agreement, signalling),
             Whereabouts::On { line, place } => {

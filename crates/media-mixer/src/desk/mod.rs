@@ -42,6 +42,8 @@ struct LegRecord {
     call: Option<CallId>,
     /// Its digits are told and not relayed.
     collected: bool,
+    /// When something was agreed last.
+    agreed_us: u64,
     snapshot: Snapshot,
 }
 

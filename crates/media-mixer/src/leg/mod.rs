@@ -105,7 +105,7 @@ impl Leg {
             overlays: Overlays::NONE,
             announced: 0,
         };
-        leg.picture = Some(Box::new(leg.snapshot()));
+        leg.picture = Some(Box::new(leg.snapshot(now_us)));
         leg
     }
 

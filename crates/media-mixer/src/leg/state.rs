@@ -27,12 +27,15 @@ const PICTURE_US: u64 = 1_000_000;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Snapshot {
     pub(crate) leg: LegId,
+    /// When the picture was taken.
+    pub(crate) taken_us: u64,
     ssrc: u32,
     sequence: u16,
     timestamp: u32,
     latch: Latch,
     reporter: Reporter,
-    jitter: JitterState,
+    /// `None`: what was known of its timing is no use any more.
+    jitter: Option<JitterState>,
     keys: dtmf::Receiver,
     twins: dtmf::Twins,
     heard_us: u64,
@@ -100,6 +103,12 @@ pub struct LegStats {
 }
 
 impl Snapshot {
+    /// Something was agreed after the picture was taken. A phone that comes back from its own hold goes on with timestamps that
+    /// the hold has made late by its whole length: by the old timing all it says would be held back for so long.
+    pub(crate) fn forget_timing(&mut self) {
+        self.jitter = None;
+    }
+
     pub(crate) fn stats(&self) -> LegStats {
         LegStats {
             ssrc: self.ssrc,
@@ -117,15 +126,16 @@ impl Snapshot {
 
 impl Leg {
     /// The leg as it is now. Allocates nothing.
-    pub(crate) fn snapshot(&self) -> Snapshot {
+    pub(crate) fn snapshot(&self, now_us: u64) -> Snapshot {
         Snapshot {
             leg: self.id,
+            taken_us: now_us,
             ssrc: self.out.ssrc,
             sequence: self.out.sequence,
             timestamp: self.out.timestamp,
             latch: self.latch.clone(),
             reporter: self.reporter,
-            jitter: self.jitter.freeze(),
+            jitter: Some(self.jitter.freeze()),
             keys: self.keys.receiver,
             twins: self.keys.twins,
             heard_us: self.heard_us,
@@ -143,7 +153,7 @@ impl Leg {
             return None;
         }
         let mut picture = self.picture.take()?;
-        *picture = self.snapshot();
+        *picture = self.snapshot(now_us);
         self.picture_due_us = now_us + PICTURE_US;
         Some(picture)
     }
@@ -167,7 +177,9 @@ impl Leg {
         let mut leg = Self::new(state.leg, wires, frozen.latch.clone(), chance, now_us, arrival);
         leg.latch = frozen.latch.clone();
         leg.reporter = frozen.reporter;
-        leg.jitter = Jitter::thaw(&frozen.jitter, arrival);
+        if let Some(jitter) = &frozen.jitter {
+            leg.jitter = Jitter::thaw(jitter, arrival);
+        }
         leg.keys = Keys::thaw(frozen.keys, frozen.twins, state.collected, now_us);
         leg.drops = frozen.drops;
         leg.heard_us = now_us;

@@ -1,20 +1,31 @@
-//! The judge of a run: every packet that reaches an ear is looked at, by what the masks in force allow.
+//! The judge of a run: every packet that reaches an ear is looked at, by what the masks in force allow and by his own books on
+//! whose legs they are.
 
 use std::collections::BTreeSet;
 
-use conference::{CallId, LegId, Role};
+use conference::{CallId, LegId, LegMask};
 use media_mixer::lab::SLOT_US;
 
-use super::{Drama, KeptFrom, Leak, MOVING_US, SECRET, SURELY_US, TALKERS};
+use super::agents::key_ms;
+use super::{Drama, KeptFrom, Leak, SECRET, SURELY_US, TALKERS, may_hear};
 use crate::lab::Packet;
+
+/// The payload type of the phones' events.
+const EVENTS: u8 = 101;
+/// Relayed keys may wait for those before them, and codes for their next key: so long ago the pair was audible at the latest.
+const RELAYED_US: u64 = 20_000_000;
 
 impl Drama {
     pub(super) fn listen(&mut self) {
         let heard: Vec<(LegId, Packet)> = (self.house.phones.iter_mut())
-            .flat_map(|(leg, phone)| phone.heard.drain(..).map(|packet| (*leg, packet)).collect::<Vec<_>>())
+            .flat_map(|(leg, phone)| phone.heard.drain(..).map(|packet| (*leg, packet)))
             .collect();
         for (listener, packet) in heard {
             self.packets += 1;
+            if packet.payload_type == EVENTS {
+                self.judge_key(listener, &packet);
+                continue;
+            }
             let samples: Vec<i16> =
                 packet.payload.chunks_exact(2).map(|pair| i16::from_be_bytes([pair[0], pair[1]])).collect();
             self.judge(listener, &samples, packet.at_us);
@@ -26,27 +37,41 @@ impl Drama {
         if self.told {
             for (leg, actor) in &self.actors {
                 eprintln!("    {leg} bit {} private {} talks {}", actor.bit, actor.private, actor.talks);
+                eprintln!("        {:?}", self.house.mixer.leg_stats(*leg));
             }
             eprintln!("    masks {:#?}", self.masks);
         }
         self.leaks.push(Leak { at_us, listener, sample, why });
     }
 
+    /// A relayed key is of somebody whom the listener could hear lately.
+    fn judge_key(&mut self, listener: LegId, packet: &Packet) {
+        if packet.payload[1] & 0x80 == 0 {
+            return;
+        }
+        let ms = u16::from_be_bytes([packet.payload[2], packet.payload[3]]) / 8;
+        let bit = (0..TALKERS).find(|bit| key_ms(*bit) == ms);
+        let lately = |speaker: &LegId| {
+            let pair = (listener, *speaker);
+            let ended = self.lately.get(&pair).is_some_and(|us| packet.at_us.saturating_sub(*us) < RELAYED_US);
+            self.audible.contains_key(&pair) || ended
+        };
+        let theirs =
+            |(speaker, bits): (&LegId, &BTreeSet<u32>)| bit.is_some_and(|bit| bits.contains(&bit)) && lately(speaker);
+        let allowed = self.keys.iter().any(theirs);
+        self.count("relayed key");
+        if !allowed {
+            self.leak(packet.at_us, listener, 0, format!("a key of {ms} ms of nobody who could be heard"));
+        }
+    }
+
     fn judge(&mut self, listener: LegId, samples: &[i16], at_us: u64) {
         let loudest = samples.iter().copied().max_by_key(|sample| sample.unsigned_abs()).unwrap_or(0);
-        let Some((call, who)) = self.board.person_of(listener) else { return };
-        let view = self.board.call(call);
-        let role =
-            view.as_ref().and_then(|view| view.participants.iter().find(|one| one.who == who)).map(|one| one.role);
-        let guarded = match self.kept_from {
-            KeptFrom::Customer => {
-                self.actors.get(&listener).is_some_and(|actor| actor.customer) && role == Some(Role::Customer)
-            }
-            KeptFrom::Target => view.and_then(|view| view.transfer).is_some_and(|transfer| transfer.target == who),
-        };
+        let Some((call, guarded)) = self.standing.get(&listener).copied() else { return };
         if !self.can_be_told_apart(call) {
             return;
         }
+        self.judged += 1;
         if guarded && !(0..SECRET).contains(&loudest) {
             let why = match self.kept_from {
                 KeptFrom::Customer => "the customer's ear holds a secret bit",
@@ -60,12 +85,12 @@ impl Drama {
             }
             return;
         };
-        let speakers: Vec<LegId> =
-            (masks.iter()).filter(|(_, mask)| masks[&listener].hears(mask)).map(|(leg, _)| *leg).collect();
+        let heard = |mask: &LegMask| may_hear(&self.persons, &masks[&listener], mask);
+        let speakers: Vec<LegId> = masks.values().filter(|mask| heard(mask)).map(|mask| mask.leg).collect();
         if speakers.is_empty() && loudest != 0 {
             self.leak(at_us, listener, loudest, "who hears nobody hears something".into());
         }
-        if self.wire.jitter_us == 0 && self.wire.lost == 0 {
+        if self.wire.is_clean() {
             self.judge_exactly(listener, &speakers, samples, at_us);
         }
     }
@@ -73,17 +98,21 @@ impl Drama {
     /// Whether every leg of this call has a bit of its own.
     fn can_be_told_apart(&self, call: CallId) -> bool {
         let legs = self.masks.get(&call).into_iter().flat_map(std::collections::BTreeMap::keys);
-        let bits: Vec<u32> = legs.filter_map(|leg| Some(self.actors.get(leg)?.bit)).collect();
-        bits.len() == bits.iter().collect::<BTreeSet<_>>().len()
+        let mut used = 0_u32;
+        for bit in legs.filter_map(|leg| Some(1 << self.actors.get(leg)?.bit)) {
+            if used & bit != 0 {
+                return false;
+            }
+            used |= bit;
+        }
+        true
     }
 
     /// On a clean wire every bit has an owner who may be heard, and whoever may be heard for a while is.
     fn judge_exactly(&mut self, listener: LegId, speakers: &[LegId], samples: &[i16], at_us: u64) {
         let bits: Vec<u32> = speakers.iter().filter_map(|leg| Some(self.actors.get(leg)?.bit)).collect();
         let allowed = bits.iter().fold(0_i16, |all, bit| all | 1 << bit | 1 << (bit + TALKERS));
-        let moved =
-            |leg: &LegId| self.actors.get(leg).is_some_and(|actor| at_us.saturating_sub(actor.moved_us) < MOVING_US);
-        if speakers.iter().any(moved) {
+        if speakers.iter().any(|leg| self.actors.get(leg).is_some_and(|actor| at_us < actor.moved_until_us)) {
             return;
         }
         let departed = speakers.iter().any(|leg| !self.actors.contains_key(leg));
@@ -93,8 +122,10 @@ impl Drama {
             .filter(|speaker| {
                 let pair = self.audible.get(&(listener, **speaker));
                 let long = pair.is_some_and(|since| tick_us.saturating_sub(*since) > SURELY_US);
-                let actor = self.actors.get(speaker);
-                long && actor.is_some_and(|a| a.talks && tick_us.saturating_sub(a.talks_since_us) > SURELY_US)
+                let speaks = |a: &super::Actor| {
+                    a.talks && at_us > a.blurred_until_us && tick_us.saturating_sub(a.talks_since_us) > SURELY_US
+                };
+                long && self.actors.get(speaker).is_some_and(speaks)
             })
             .map(|leg| (*leg, 1 << self.actors[leg].bit | 1 << (self.actors[leg].bit + TALKERS)))
             .collect();

@@ -1,48 +1,40 @@
-//! Core and mixer together on the virtual clock: random people call, transfer, hold and hang up, and every sample that
-//! reaches an ear is looked at.
+//! Core and mixer together on the virtual clock: random people in several calls at once call, transfer, hold and hang up, and
+//! every sample that reaches an ear is looked at.
 //!
-//! Talker `k` says `1 << k` in the open and `1 << (k + TALKERS)` in a consult, so the number a listener receives *is* the list
-//! of whom he heard. Music and tones are silent here, so that nothing else is heard.
+//! Talker `k` of a call says `1 << k` in the open and `1 << (k + TALKERS)` in a consult, so the number a listener receives *is*
+//! the list of whom he heard. Music and tones are silent here, so that nothing else is heard.
 
+mod agents;
+mod frozen;
 mod judge;
 mod people;
+mod wire;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use conference::{
     AgentName, AgentSettings, CallId, Command, Destination, Direction, Ears, Effect, LegId, LegMask, Moment, Output,
-    Phone, Place, Report, Settings, Switchboard,
+    Phone, Place, Report, Role, Settings, Switchboard,
 };
-use media_mixer::codec::FRAME_SAMPLES;
-use media_mixer::lab::{Lab, Parcel, SLOT_US};
+use media_mixer::lab::Lab;
 use media_mixer::{Applied, HoldMusic, MediaSettings};
 use tokio::sync::oneshot;
 
-use super::{FRAME_US, House, server};
+pub use wire::Wire;
 
-/// Talkers that can be told apart.
+use super::{House, server};
+
+/// Talkers that can be told apart in one call.
 pub const TALKERS: u32 = 7;
 /// From here on a sample holds a secret bit.
 pub const SECRET: i16 = 1 << TALKERS;
+/// Legs in all calls together; new people come only up to here.
+const LEGS: usize = 13;
 /// A pair that has been audible for so long, with its speaker talking, must be heard on a clean wire.
 const SURELY_US: u64 = 500_000;
 /// For so long a leg that moved from one call to another is not judged exactly.
 const MOVING_US: u64 = 200_000;
-const AGENTS: [&str; 4] = ["alice", "bob", "carol", "dave"];
-
-/// What the wire does to packets.
-#[derive(Clone, Copy, Debug)]
-pub struct Wire {
-    /// Each packet is late by up to so much, so that many overtake each other.
-    pub jitter_us: u64,
-    /// Of a thousand packets so many are lost.
-    pub lost: u64,
-}
-
-impl Wire {
-    pub const CLEAN: Self = Self { jitter_us: 0, lost: 0 };
-    pub const ROUGH: Self = Self { jitter_us: 45_000, lost: 20 };
-}
+const AGENTS: [&str; 6] = ["alice", "bob", "carol", "dave", "erin", "frank"];
 
 /// What must never be.
 #[derive(Clone, Debug)]
@@ -77,9 +69,17 @@ impl Chance {
 /// A change-set that is not acknowledged yet: masks, and who left.
 type Pending = (Vec<LegMask>, Vec<LegId>);
 
+/// Whose leg it is, by who dialled and whom we rang: the judge's own books. What the masks say of it is not asked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Person {
+    Agent(AgentName),
+    /// Whoever is on this one leg.
+    Somebody(LegId),
+}
+
 struct Actor {
     bit: u32,
-    owner: Option<(AgentName, Phone)>,
+    phone: Option<Phone>,
     customer: bool,
     /// By the last acknowledged change: what it says must not reach whom secrets are kept from.
     private: bool,
@@ -87,8 +87,10 @@ struct Actor {
     secret: bool,
     talks: bool,
     talks_since_us: u64,
-    /// When it came into its call from another one: its new call ticks at another moment, which costs one made-up frame.
-    moved_us: u64,
+    /// Until then it may not be heard although it could: it was thawed, or its bit is another one.
+    blurred_until_us: u64,
+    /// Until then made-up frames are in what it says: its new call ticks at another moment than the one before.
+    moved_until_us: u64,
     call: Option<CallId>,
     /// When in the 20 ms it sends, in slots.
     phase: u64,
@@ -114,16 +116,31 @@ pub struct Drama {
     wire: Wire,
     told: bool,
     actors: BTreeMap<LegId, Actor>,
+    persons: BTreeMap<LegId, Person>,
     ringing: BTreeMap<LegId, Destination>,
+    /// The call of each leg, and whether secrets are kept from it, by what the core knows now.
+    standing: BTreeMap<LegId, (CallId, bool)>,
+    /// What happened on the wire and is not told to the core yet, and when it will be.
+    late: VecDeque<(u64, Report)>,
+    /// An effect waits for its acknowledgement: the core is told nothing meanwhile.
+    waits: bool,
     acks: Vec<(CallId, oneshot::Receiver<Applied>)>,
-    /// The masks in force, and since when each pair is audible by them.
+    /// The masks in force, and since when each pair is audible by them; and until when it was.
     masks: BTreeMap<CallId, BTreeMap<LegId, LegMask>>,
     pending: BTreeMap<CallId, Vec<Pending>>,
     audible: BTreeMap<(LegId, LegId), u64>,
+    lately: BTreeMap<(LegId, LegId), u64>,
+    /// Bits that each leg has told by its keys.
+    keys: BTreeMap<LegId, BTreeSet<u32>>,
+    /// Calls whose legs get bits that are free in the other call, to be joined when they have them.
+    to_join: Option<(LegId, LegId)>,
     next_leg: u64,
     pub leaks: Vec<Leak>,
     pub packets: u64,
+    pub judged: u64,
     pub consults: u64,
+    /// Steps with at least three calls up.
+    pub three_calls: u64,
     pub done: BTreeMap<&'static str, u64>,
 }
 
@@ -150,30 +167,44 @@ impl Drama {
             wire,
             told: std::env::var_os("EARS_TRACE").is_some(),
             actors: BTreeMap::new(),
+            persons: BTreeMap::new(),
             ringing: BTreeMap::new(),
+            standing: BTreeMap::new(),
+            late: VecDeque::new(),
+            waits: false,
             acks: Vec::new(),
             masks: BTreeMap::new(),
             pending: BTreeMap::new(),
             audible: BTreeMap::new(),
+            lately: BTreeMap::new(),
+            keys: BTreeMap::new(),
+            to_join: None,
             next_leg: 0,
             leaks: Vec::new(),
             packets: 0,
+            judged: 0,
             consults: 0,
+            three_calls: 0,
             done: BTreeMap::new(),
         };
         drama.command(Command::Configure(settings));
         drama
     }
 
-    fn now(&self) -> Moment {
-        Moment(self.house.lab.now_us())
+    fn now_us(&self) -> u64 {
+        self.house.lab.now_us()
     }
 
-    /// So many random steps, with some time between them.
+    fn now(&self) -> Moment {
+        Moment(self.now_us())
+    }
+
+    /// So many random steps, most of them close together, with some time now and then.
     pub fn play(&mut self, steps: u32) {
         for _ in 0..steps {
             self.step();
-            let slots = if self.chance.below(3) == 0 { self.chance.below(400) } else { self.chance.below(60) };
+            self.three_calls += u64::from(self.masks.len() >= 3);
+            let slots = if self.chance.below(10) == 0 { self.chance.below(400) } else { self.chance.below(30) };
             self.pass(slots);
         }
     }
@@ -185,7 +216,7 @@ impl Drama {
     /// With `EARS_TRACE` set, the run is told on standard error.
     fn trace(&self, what: &dyn std::fmt::Debug) {
         if self.told {
-            eprintln!("{} {what:?}", self.house.lab.now_us());
+            eprintln!("{} {what:?}", self.now_us());
         }
     }
 
@@ -202,53 +233,78 @@ impl Drama {
         self.carry(outputs);
     }
 
+    /// Told to the core only after a while, as over a slow wire.
+    fn report_late(&mut self, report: Report) {
+        let slow = self.chance.below(3) == 0;
+        let late_us = if slow { self.chance.below(150_000) } else { 0 };
+        // what one phone says stays in its order
+        let last_us = self.late.back().map_or(0, |(due_us, _)| *due_us);
+        self.late.push_back(((self.now_us() + late_us).max(last_us), report));
+    }
+
     /// What the daemon does: effects in their order, and a tightening is waited for before anybody is told anything.
     fn carry(&mut self, outputs: Vec<Output>) {
+        self.note_standing();
         for output in outputs {
             self.trace(&output);
             let Output::Effect(effect) = output else { continue };
             match effect {
-                Effect::SetAudibility(mut change) => {
-                    for mask in &mut change.legs {
-                        // silent music in place of every tone: whatever is heard is a person
-                        if mask.ears != Ears::Nothing {
-                            mask.ears = Ears::HoldMusic;
-                        }
-                    }
-                    let (call, tightens) = (change.call, change.tightens);
-                    self.pending.entry(call).or_default().push((change.legs.clone(), change.gone.clone()));
-                    self.acks.push((call, self.house.mixer.set_audibility(change)));
-                    while tightens && self.acks.iter().any(|(of, _)| *of == call) {
-                        self.pass(1);
-                    }
-                }
-                Effect::Ring { leg, to, .. } => {
-                    self.house.mixer.open(leg, Lab::signalling()).unwrap();
-                    self.add_actor(leg, None, false);
-                    self.ringing.insert(leg, to);
-                }
-                Effect::Answer { leg } => {
-                    if let Some(phone) = self.house.phones.get_mut(&leg) {
-                        let answer = self.house.mixer.answer(leg, phone.offer("").as_bytes()).unwrap();
-                        phone.server = server(&answer);
-                        self.begin_talking(leg);
-                    }
-                }
+                Effect::SetAudibility(change) => self.set_audibility(change),
+                Effect::Ring { leg, to, .. } => self.is_rung(leg, to),
+                Effect::Answer { leg } => self.is_answered(leg),
                 Effect::AnswerOffer { leg } => self.answer_offer(leg),
                 Effect::Hangup { leg, .. } | Effect::Reject { leg, .. } => {
                     self.house.mixer.close(leg);
                     self.forget(leg);
                 }
-                Effect::Probe { leg } => self.report(Report::Probed { leg, alive: true }),
+                Effect::Probe { leg } => self.report_late(Report::Probed { leg, alive: true }),
+                Effect::CollectDigits { leg } => self.house.mixer.collect(leg),
+                Effect::Relay { leg, keys } => self.house.mixer.relay(leg, &keys),
+                Effect::LookUp { leg, dialled } => {
+                    let target = self.somebody();
+                    self.report_late(Report::Looked { leg, target, shown: dialled });
+                }
                 Effect::Progress { .. }
                 | Effect::AcceptRefer { .. }
                 | Effect::NotifyReferrer { .. }
-                | Effect::CollectDigits { .. }
-                | Effect::Relay { .. }
-                | Effect::LookUp { .. }
                 | Effect::Identify { .. }
                 | Effect::Cue { .. } => {}
             }
+        }
+    }
+
+    fn set_audibility(&mut self, mut change: conference::ChangeSet) {
+        for mask in &mut change.legs {
+            // silent music in place of every tone: whatever is heard is a person
+            if mask.ears != Ears::Nothing {
+                mask.ears = Ears::HoldMusic;
+            }
+        }
+        let (call, tightens) = (change.call, change.tightens);
+        self.pending.entry(call).or_default().push((change.legs.clone(), change.gone.clone()));
+        self.acks.push((call, self.house.mixer.set_audibility(change)));
+        let waited = std::mem::replace(&mut self.waits, true);
+        while tightens && self.acks.iter().any(|(of, _)| *of == call) {
+            self.pass(1);
+        }
+        self.waits = waited;
+    }
+
+    fn is_rung(&mut self, leg: LegId, to: Destination) {
+        self.house.mixer.open(leg, Lab::signalling()).unwrap();
+        let person = match &to {
+            Destination::Agent(name) => Person::Agent(name.clone()),
+            _ => Person::Somebody(leg),
+        };
+        self.add_actor(leg, person, None, false);
+        self.ringing.insert(leg, to);
+    }
+
+    fn is_answered(&mut self, leg: LegId) {
+        if let Some(phone) = self.house.phones.get_mut(&leg) {
+            let answer = self.house.mixer.answer(leg, phone.offer("").as_bytes()).unwrap();
+            phone.server = server(&answer);
+            self.begin_talking(leg);
         }
     }
 
@@ -262,45 +318,26 @@ impl Drama {
         }
     }
 
-    /// Time goes on by so many slots.
-    pub fn pass(&mut self, slots: u64) {
-        for _ in 0..slots {
-            self.talk();
-            self.house.slot();
-            self.take_acks();
-            self.listen();
-            while self.board.deadline().is_some_and(|deadline| deadline <= self.now()) {
-                let outputs = self.board.expire(self.now());
-                self.carry(outputs);
-            }
-        }
-    }
-
-    fn talk(&mut self) {
-        let slot = self.house.lab.now_us() / SLOT_US % (FRAME_US / SLOT_US);
-        let now = self.house.lab.now_us();
-        for (leg, actor) in &mut self.actors {
-            if actor.phase != slot {
-                continue;
-            }
-            if !actor.talks {
-                // what was said before the phone's hold was never sent
-                actor.secret = actor.private;
-                continue;
-            }
-            let value = if actor.secret { 1_i16 << (actor.bit + TALKERS) } else { 1 << actor.bit };
-            actor.secret = actor.private;
-            let phone = self.house.phones.get_mut(leg).unwrap();
-            let bytes = phone.packet(&[value; FRAME_SAMPLES]);
-            if self.chance.below(1_000) >= self.wire.lost {
-                let at_us = now + self.chance.below(self.wire.jitter_us + 1);
-                self.house.lab.net().arrive(Parcel { from: phone.address, to: phone.server, at_us, bytes });
+    /// What the core knows of every leg: from whom secrets are kept follows from the roles, and from who came in as a customer.
+    fn note_standing(&mut self) {
+        self.standing.clear();
+        for view in self.board.calls() {
+            let target = view.transfer.map(|transfer| transfer.target);
+            for one in &view.participants {
+                for leg in &one.legs {
+                    let came_in = self.actors.get(&leg.leg).is_some_and(|actor| actor.customer);
+                    let guarded = match self.kept_from {
+                        KeptFrom::Customer => came_in || one.role == Role::Customer,
+                        KeptFrom::Target => target == Some(one.who),
+                    };
+                    self.standing.insert(leg.leg, (view.id, guarded));
+                }
             }
         }
     }
 
     fn take_acks(&mut self) {
-        let now = self.house.lab.now_us();
+        let now_us = self.now_us();
         let mut acks = std::mem::take(&mut self.acks);
         let mut changed = BTreeSet::new();
         acks.retain_mut(|(call, ack)| match ack.try_recv() {
@@ -317,11 +354,11 @@ impl Drama {
         });
         self.acks = acks;
         for call in changed {
-            self.note_audible(call, now);
+            self.note_audible(call, now_us);
         }
     }
 
-    fn note_audible(&mut self, call: CallId, now: u64) {
+    fn note_audible(&mut self, call: CallId, now_us: u64) {
         let masks = &self.masks[&call];
         let consult = masks.values().any(|mask| mask.place == Place::Side);
         for (leg, mask) in masks {
@@ -331,23 +368,37 @@ impl Drama {
                     KeptFrom::Target => consult && mask.place == Place::Main,
                 };
                 if actor.call.replace(call).is_some_and(|before| before != call) {
-                    actor.moved_us = now;
+                    actor.moved_until_us = now_us + MOVING_US;
                 }
                 actor.secret |= actor.private;
             }
         }
-        self.audible.retain(|(listener, speaker), _| {
-            let inside = |leg: &LegId| masks.contains_key(leg);
-            let still = |a: &LegId, b: &LegId| inside(a) && inside(b) && masks[a].hears(&masks[b]);
-            !(inside(listener) || inside(speaker)) || still(listener, speaker)
+        let inside = |leg: &LegId| masks.contains_key(leg);
+        let persons = &self.persons;
+        let still = |a: &LegId, b: &LegId| inside(a) && inside(b) && may_hear(persons, &masks[a], &masks[b]);
+        let lately = &mut self.lately;
+        self.audible.retain(|pair, _| {
+            let (listener, speaker) = pair;
+            let goes_on = !(inside(listener) || inside(speaker)) || still(listener, speaker);
+            if !goes_on {
+                lately.insert(*pair, now_us);
+            }
+            goes_on
         });
         for (listener, a) in masks {
-            for (speaker, _) in masks.iter().filter(|(_, b)| a.hears(b)) {
-                self.audible.entry((*listener, *speaker)).or_insert(now);
+            for (speaker, _) in masks.iter().filter(|(_, b)| may_hear(persons, a, b)) {
+                self.audible.entry((*listener, *speaker)).or_insert(now_us);
             }
         }
         if masks.is_empty() {
             self.masks.remove(&call);
         }
     }
+}
+
+/// A naive reading of two masks, with the judge's own word on whose legs they are.
+fn may_hear(persons: &BTreeMap<LegId, Person>, listener: &LegMask, speaker: &LegMask) -> bool {
+    assert!(listener.supervises.is_none() && speaker.supervises.is_none(), "nobody supervises here");
+    let same = persons.get(&listener.leg) == persons.get(&speaker.leg);
+    !same && listener.open && speaker.open && !speaker.muted && listener.place == speaker.place
 }
