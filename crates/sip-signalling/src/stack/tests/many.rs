@@ -59,7 +59,7 @@ fn corpus() -> Vec<Vec<u8>> {
     net.wire.iter().map(|(_, _, message)| write(message).to_vec()).collect()
 }
 
-fn mutated(chance: &mut Chance, corpus: &[Vec<u8>]) -> Vec<u8> {
+pub(super) fn mutated(chance: &mut Chance, corpus: &[Vec<u8>]) -> Vec<u8> {
     let pick = |chance: &mut Chance, most: usize| usize::try_from(chance.number() % most as u64).unwrap();
     let mut bytes = corpus[pick(chance, corpus.len())].clone();
     for _ in 0..1 + pick(chance, 4) {

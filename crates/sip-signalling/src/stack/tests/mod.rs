@@ -9,5 +9,6 @@ mod many;
 mod net;
 mod races;
 mod refer;
+mod refer_mutations;
 mod refer_races;
 mod rules;
