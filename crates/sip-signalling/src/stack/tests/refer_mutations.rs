@@ -75,7 +75,7 @@ fn anything_in_a_refer_breaks_nothing_and_the_call_goes_on() {
                 1 => {}
                 _ => {
                     net.wish(SERVER, Wish::AcceptRefer { refer });
-                    net.wish(SERVER, Wish::Notify { refer, status: 200, last: chance.number() % 2 == 0 });
+                    net.wish(SERVER, Wish::Notify { refer, status: 200, last: chance.number() & 1 == 0 });
                 }
             }
         }
