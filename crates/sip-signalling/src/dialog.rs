@@ -7,8 +7,8 @@ use std::net::IpAddr;
 use rsip::{Method, Request, Response};
 use serde::{Deserialize, Serialize};
 
-use crate::codec::headers::{CSeq, Contacts, NameAddr, addresses, call_id, contacts, cseq, from, to};
-use crate::codec::{SipUri, push};
+use crate::codec::headers::{CSeq, Contacts, NameAddr, addresses, call_id, contacts, cseq, from, to, tokens};
+use crate::codec::{SipUri, one, push};
 use crate::flow::Flow;
 
 #[cfg(test)]
@@ -48,6 +48,10 @@ pub(crate) struct Dialog {
     /// Whether a REFER of theirs came.
     #[serde(default)]
     referred: bool,
+    /// Whether their last Allow had UPDATE (RFC 3311 §4).
+    takes_update: bool,
+    /// The P-Asserted-Identity of our messages, as it is written (RFC 3325, RFC 5876).
+    pub(crate) asserted: Option<String>,
 }
 
 /// How a request's number stands to those before (RFC 3261 §12.2.2).
@@ -78,6 +82,8 @@ impl Dialog {
             flow,
             routed,
             referred: false,
+            takes_update: takes_update(&invite.headers).unwrap_or(false),
+            asserted: None,
         })
     }
 
@@ -100,6 +106,8 @@ impl Dialog {
             flow,
             routed,
             referred: false,
+            takes_update: takes_update(&response.headers).unwrap_or(false),
+            asserted: None,
         })
     }
 
@@ -125,6 +133,9 @@ impl Dialog {
         push(&mut headers, "CSeq", CSeq::new(number, method).to_string());
         for route in routes {
             push(&mut headers, "Route", route);
+        }
+        if let Some(asserted) = self.asserted.as_ref().filter(|_| method != Method::Ack) {
+            push(&mut headers, "P-Asserted-Identity", asserted);
         }
         Request { method, uri: uri.to_rsip(), version: rsip::Version::V2, headers, body: Vec::new() }
     }
@@ -185,6 +196,17 @@ impl Dialog {
         if let Some(target) = contact(headers) {
             self.remote_target = target;
         }
+        self.takes_update = takes_update(headers).unwrap_or(self.takes_update);
+    }
+
+    /// Whether an UPDATE of ours is welcome.
+    pub(crate) fn takes_update(&self) -> bool {
+        self.takes_update
+    }
+
+    /// An UPDATE was answered as a method nobody knows.
+    pub(crate) fn takes_no_update(&mut self) {
+        self.takes_update = false;
     }
 
     /// The next request gets at least this number (a challenge was answered with it).
@@ -220,6 +242,12 @@ fn is_reachable(target: IpAddr, peer: IpAddr) -> bool {
     };
     let nobody = target.is_unspecified() || target.is_multicast();
     !nobody && reach(target) >= reach(peer) && (!peer.is_loopback() || target.is_loopback())
+}
+
+/// What an Allow says of UPDATE; `None` if there is none.
+fn takes_update(headers: &rsip::Headers) -> Option<bool> {
+    one(headers, "Allow")?;
+    Some(tokens(headers, "Allow").contains(&"UPDATE"))
 }
 
 fn contact(headers: &rsip::Headers) -> Option<SipUri> {

@@ -45,6 +45,8 @@ pub(crate) struct Branch {
     pub(crate) early: Option<(String, String)>,
     /// Credentials were sent so often.
     pub(crate) tries: u8,
+    /// A larger session interval was asked for so often.
+    pub(crate) intervals: u8,
     /// The answers that came, by their To tag, with the ACK that is sent again when they come again.
     pub(crate) acks: Vec<(String, Option<(Flow, Bytes)>)>,
 }
@@ -63,6 +65,7 @@ impl Branch {
             cancel: Cancel::No,
             early: None,
             tries: 0,
+            intervals: 0,
             acks: Vec::new(),
         }
     }

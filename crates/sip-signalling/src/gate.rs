@@ -19,9 +19,9 @@ pub(crate) const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, UPDATE, INFO,
 /// What a phone of ours speaks.
 pub(crate) const PHONE_ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, UPDATE, INFO, NOTIFY";
 /// Extensions by option tag.
-pub(crate) const SUPPORTED: &str = "path, replaces, norefersub, tdialog";
+pub(crate) const SUPPORTED: &str = "path, replaces, norefersub, tdialog, timer";
 /// What a phone of ours has of them.
-pub(crate) const PHONE_SUPPORTED: &str = "norefersub";
+pub(crate) const PHONE_SUPPORTED: &str = "norefersub, timer";
 /// What can be subscribed to.
 pub(crate) const EVENTS: &str = "refer";
 /// The one body we carry in calls.

@@ -16,6 +16,7 @@ mod build;
 mod counts;
 mod door;
 mod freeze;
+mod identity;
 mod leave;
 mod notify;
 mod offer;
@@ -33,6 +34,7 @@ mod session;
 mod subscribe;
 #[cfg(test)]
 mod tests;
+mod upkeep;
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::net::SocketAddr;
@@ -95,6 +97,10 @@ enum Alarm {
     Bindings,
     /// A phone's registration is refreshed or tried again.
     Account(String),
+    /// A leg's session must be refreshed, or was not.
+    Session(LegId),
+    /// A leg has something to say that was put off.
+    Attend(LegId),
     /// A frozen leg was not thawed.
     Frozen(LegId),
     /// A REFER got no word of its owner, or its subscription ends.
@@ -110,6 +116,8 @@ enum User {
     Bye(Party),
     /// A digit of a leg.
     Digit(LegId),
+    /// An UPDATE of a leg.
+    Update(LegId),
     /// The question whether a leg lives.
     Probe(LegId),
     /// Nobody waits for the answer.
@@ -332,7 +340,7 @@ impl Stack {
         }
         let pending = self.pending.get(&client)?;
         match pending.user {
-            User::Digit(leg) | User::Probe(leg) => Some(leg),
+            User::Digit(leg) | User::Probe(leg) | User::Update(leg) => Some(leg),
             User::Notify(_) | User::Refer(..) => self.leg_of_refer(pending),
             User::Bye(_) | User::Nobody | User::Account(_) => None,
         }
@@ -390,7 +398,7 @@ impl Stack {
             Wish::RefuseRefer { refer, status, reason } => self.refuse_refer(refer, status, reason.as_deref()),
             Wish::Notify { refer, status, last } => self.notify(refer, status, last),
             Wish::Refer { leg, to } => self.refer(leg, &to),
-            Wish::Identify { .. } => {}
+            Wish::Identify { leg, peer } => self.identify(leg, peer),
             Wish::Register(account) => self.register_phone(account),
             Wish::Unregister { user } => self.unregister_phone(&user),
             Wish::Reload(directory) => self.reload(directory),
@@ -412,6 +420,8 @@ impl Stack {
             Alarm::KeepAlive(aor, contact) => self.keep_alive(&aor, &contact),
             Alarm::Bindings => self.expire_bindings(),
             Alarm::Account(user) => self.refresh_phone(&user),
+            Alarm::Session(leg) => self.session_alarm(leg),
+            Alarm::Attend(leg) => self.attend_again(leg),
             Alarm::Frozen(leg) => self.forget_frozen(leg),
             Alarm::Refer(id) => self.refer_expired(id),
             Alarm::Farewell(leg) => self.bye(leg),
@@ -469,7 +479,10 @@ impl Stack {
                 self.trunk_legs.remove(trunk);
             }
         }
-        for alarm in [Alarm::Resend(id), Alarm::NoAck(id), Alarm::Retry(id), Alarm::Expires(id), Alarm::Farewell(id)] {
+        let upkeep = [Alarm::Session(id), Alarm::Attend(id), Alarm::Farewell(id)];
+        for alarm in
+            [Alarm::Resend(id), Alarm::NoAck(id), Alarm::Retry(id), Alarm::Expires(id)].into_iter().chain(upkeep)
+        {
             self.alarms.disarm(&alarm);
         }
         self.leave_refers(id);

@@ -4,7 +4,7 @@
 //! Only what the file or the environment says is mentioned: nobody is warned of a default he did not choose.
 
 use super::reader::{At, Section};
-use super::values::{number, text};
+use super::values::text;
 use super::wires::{Way, codec, listener};
 
 pub(crate) fn warn(root: &Section<'_>) {
@@ -48,8 +48,6 @@ fn sip(section: &Section<'_>) {
             section.findings.warn(&entry.place, format!("sip.listen: {word}: is not built yet and not listened on"));
         }
     }
-    let expires = section.read("session_expires_s", |node| number(node, 90, 86_400));
-    warn_if(section, "session_expires_s", &expires, "is not built yet: session timers are not asked for");
     for key in ["certificate", "private_key"] {
         let file = section.read(key, text);
         if !file.value.is_empty() {

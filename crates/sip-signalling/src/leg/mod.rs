@@ -9,19 +9,21 @@
 
 pub(crate) mod digits;
 mod state;
+pub(crate) mod upkeep;
 
 pub use state::DialogState;
 
 use std::time::Duration;
 
 use bytes::Bytes;
-use conference::{AgentName, LegId, Phone};
+use conference::{AgentName, Identity, LegId, Phone};
 use serde::{Deserialize, Serialize};
 
 use crate::dialog::Dialog;
 use crate::flow::Flow;
 use crate::fork::Failures;
 use crate::transaction::{ClientId, ServerId};
+use upkeep::Upkeep;
 
 /// Whom a leg is with.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -70,6 +72,10 @@ pub(crate) struct Arrived {
     pub(crate) dialog: Dialog,
     /// Whether it brought an offer.
     pub(crate) offered: bool,
+    /// Who is to be shown to the caller.
+    pub(crate) shown: Option<Identity>,
+    /// For a phone: whom its server shows.
+    pub(crate) seen: Option<Identity>,
 }
 
 /// INVITEs of ours that wait for an answer.
@@ -81,6 +87,10 @@ pub(crate) struct Ringing {
     pub(crate) failures: Failures,
     /// Whether it was told that it rings.
     pub(crate) told: bool,
+    /// Who its INVITEs show as calling.
+    pub(crate) said: Option<Identity>,
+    /// Who is to be shown instead, since they went out.
+    pub(crate) shown: Option<Identity>,
 }
 
 /// What an answered leg is.
@@ -100,6 +110,8 @@ pub(crate) struct Session {
     pub(crate) told_offers: u32,
     /// Our next offer, when the one under way is done.
     pub(crate) queued: Option<Bytes>,
+    /// What keeps it going by itself.
+    pub(crate) upkeep: Upkeep,
     /// The owner has ended it; only the ACK is waited for, then comes BYE (RFC 3261 §15).
     pub(crate) over: bool,
     /// The text of the Reason in that BYE.
@@ -117,6 +129,7 @@ impl Session {
             offers: Offers::Rest,
             told_offers: 0,
             queued: None,
+            upkeep: Upkeep::default(),
             over: false,
             reason: None,
         }

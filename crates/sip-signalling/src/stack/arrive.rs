@@ -23,13 +23,14 @@ use crate::codec::{SipUri, push, respond, write};
 use crate::dialog::Dialog;
 use crate::flow::Flow;
 use crate::gate::{Refusal, same_ip};
+use crate::leg::upkeep::Upkeep;
 use crate::leg::{Arrived, Leg, Party, Phase, Session, Unacked};
 use crate::news::{Arrival, News};
 
 impl Stack {
     /// An INVITE from a known sender, outside any dialog.
     pub(super) fn arrive(&mut self, flow: Flow, back: Flow, request: Request, sender: Sender) {
-        if let Some(refusal) = self.no_room(&sender) {
+        if let Some(refusal) = Self::too_short(&request).or_else(|| self.no_room(&sender)) {
             return self.refuse(back, &request, &refusal);
         }
         let replaces = match self.replaced(&request, &sender, flow) {
@@ -66,8 +67,10 @@ impl Stack {
         self.dialogs.insert((dialog.call_id.clone(), dialog.local_tag.clone()), id);
         self.waiting.insert(server, id);
         let offered = arrival.offer.is_some();
-        self.add_leg(Leg { id, party, phase: Phase::Arrived(Box::new(Arrived { server, dialog, offered })) });
+        let arrived = Arrived { server, dialog, offered, shown: None, seen: None };
+        self.add_leg(Leg { id, party, phase: Phase::Arrived(Box::new(arrived)) });
         self.tell(News::Arrived(arrival));
+        self.see(id, &request.headers);
     }
 
     fn no_room(&self, sender: &Sender) -> Option<Refusal> {
@@ -138,6 +141,10 @@ impl Stack {
         Self::describe(&mut response.headers, &mut response.body, &body);
         let Some((request, back)) = self.transactions.opened(server) else { return };
         let number = cseq(&request.headers).map_or(0, |cseq| cseq.number);
+        let mut upkeep = Upkeep::default();
+        upkeep.raise(&request.headers);
+        let timer = upkeep.grant(&request.headers, &mut response.headers, self.session_seconds(), self.now);
+        upkeep.refreshed(Some(timer));
         let bytes = write(&SipMessage::Response(response.clone()));
         self.transactions.respond(self.now, server, response);
         self.waiting.remove(&server);
@@ -145,7 +152,11 @@ impl Stack {
         let Some(known) = self.legs.get_mut(&leg) else { return };
         let Phase::Arrived(arrived) = &known.phase else { return };
         let offers = !arrived.offered;
-        known.phase = Phase::Talking(Box::new(Session::new(arrived.dialog.clone(), false)));
+        // the 200 says it
+        (upkeep.shown, upkeep.said) = (arrived.shown.clone(), arrived.shown.clone());
+        upkeep.seen.clone_from(&arrived.seen);
+        known.phase = Phase::Talking(Box::new(Session { upkeep, ..Session::new(arrived.dialog.clone(), false) }));
+        self.arm_session(leg);
         let interval = Self::first_interval();
         self.await_ack(leg, Unacked { cseq: number, response: bytes, flow: back, interval, first: true, offers });
     }

@@ -10,10 +10,11 @@ use rsip::{Method, Request, Response, SipMessage};
 
 use super::{Alarm, Output, Stack, User};
 use crate::codec::headers::{CSeq, cseq, from, to};
-use crate::codec::{all, field, push, write};
+use crate::codec::{all, field, push, remove, set, write};
 use crate::dialog::Dialog;
 use crate::flow::Flow;
 use crate::fork::{Branch, Cancel, is_global};
+use crate::leg::upkeep::Upkeep;
 use crate::leg::{Party, Phase, Session};
 use crate::news::News;
 use crate::transaction::{ClientId, TIMEOUT};
@@ -80,6 +81,7 @@ impl Stack {
         let (party, phone, offered) = (branch.party.clone(), branch.phone().cloned(), branch.offered);
         let Some(known) = self.legs.get_mut(&leg) else { return };
         let Phase::Ringing(ringing) = &mut known.phase else { return };
+        let (said, shown) = (ringing.said.take(), ringing.shown.take());
         let others: Vec<_> = std::mem::take(&mut ringing.open).into_iter().filter(|other| *other != client).collect();
         known.party = party;
         self.dialogs.insert((dialog.call_id.clone(), dialog.local_tag.clone()), leg);
@@ -94,6 +96,9 @@ impl Stack {
         }
         let body = Bytes::from(response.body.clone());
         self.tell(News::Answered { leg, body, phone, source: source.peer });
+        self.see(leg, &response.headers);
+        self.timer_granted(leg, response);
+        self.introduced(leg, said, shown);
     }
 
     /// ACK for the answer of a leg, with our answer if the 2xx made the offer. Kept, to be sent when the 2xx comes again.
@@ -157,20 +162,46 @@ impl Stack {
         let wanted = branch.cancel == Cancel::No && self.legs.contains_key(&leg);
         if matches!(status, 401 | 407) && wanted {
             if let Some((flow, request)) = self.answer_challenge(client, response, source, &party, tries) {
-                return self.invite_again(client, flow, request);
+                return self.invite_again(client, flow, request, tries + 1);
             }
             if again {
                 return self.close_unproved(leg);
             }
         }
+        if status == 422 && wanted && self.longer(client, leg, again, response) {
+            return;
+        }
         if again { self.offer_refused(leg, status) } else { self.branch_failed(client, leg, status) }
     }
 
-    /// The same INVITE with credentials takes the place of the challenged one.
-    fn invite_again(&mut self, client: ClientId, flow: Flow, request: Request) {
+    /// 422: the INVITE goes out again with the interval the other side can live with. `false` if that cannot help.
+    fn longer(&mut self, client: ClientId, leg: LegId, again: bool, response: &Response) -> bool {
+        if again {
+            return self.offer_too_short(leg, response);
+        }
+        let wanted = self.session_seconds();
+        let Some(branch) = self.branches.get_mut(&client) else { return false };
+        let Some((request, flow)) = self.transactions.sent(client) else { return false };
+        let Some(least) = Self::larger_interval(request, response, branch.intervals) else { return false };
+        // whoever challenges gets new credentials for the new request
+        (branch.intervals, branch.tries) = (branch.intervals + 1, 0);
+        let mut request = request.clone();
+        let number = cseq(&request.headers).map_or(1, |cseq| cseq.number).saturating_add(1);
+        set(&mut request.headers, "CSeq", CSeq::new(number, Method::Invite).to_string());
+        for name in ["Session-Expires", "Min-SE", "Authorization", "Proxy-Authorization"] {
+            remove(&mut request.headers, name);
+        }
+        Upkeep { least, ..Upkeep::default() }.ask(&mut request.headers, wanted);
+        self.sign(flow, &mut request);
+        self.invite_again(client, flow, request, 0);
+        true
+    }
+
+    /// The same INVITE, changed by what its answer asked for, takes its place.
+    fn invite_again(&mut self, client: ClientId, flow: Flow, request: Request, tries: u8) {
         let Some(old) = self.branches.get(&client) else { return };
         let mut branch = Branch::new(old.leg, old.party.clone(), old.offered);
-        (branch.again, branch.tries) = (old.again, old.tries + 1);
+        (branch.again, branch.tries, branch.intervals) = (old.again, tries, old.intervals);
         let leg = branch.leg;
         match self.legs.get_mut(&leg).map(|leg| &mut leg.phase) {
             Some(Phase::Ringing(ringing)) => ringing.open.retain(|open| *open != client),

@@ -112,6 +112,9 @@ impl Stack {
     pub(super) fn in_dialog(&self, request: &Request, status: u16, dialog: &Dialog) -> Response {
         let mut response = respond_in_dialog(request, status, &dialog.local_tag);
         push(&mut response.headers, "Server", &self.settings.user_agent);
+        if let Some(asserted) = dialog.asserted.as_ref().filter(|_| (101..300).contains(&status)) {
+            push(&mut response.headers, "P-Asserted-Identity", asserted);
+        }
         response
     }
 

@@ -108,6 +108,7 @@ impl Stack {
                 true
             }
         };
+        self.resume_upkeep(id);
         let Some(session) = self.session_mut(id).filter(|_| !lives) else { return };
         session.offers = Offers::Rest;
         if let Offers::Ours { body, wanted: false } = offers {

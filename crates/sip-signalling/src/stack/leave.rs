@@ -120,10 +120,10 @@ impl Stack {
                     self.send_signed(flow, request, User::Bye(party), tries + 1);
                 }
             }
-            User::Digit(leg) | User::Probe(leg) if challenged => {
-                let probe = matches!(user, User::Probe(_));
-                self.challenged_inside(client, response, source, leg, tries, probe);
+            User::Digit(leg) | User::Probe(leg) | User::Update(leg) if challenged => {
+                self.challenged_inside(client, response, source, leg, tries, user);
             }
+            User::Update(leg) => self.updated(client, leg, status, Some(response)),
             User::Refer(leg, number) => self.refer_answered(client, response, source, (leg, number), tries),
             User::Notify(id) if challenged => self.notify_challenged(id, source),
             User::Notify(id) => self.notify_answered(client, id, status),
@@ -141,7 +141,7 @@ impl Stack {
         source: Flow,
         leg: LegId,
         tries: u8,
-        probe: bool,
+        user: User,
     ) {
         let Some(party) = self.legs.get(&leg).map(|leg| leg.party.clone()) else { return };
         let Some((flow, request)) = self.answer_challenge(client, response, source, &party, tries) else {
@@ -150,8 +150,11 @@ impl Stack {
         if let Some(session) = self.session_mut(leg) {
             session.dialog.number_used(cseq(&request.headers).map_or(0, |cseq| cseq.number));
         }
-        let user = if probe { User::Probe(leg) } else { User::Digit(leg) };
-        self.send_signed(flow, request, user, tries + 1);
+        let update = matches!(user, User::Update(_));
+        let again = self.send_signed(flow, request, user, tries + 1);
+        if let Some(session) = self.session_mut(leg).filter(|_| update) {
+            session.upkeep.updating = Some(again);
+        }
     }
 
     /// A request of ours other than INVITE got no answer (408) or could not be sent (503).
@@ -159,6 +162,7 @@ impl Stack {
         let Some(Pending { user, .. }) = self.pending.remove(&client) else { return };
         match user {
             User::Probe(leg) => self.probed(leg, false),
+            User::Update(leg) => self.updated(client, leg, status, None),
             User::Account(user) => self.phone_failed(&user, status),
             User::Notify(id) => self.notify_answered(client, id, 408),
             User::Refer(leg, number) => self.refer_unanswered(leg, number, status),

@@ -9,8 +9,6 @@
 //!   Theirs: theirs gets 500 with Retry-After                                   RFC 3261 §14.2
 //! ```
 
-use std::time::Duration;
-
 use bytes::Bytes;
 use conference::{Ending, LegId};
 use rsip::{Method, Request, Response, SipMessage};
@@ -38,7 +36,13 @@ impl Stack {
         if session.over {
             return self.reply(back, request, &Refusal::plain(481));
         }
-        if update && !offered {
+        if let Some(refusal) = Self::too_short(&request) {
+            return self.reply(back, request, &refusal);
+        }
+        self.see(leg, &request.headers);
+        let Some(session) = self.session_mut(leg) else { return };
+        let updating = matches!(session.offers, Offers::Theirs { update: true, .. });
+        if update && !offered && !updating {
             return self.refreshed(leg, back, request);
         }
         let owed = session.owes_answer.is_some() || session.unacked.as_ref().is_some_and(|unacked| unacked.offers);
@@ -78,6 +82,7 @@ impl Stack {
         let dialog = session.dialog.clone();
         let mut response = self.in_dialog(&request, 200, &dialog);
         self.introduce(dialog.flow, &mut response.headers, Some(leg), None);
+        self.grant_timer(leg, &request, &mut response);
         if let Some(server) = self.transactions.open(back, request) {
             self.transactions.respond(self.now, server, response);
         }
@@ -106,13 +111,14 @@ impl Stack {
         let Some((server, update, offered)) = self.take_theirs(leg) else { return };
         let Some(dialog) = self.session_mut(leg).map(|session| session.dialog.clone()) else { return };
         let Some((request, back)) = self.transactions.opened(server) else { return };
+        let request = request.clone();
         let number = cseq(&request.headers).map_or(0, |cseq| cseq.number);
-        let mut response = self.in_dialog(request, 200, &dialog);
-        let headers = request.headers.clone();
+        let mut response = self.in_dialog(&request, 200, &dialog);
         if let Some(session) = self.session_mut(leg) {
-            session.dialog.refresh(&headers);
+            session.dialog.refresh(&request.headers);
         }
         self.introduce(dialog.flow, &mut response.headers, Some(leg), None);
+        self.grant_timer(leg, &request, &mut response);
         Self::describe(&mut response.headers, &mut response.body, &body);
         let bytes = write(&SipMessage::Response(response.clone()));
         self.transactions.respond(self.now, server, response);
@@ -162,19 +168,22 @@ impl Stack {
     /// Sends the offer that waits, if the dialog is free.
     pub(super) fn next_offer(&mut self, leg: LegId) {
         let Some(session) = self.session_mut(leg).filter(|session| session.is_free()) else { return };
-        if let Some(body) = session.queued.take() {
-            self.send_offer(leg, body, false);
+        match session.queued.take() {
+            Some(body) => self.send_offer(leg, body, false),
+            None => self.attend(leg),
         }
     }
 
     /// The offer that the endpoint wanted.
     pub(super) fn repeated(&mut self, leg: LegId, body: Bytes) {
-        if self.session_mut(leg).is_some_and(|session| session.is_free()) {
+        let Some(session) = self.session_mut(leg) else { return };
+        session.upkeep.asked = false;
+        if session.is_free() && session.queued.is_none() {
             self.send_offer(leg, body, true);
         }
     }
 
-    fn send_offer(&mut self, leg: LegId, body: Bytes, wanted: bool) {
+    pub(super) fn send_offer(&mut self, leg: LegId, body: Bytes, wanted: bool) {
         let Some(known) = self.legs.get_mut(&leg) else { return };
         let party = known.party.clone();
         let Phase::Talking(session) = &mut known.phase else { return };
@@ -184,6 +193,7 @@ impl Stack {
         self.keep_number(leg, &dialog);
         let way = dialog.way();
         self.introduce(way, &mut request.headers, Some(leg), None);
+        self.keep_up(leg, &mut request);
         Self::describe(&mut request.headers, &mut request.body, &body);
         self.sign(way, &mut request);
         let mut branch = Branch::new(leg, party, true);
@@ -199,6 +209,8 @@ impl Stack {
         if let Some(session) = self.session_mut(leg) {
             session.dialog.refresh(&response.headers);
         }
+        self.timer_granted(leg, response);
+        self.see(leg, &response.headers);
         self.acknowledge(client, leg, &Bytes::new());
         let Some(session) = self.session_mut(leg) else { return };
         let Offers::Ours { wanted, .. } = session.offers else { return };
@@ -217,8 +229,8 @@ impl Stack {
         if status == 491 && !session.over {
             let body = body.clone();
             session.offers = Offers::Glare { body, wanted };
-            let (least, most) = if session.caller { (2100, 4000) } else { (0, 2000) };
-            let span = self.chance.span(Duration::from_millis(least), Duration::from_millis(most));
+            let caller = session.caller;
+            let span = self.glare_span(caller);
             return self.alarms.arm(self.now + span, Alarm::Retry(leg));
         }
         session.offers = Offers::Rest;
@@ -226,7 +238,10 @@ impl Stack {
         if matches!(status, 408 | 481) {
             return self.lost(leg);
         }
-        if !session.over {
+        if wanted {
+            self.refresh_refused(leg);
+        }
+        if self.session_mut(leg).is_some_and(|session| !session.over) {
             self.tell(News::OfferRefused { leg, wanted, status });
         }
         self.next_offer(leg);

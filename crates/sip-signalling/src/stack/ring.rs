@@ -21,6 +21,7 @@ use crate::codec::headers::NameAddr;
 use crate::codec::{SipUri, push};
 use crate::flow::Flow;
 use crate::fork::Branch;
+use crate::leg::upkeep::Upkeep;
 use crate::leg::{Leg, Party, Phase, Ringing};
 use crate::news::News;
 use crate::registrar::Binding;
@@ -49,7 +50,8 @@ impl Stack {
         let Some(party) = targets.first().map(|target| target.party.clone()) else {
             return self.tell(News::Failed { leg, status: 480 });
         };
-        self.add_leg(Leg { id: leg, party, phase: Phase::Ringing(Ringing::default()) });
+        let said = Some(from.clone()).filter(|from| !from.user.is_empty() && self.is_told_identities(&party));
+        self.add_leg(Leg { id: leg, party, phase: Phase::Ringing(Ringing { said, ..Ringing::default() }) });
         for target in targets {
             self.invite(leg, target, from, &offer);
         }
@@ -130,10 +132,11 @@ impl Stack {
         for route in route {
             push(&mut request.headers, "Route", route);
         }
-        if matches!(party, Party::Trunk(_)) {
+        if !from.user.is_empty() && self.is_told_identities(&party) {
             push(&mut request.headers, "P-Asserted-Identity", asserted.to_string());
         }
         self.introduce(flow, &mut request.headers, Some(leg), user.as_deref());
+        Upkeep::default().ask(&mut request.headers, self.session_seconds());
         Self::describe(&mut request.headers, &mut request.body, offer);
         self.sign(flow, &mut request);
         let branch = Branch::new(leg, party, !offer.is_empty());
@@ -155,7 +158,7 @@ impl Stack {
     }
 
     /// Who is shown as calling.
-    fn shown_as(&mut self, party: &Party, flow: Flow, from: &Identity) -> NameAddr {
+    pub(super) fn shown_as(&mut self, party: &Party, flow: Flow, from: &Identity) -> NameAddr {
         let display = Some(from.display.clone()).filter(|display| !display.is_empty());
         let (user, host) = match party {
             Party::Agent { .. } => (from.user.clone(), self.settings.domain.clone()),

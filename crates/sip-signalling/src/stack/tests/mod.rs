@@ -5,6 +5,7 @@
 mod calls;
 mod forks;
 mod frozen;
+mod identities;
 mod many;
 mod net;
 mod races;
@@ -12,3 +13,4 @@ mod refer;
 mod refer_mutations;
 mod refer_races;
 mod rules;
+mod timers;

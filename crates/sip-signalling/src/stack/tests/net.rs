@@ -199,15 +199,25 @@ impl Net {
     }
 
     /// Waits until a stack tells what is looked for; everything told before it is dropped.
-    pub(super) fn wait<T>(&mut self, at: usize, mut looked_for: impl FnMut(&News) -> Option<T>) -> T {
-        let until = self.now + Duration::from_secs(120);
+    pub(super) fn wait<T>(&mut self, at: usize, looked_for: impl FnMut(&News) -> Option<T>) -> T {
+        self.wait_long(at, Duration::from_secs(120), looked_for)
+    }
+
+    /// The same within another time.
+    pub(super) fn wait_long<T>(
+        &mut self,
+        at: usize,
+        limit: Duration,
+        mut looked_for: impl FnMut(&News) -> Option<T>,
+    ) -> T {
+        let until = self.now + limit;
         loop {
             while let Some(news) = self.news[at].pop_front() {
                 if let Some(found) = looked_for(&news) {
                     return found;
                 }
             }
-            assert!(self.step(until), "stack {at} did not tell it in two minutes");
+            assert!(self.step(until), "stack {at} did not tell it in {limit:?}");
         }
     }
 
@@ -217,6 +227,34 @@ impl Net {
             News::Offered { number, offer: Some(_), .. } => Some(*number),
             _ => None,
         })
+    }
+
+    /// The last request of a kind that a stack sent.
+    pub(super) fn sent(&self, at: usize, method: rsip::Method) -> rsip::Request {
+        let mut sent = self.wire.iter().rev().filter(|(_, from, _)| *from == at);
+        let found = sent.find_map(|(_, _, message)| match message {
+            SipMessage::Request(request) if request.method == method => Some(request.clone()),
+            _ => None,
+        });
+        found.unwrap()
+    }
+
+    /// How many requests of a kind a stack sent, each try counted.
+    pub(super) fn count(&self, at: usize, method: rsip::Method) -> usize {
+        let is = |message: &SipMessage| matches!(message, SipMessage::Request(request) if request.method == method);
+        self.wire.iter().filter(|(_, from, message)| *from == at && is(message)).count()
+    }
+
+    /// Answers a stack's request as somebody at the second stack's address, with these lines.
+    pub(super) fn answer(&mut self, at: usize, request: &rsip::Request, status: u16, lines: &[(&'static str, &str)]) {
+        let mut response = crate::codec::respond(request, status, Some("raw"));
+        for (name, value) in lines {
+            crate::codec::push(&mut response.headers, name, *value);
+        }
+        let other = self.stacks[1 - at].0;
+        let flow = Flow { protocol: Protocol::Udp, local: self.stacks[at].0, peer: other };
+        let bytes = crate::codec::write(&SipMessage::Response(response));
+        self.inject(flow, std::str::from_utf8(&bytes).unwrap());
     }
 
     /// Everything told by a stack and not looked at yet.
