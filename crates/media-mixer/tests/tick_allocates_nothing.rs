@@ -1,60 +1,14 @@
 //! What runs in a tick never asks the allocator for anything: counted, not believed.
 #![allow(clippy::unwrap_used)]
-// The allocator of this one test program counts its calls; the trait that says so is unsafe. Each call goes to the system's
-// allocator unchanged.
-#![allow(unsafe_code)]
 
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::cell::Cell;
+mod counting;
 
+use counting::calls_of;
 use media_mixer::codec::{Codec, Decoder, Encoder, FRAME_SAMPLES};
 use media_mixer::jitter::{Arrival, Jitter, Kind, PacketMeta};
 use media_mixer::music::{Music, MusicPosition};
 use media_mixer::noise::Noise;
 use media_mixer::tone::Tone;
-
-struct Counting;
-
-thread_local! {
-    static CALLS: Cell<u64> = const { Cell::new(0) };
-}
-
-fn count() {
-    // While a thread ends its counter is gone; nobody looks at it then.
-    let _ = CALLS.try_with(|calls| calls.set(calls.get() + 1));
-}
-
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        count();
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        count();
-        unsafe { System.dealloc(pointer, layout) }
-    }
-
-    unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        count();
-        unsafe { System.realloc(pointer, layout, size) }
-    }
-}
-
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
-
-fn calls_of(work: impl FnOnce()) -> u64 {
-    let before = CALLS.get();
-    work();
-    CALLS.get() - before
-}
-
-#[test]
-fn the_counter_counts() {
-    assert!(calls_of(|| drop(std::hint::black_box(vec![1_u8; 100]))) >= 2);
-    assert_eq!(calls_of(|| ()), 0);
-}
 
 #[test]
 fn a_leg_is_heard_and_spoken_to_without_allocating() {
