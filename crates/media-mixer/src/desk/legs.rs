@@ -203,8 +203,9 @@ impl Desk {
         if !self.legs.contains_key(&state.leg) {
             let wires = self.net.rebind(state.port)?;
             let media = Box::new(Leg::thaw(&state, wires, now_us, arrival));
+            let snapshot = media.snapshot(now_us);
             let at = Whereabouts::Lobby(media);
-            let LegState { leg, port, signalling, collected, session, snapshot, .. } = state;
+            let LegState { leg, port, signalling, collected, session, .. } = state;
             let record =
                 LegRecord { session, signalling, port, at, call: None, collected, agreed_us: now_us, snapshot };
             self.legs.insert(leg, record);
@@ -216,6 +217,8 @@ impl Desk {
         record.session = state.session;
         record.signalling = state.signalling;
         record.collected = state.collected;
+        // its numbers are ahead already: should it be frozen again before its first picture, they are not used twice
+        record.snapshot = thawed.snapshot(now_us);
         match &mut record.at {
             Whereabouts::Lobby(media) => {
                 thawed = thawed.with_ports_of(media);

@@ -27,7 +27,7 @@ pub(crate) struct Outgoing {
     /// Of the next frame.
     pub(crate) timestamp: u32,
     /// When the last frame was due; 0 before the first.
-    said_us: u64,
+    pub(crate) said_us: u64,
     partial: [u8; PARTIAL],
     filled: usize,
     partial_codec: Option<Codec>,
@@ -49,6 +49,18 @@ impl Outgoing {
             paused: true,
             unsent: 0,
         }
+    }
+
+    /// The stream is taken up again; its last frame was due at `said_us`, on the clock of this boot of the machine.
+    ///
+    /// So the timestamps go on in step with the clock, as if ticks had been lost, and do not jump with the sequence. Where they
+    /// jump, receivers differ: some play at once (a jump of more than a second in one widespread buffer, of more than five in
+    /// another), but for a smaller jump both wait until its time has come, and say nothing meanwhile. A step of the sequence
+    /// alone costs none of them anything: buffers ordered by it go on from the new number when they are empty, or drop the few
+    /// frames that wait. With its timestamps in step the same source can go on (RFC 3550 §5.1), and the marker says that a pause
+    /// is over (RFC 3551 §4.1).
+    pub(crate) fn resume(&mut self, said_us: u64) {
+        self.said_us = said_us;
     }
 
     pub(crate) fn forget_partial(&mut self) {

@@ -8,7 +8,6 @@ use conference::{CallId, LegId};
 use serde::{Deserialize, Serialize};
 
 use super::{Chance, Drops, Keys, Leg};
-use crate::codec::FRAME_SAMPLES;
 use crate::dtmf;
 use crate::io::Wires;
 use crate::jitter::{Arrival, Counts, Jitter, JitterState};
@@ -17,7 +16,9 @@ use crate::law::Timeline;
 use crate::rtcp::{Counters, Reporter};
 use crate::sdp::Session;
 
-/// Packets by which a thawed leg's numbers are ahead of the frozen ones: ten seconds, more than a picture is ever old.
+/// Packets by which a thawed leg's sequence is ahead of the frozen one: ten seconds, more than a picture is ever old. Few enough
+/// for every receiver to take the step for a loss and not for another sender (RFC 3550 A.1: 3000), so the source stays valid,
+/// its round trip known, and no index is used twice under one key.
 const RESERVED: u16 = 500;
 
 /// Microseconds between two pictures of one leg.
@@ -32,6 +33,8 @@ pub(crate) struct Snapshot {
     ssrc: u32,
     sequence: u16,
     timestamp: u32,
+    /// When the frame before that timestamp was due.
+    said_us: u64,
     latch: Latch,
     reporter: Reporter,
     /// `None`: what was known of its timing is no use any more.
@@ -133,6 +136,7 @@ impl Leg {
             ssrc: self.out.ssrc,
             sequence: self.out.sequence,
             timestamp: self.out.timestamp,
+            said_us: self.out.said_us,
             latch: self.latch.clone(),
             reporter: self.reporter,
             jitter: Some(self.jitter.freeze()),
@@ -166,15 +170,15 @@ impl Leg {
     /// The leg that `state` describes, at the ports `wires`.
     pub(crate) fn thaw(state: &LegState, wires: Wires, now_us: u64, arrival: Arrival) -> Self {
         let frozen = &state.snapshot;
-        let ahead = u32::from(RESERVED) * FRAME_SAMPLES as u32;
         let chance = Chance {
             ssrc: frozen.ssrc,
             sequence: frozen.sequence.wrapping_add(RESERVED),
-            timestamp: frozen.timestamp.wrapping_add(ahead),
+            timestamp: frozen.timestamp,
             name: 0,
             report: frozen.ssrc,
         };
         let mut leg = Self::new(state.leg, wires, frozen.latch.clone(), chance, now_us, arrival);
+        leg.out.resume(frozen.said_us);
         leg.latch = frozen.latch.clone();
         leg.reporter = frozen.reporter;
         if let Some(jitter) = &frozen.jitter {
