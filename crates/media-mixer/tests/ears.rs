@@ -57,8 +57,8 @@ fn run(first: u64, wire: Wire, kept_from: KeptFrom) {
         three += drama.three_calls;
         drama.add_to(&mut done);
     }
-    println!("{steps} steps, {three} with three calls or more, {packets} packets of which {judged} were judged");
-    println!("{consults} steps in consults; {done:?}");
+    eprintln!("{steps} steps, {three} with three calls or more, {packets} packets of which {judged} were judged");
+    eprintln!("{consults} steps in consults; {done:?}");
     if seeds.len() < 20 {
         return;
     }
