@@ -2,6 +2,8 @@
 //!
 //! Text from outside is masked: nobody writes control characters into a terminal by calling themselves so (E2).
 
+use std::collections::BTreeMap;
+
 use conference::{CallId, Event, LegId, ParticipantId};
 use tracing::info;
 
@@ -18,8 +20,80 @@ pub(crate) fn masked(text: &str) -> String {
     text.chars().take(TEXT).map(|c| if odd(c) { '\u{fffd}' } else { c }).collect()
 }
 
-/// Writes the line of one event.
-pub(crate) fn note(event: &Event) {
+/// Names that are kept of one call; of a room that has seen more, the oldest are forgotten.
+const NAMES: usize = 1_024;
+
+/// What the log knows of one call: whom a transfer is between, by name.
+#[derive(Debug, Default)]
+struct Known {
+    names: BTreeMap<ParticipantId, String>,
+    transfer: Option<(ParticipantId, ParticipantId)>,
+}
+
+/// Writes the lines. It remembers names, so that a transfer's lines say who and to whom; nothing is decided by them.
+#[derive(Debug, Default)]
+pub(crate) struct Log {
+    calls: BTreeMap<CallId, Known>,
+}
+
+impl Log {
+    /// Writes the line of one event.
+    pub(crate) fn note(&mut self, event: &Event) {
+        match event {
+            Event::ParticipantJoined { call, who, agent, name, .. } => {
+                let known = self.calls.entry(*call).or_default();
+                let name = agent.as_ref().map_or_else(|| masked(name), |agent| agent.0.clone());
+                known.names.insert(*who, name);
+                if known.names.len() > NAMES {
+                    known.names.pop_first();
+                }
+                write(event);
+            }
+            Event::TransferStarted { call, by, target } => {
+                self.calls.entry(*call).or_default().transfer = Some((*by, *target));
+                let (by, target) = self.between(*call);
+                info!(%call, by, target, "transfer started");
+            }
+            Event::TransferChanged { call, phase, faces_target } => {
+                let (by, target) = self.between(*call);
+                info!(%call, by, target, ?phase, faces_target, "transfer");
+            }
+            Event::TransferEnded { call, outcome } => {
+                let (by, target) = self.between(*call);
+                info!(%call, by, target, ?outcome, "transfer ended");
+            }
+            Event::CallEnded { call } => {
+                self.calls.remove(call);
+                write(event);
+            }
+            Event::CallsJoined { joined, .. } => {
+                self.calls.remove(joined);
+                write(event);
+            }
+            Event::CallStarted { .. }
+            | Event::StatusChanged { .. }
+            | Event::MuteChanged { .. }
+            | Event::DirectionChanged { .. }
+            | Event::ParticipantLeft { .. }
+            | Event::Recalling { .. }
+            | Event::FellBack { .. }
+            | Event::BridgedByPhone { .. } => write(event),
+        }
+    }
+
+    /// Who transfers, and to whom: by name, with their ids in the call.
+    fn between(&self, call: CallId) -> (String, String) {
+        let Some(known) = self.calls.get(&call) else { return Default::default() };
+        let named = |who: ParticipantId| match known.names.get(&who) {
+            Some(name) => format!("{who} {name}"),
+            None => who.to_string(),
+        };
+        known.transfer.map(|(by, target)| (named(by), named(target))).unwrap_or_default()
+    }
+}
+
+/// The line of an event that needs no names.
+fn write(event: &Event) {
     match event {
         Event::CallStarted { call, room: Some(room) } => info!(%call, room = masked(room), "call started"),
         Event::CallStarted { call, room: None } => info!(%call, "call started"),
@@ -35,9 +109,8 @@ pub(crate) fn note(event: &Event) {
             info!(%call, participant = %who, %leg, ?direction, "direction");
         }
         Event::ParticipantLeft { call, who, why } => person(*call, *who, "left", &format!("{why:?}")),
-        Event::TransferStarted { call, by, target } => info!(%call, participant = %by, %target, "transfer started"),
-        Event::TransferChanged { call, phase, faces_target } => info!(%call, ?phase, faces_target, "transfer"),
-        Event::TransferEnded { call, outcome } => info!(%call, ?outcome, "transfer ended"),
+        // written with names
+        Event::TransferStarted { .. } | Event::TransferChanged { .. } | Event::TransferEnded { .. } => {}
         Event::Recalling { call, agent } => info!(%call, %agent, "recalling"),
         Event::FellBack { call, who } => person(*call, *who, "goes to", "transfer.fallback"),
         Event::BridgedByPhone { call, who, bridged } => person(*call, *who, "bridged by phone", &bridged.to_string()),
@@ -59,6 +132,36 @@ fn person(call: CallId, who: ParticipantId, what: &str, value: &str) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_transfer_is_told_by_name_until_its_call_has_ended() {
+        use conference::{AgentName, Role};
+        let (mut log, call) = (Log::default(), CallId(1));
+        let joined = |who, agent: Option<&str>, name: &str| Event::ParticipantJoined {
+            call,
+            who: ParticipantId(who),
+            role: Role::Agent,
+            agent: agent.map(|agent| AgentName(agent.to_owned())),
+            name: name.to_owned(),
+        };
+        log.note(&joined(1, Some("alice"), "Alice"));
+        log.note(&joined(3, None, "+49\u{1b}30"));
+        log.note(&Event::TransferStarted { call, by: ParticipantId(1), target: ParticipantId(3) });
+        assert_eq!(log.between(call), ("p1 alice".to_owned(), "p3 +49\u{fffd}30".to_owned()));
+        log.note(&Event::CallEnded { call });
+        assert!(log.calls.is_empty());
+    }
+
+    #[test]
+    fn of_a_room_with_many_people_the_oldest_names_are_forgotten() {
+        use conference::Role;
+        let mut log = Log::default();
+        for who in 0..2_000 {
+            let (call, who, role) = (CallId(1), ParticipantId(who), Role::Customer);
+            log.note(&Event::ParticipantJoined { call, who, role, agent: None, name: String::new() });
+        }
+        assert_eq!(log.calls[&CallId(1)].names.len(), NAMES);
+    }
 
     #[test]
     fn nobody_writes_into_a_terminal_by_a_display_name() {

@@ -21,6 +21,8 @@ listen = ["udp:127.0.0.1:0"]
 hold_music = "silence"
 [transfer]
 ring_timeout_s = 2
+recall_s = 1
+fallback = "queue:support"
 [[agents]]
 name = "alice"
 extension = "101"
@@ -244,6 +246,23 @@ async fn what_is_not_allowed_is_refused_at_once_and_nothing_changes() {
     scene.alice.hang_up(scene.line);
     let bobs = scene.bob_answers().await;
     scene.ends_handed_over(bobs).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_customer_for_whom_a_queue_is_the_fallback_hears_the_announcement_and_is_let_go() {
+    let scene = Scene::talking(Goodbye::AtAccepted).await;
+    scene.alice.refer(scene.line, "102").unwrap();
+    scene.alice.until_over(scene.line, LIMIT).await.unwrap();
+    scene.bob.until_ringing().await.unwrap();
+    // nobody answers: not Bob, and then not Alice, who is rung again
+    scene.alice.until_ringing().await.unwrap();
+    let ear = scene.customer.ear(scene.customers).unwrap();
+    let over = scene.customer.until_over(scene.customers, Duration::from_secs(30)).await.unwrap();
+    assert!(over.is_over());
+    let loudness = ear.last(Duration::from_secs(3)).loudness();
+    assert!(loudness > -45.0, "the house's music is silence, so this is the announcement: {loudness} dBFS");
+    scene.is_empty().await;
+    scene.ends().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -83,6 +83,7 @@ pub(crate) struct Carry {
     pub(crate) alarms: u64,
     pub(crate) acknowledgements: JoinSet<Acknowledged>,
     lanes: Lanes,
+    log: events::Log,
     told: broadcast::Sender<Told>,
     clock: Clock,
 }
@@ -103,6 +104,7 @@ impl Carry {
             alarms: 0,
             acknowledgements: JoinSet::new(),
             lanes: Lanes::default(),
+            log: events::Log::default(),
             told,
             clock,
         }
@@ -239,8 +241,8 @@ impl Carry {
         self.told.subscribe()
     }
 
-    fn tell(&self, event: Event) {
-        events::note(&event);
+    fn tell(&mut self, event: Event) {
+        self.log.note(&event);
         // nobody may be listening
         let _ = self.told.send(Told { at: self.clock.now(), event });
     }
