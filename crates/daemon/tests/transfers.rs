@@ -237,7 +237,7 @@ async fn what_is_not_allowed_is_refused_at_once_and_nothing_changes() {
     scene.alice.refer(scene.line, "+19005550100").unwrap();
     assert_eq!(scene.alice.until_refer_answered(scene.line).await.unwrap(), 403, "no trunk lets it out");
     scene.alice.refer(scene.line, "102").unwrap();
-    scene.bob.until_ringing().await.unwrap();
+    scene.alice.until_notified(scene.line, 180, LIMIT).await.unwrap();
     let before = scene.house.calls().await;
     scene.alice.refer(scene.line, "103").unwrap();
     let refused = scene.alice.until_refer_answered(scene.line).await.unwrap();

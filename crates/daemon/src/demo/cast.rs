@@ -10,7 +10,7 @@ pub(super) const DOMAIN: &str = "baton.local";
 /// The address from which the demo's trunk accepts calls: customers call from here.
 const CUSTOMER_ADDRESS: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(127, 0, 0, 2));
 /// The number that the customer calls from.
-const CUSTOMER_NUMBER: &str = "+15550100";
+pub(super) const CUSTOMER_NUMBER: &str = "+15550100";
 
 /// Somebody of the cast.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

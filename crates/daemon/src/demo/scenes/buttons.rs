@@ -7,7 +7,8 @@ use softphone::{Hold, Keypad, LineId, LineState, Mark, PhoneError};
 use super::super::cast::Who::{Alice, Bob, Customer};
 use super::super::stage::Stage;
 use super::{
-    BOB, CONSULT, LONG_WAY, MERGED, RINGING, SCENE, SOON, SWAPPED, consult, go_on, hang_up, nothing_leaked, talk,
+    BOB, CONSULT, LONG_WAY, MERGED, RINGING, SCENE, SOON, SWAPPED, consult, go_on, hang_up, nothing_leaked,
+    shows_each_other, talk,
 };
 
 /// Plays everything.
@@ -93,5 +94,6 @@ async fn transfer(stage: &mut Stage, first: LineId, second: LineId, together: Ma
     }
     stage.verdict((true, "both of Alice's lines are over".to_owned()));
     go_on(stage, together).await;
+    shows_each_other(stage).await;
     Ok(())
 }

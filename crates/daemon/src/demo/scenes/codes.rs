@@ -6,7 +6,8 @@ use softphone::{Keypad, LineId, Mark, PhoneError};
 use super::super::cast::Who::{Alice, Bob, Customer};
 use super::super::stage::Stage;
 use super::{
-    CONSULT, LONG_WAY, MERGED, RINGING, SCENE, SOON, SWAPPED, consult, go_on, hang_up, line_of, nothing_leaked, talk,
+    CONSULT, LONG_WAY, MERGED, RINGING, SCENE, SOON, SWAPPED, consult, go_on, hang_up, line_of, nothing_leaked,
+    shows_each_other, talk,
 };
 
 /// Plays everything.
@@ -74,6 +75,7 @@ async fn leave(stage: &mut Stage, line: LineId, together: Mark) {
     stage.scene("6 Alice hangs up");
     stage.person(Alice).phone.hang_up(line);
     go_on(stage, together).await;
+    shows_each_other(stage).await;
     no_digits(stage, Customer);
     no_digits(stage, Bob);
 }
@@ -88,6 +90,7 @@ async fn complete(stage: &mut Stage, line: LineId, private: Mark) -> Result<(), 
     stage.verdict((true, "Alice's line is over".to_owned()));
     go_on(stage, together).await;
     nothing_leaked(stage, private, opened);
+    shows_each_other(stage).await;
     Ok(())
 }
 

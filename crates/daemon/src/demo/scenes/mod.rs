@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use softphone::{LineId, LineState, Mark, PhoneError, Wire};
 
-use super::cast::Who;
+use super::cast::{CUSTOMER_NUMBER, Who};
 use super::judge::Expected;
 use super::stage::{OPENING, Stage};
 use Who::{Alice, Bob, Customer};
@@ -85,6 +85,14 @@ async fn go_on(stage: &mut Stage, together: Mark) {
     stage.judge(Mark::now(), SCENE, &HANDED_OVER).await;
     stage.unbroken(Customer, Bob, together.after(OPENING));
     stage.unbroken(Bob, Customer, together.after(OPENING));
+}
+
+/// Bob's phone and the customer's show each other now.
+async fn shows_each_other(stage: &mut Stage) {
+    let bob = stage.person(Bob).phone.until_shown(line_of(stage, Bob), CUSTOMER_NUMBER, SOON).await;
+    stage.verdict((bob.is_ok(), format!("Bob's phone shows {CUSTOMER_NUMBER}")));
+    let customer = stage.person(Customer).phone.until_shown(line_of(stage, Customer), "bob", SOON).await;
+    stage.verdict((customer.is_ok(), "the customer's phone shows Bob".to_owned()));
 }
 
 /// The customer hangs up, and Bob is released.
