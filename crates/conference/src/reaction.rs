@@ -4,16 +4,18 @@
 
 use std::collections::BTreeMap;
 
-use crate::ids::{AgentName, CallId, LegId, Phone};
+use crate::ids::{AgentName, CallId, LegId, ParticipantId, Phone};
 use crate::mask::{ChangeSet, LegMask};
 use crate::mutants::broken;
-use crate::output::{Effect, Event, Output};
+use crate::output::{Cue, Effect, Event, Output};
 
 /// The outputs of one input, over all the calls it touches.
 #[derive(Default)]
 pub(crate) struct Reaction {
     masks: Vec<ChangeSet>,
     rest: Vec<Output>,
+    /// What is to be played to whom, if they have an ear once the reaction is over.
+    cues: Vec<(CallId, ParticipantId, Cue)>,
     /// Legs that are no longer in any call: what was assumed because of them ends.
     pub(crate) dropped: Vec<LegId>,
     /// Phones of which a leg was found dead: their other legs are asked at once.
@@ -29,6 +31,17 @@ impl Reaction {
 
     pub(crate) fn effect(&mut self, effect: Effect) {
         self.rest.push(Output::Effect(effect));
+    }
+
+    /// Something is to be played to somebody.
+    pub(crate) fn cue(&mut self, call: CallId, who: ParticipantId, cue: Cue) {
+        self.cues.push((call, who, cue));
+    }
+
+    /// What is to be played in one call.
+    pub(crate) fn take_cues(&mut self, call: CallId) -> Vec<(ParticipantId, Cue)> {
+        let mine = self.cues.extract_if(.., |(id, ..)| *id == call);
+        mine.map(|(_, who, cue)| (who, cue)).collect()
     }
 
     pub(crate) fn event(&mut self, event: Event) {
@@ -72,7 +85,6 @@ fn may_hear_less(old: &LegMask, new: &LegMask) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ids::ParticipantId;
     use crate::mask::{Ears, Place};
 
     fn mask(leg: u64, open: bool) -> LegMask {

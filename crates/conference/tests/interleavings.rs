@@ -1,6 +1,9 @@
 //! Every order of the external events of a transfer, breadth first: what the initiator presses, what target and
 //! customer do, what time does, legal or not. States that differ only in counters and in absolute time are one.
 //!
+//! Each set of events is walked with what the initiator asks for asked by REFER (and by name, where a phone has no REFER
+//! for it), and once more with keypad codes, pressed key by key.
+//!
 //! `BATON_DEPTH` sets how many events deep (8 unless told; at least 7).
 #![allow(clippy::unwrap_used, clippy::print_stdout, missing_docs)]
 
@@ -11,8 +14,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use conference::{
-    AgentName, Asker, CallId, Caller, Command, Destination, Direction, Effect, Ending, LegId, Output, Phone, Report,
-    Settings,
+    AgentName, Asker, CallId, Caller, Command, Destination, Direction, Effect, Ending, Key, LegId, Output, Phone,
+    Report, Settings,
 };
 use oracle::Finding;
 use serde_json::Value;
@@ -54,22 +57,35 @@ enum Happens {
     Line1Back,
     Line1Bye,
     Line1Dead,
+    Line1Moves,
     Line2Away,
     Line2Back,
     Line2Bye,
     Line2Cancel,
     Line2Answers,
+    Line2Moves,
+    TargetMoves,
+    Star,
     Time,
+}
+
+/// How the initiator asks.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Surface {
+    /// By REFER on the line they talk by, where there is one for it; the rest by name.
+    Refer,
+    /// By codes on the line they talk by.
+    Keypad,
 }
 
 use Happens::{
     Cancel, Complete, CustomerBack, CustomerHangsUp, CustomerHolds, HoldCustomer, HoldTarget, Line1Away, Line1Back,
-    Line1Bye, Line1Dead, Line2Answers, Line2Away, Line2Back, Line2Bye, Line2Cancel, Merge, Refer, SecondCall, Start,
-    Swap, TargetAnswers, TargetBack, TargetHangsUp, TargetHolds, TargetRejects, TargetRings, TargetUnholdsSelf, Time,
-    UnholdCustomer, UnholdTarget,
+    Line1Bye, Line1Dead, Line1Moves, Line2Answers, Line2Away, Line2Back, Line2Bye, Line2Cancel, Line2Moves, Merge,
+    Refer, SecondCall, Star, Start, Swap, TargetAnswers, TargetBack, TargetHangsUp, TargetHolds, TargetMoves,
+    TargetRejects, TargetRings, TargetUnholdsSelf, Time, UnholdCustomer, UnholdTarget,
 };
 
-const ONE_LINE: [Happens; 24] = [
+const ONE_LINE: [Happens; 26] = [
     Start,
     Cancel,
     Swap,
@@ -86,6 +102,7 @@ const ONE_LINE: [Happens; 24] = [
     TargetHangsUp,
     TargetHolds,
     TargetBack,
+    TargetMoves,
     CustomerHangsUp,
     CustomerHolds,
     CustomerBack,
@@ -93,10 +110,36 @@ const ONE_LINE: [Happens; 24] = [
     Line1Back,
     Line1Bye,
     Line1Dead,
+    Line1Moves,
     Time,
 ];
 
-const TWO_LINES: [Happens; 25] = [
+/// As above, without what keys do not change: holds by other surfaces, the customer's own phone.
+const ONE_LINE_KEYS: [Happens; 20] = [
+    Start,
+    Cancel,
+    Swap,
+    Merge,
+    Complete,
+    Star,
+    HoldTarget,
+    HoldCustomer,
+    TargetUnholdsSelf,
+    TargetRings,
+    TargetAnswers,
+    TargetRejects,
+    TargetHangsUp,
+    CustomerHangsUp,
+    Line1Away,
+    Line1Back,
+    Line1Bye,
+    Line1Dead,
+    Line1Moves,
+    Time,
+];
+
+const TWO_LINES: [Happens; 28] = [
+    Start,
     SecondCall,
     Cancel,
     Swap,
@@ -111,6 +154,33 @@ const TWO_LINES: [Happens; 25] = [
     TargetHangsUp,
     TargetHolds,
     TargetBack,
+    CustomerHangsUp,
+    Line1Away,
+    Line1Back,
+    Line1Bye,
+    Line1Dead,
+    Line1Moves,
+    Line2Away,
+    Line2Back,
+    Line2Bye,
+    Line2Cancel,
+    Line2Answers,
+    Line2Moves,
+    Time,
+];
+
+const TWO_LINES_KEYS: [Happens; 22] = [
+    SecondCall,
+    Cancel,
+    Swap,
+    Merge,
+    Complete,
+    Star,
+    HoldTarget,
+    TargetRings,
+    TargetAnswers,
+    TargetRejects,
+    TargetHangsUp,
     CustomerHangsUp,
     Line1Away,
     Line1Back,
@@ -157,10 +227,59 @@ fn target(walk: &Walk) -> Option<(LegId, bool)> {
     bob.legs.first().map(|leg| (leg.leg, leg.live))
 }
 
+/// The line's present leg: itself, or what took its place.
+fn present(walk: &Walk, line: LegId) -> LegId {
+    walk.moved.get(&line).copied().unwrap_or(line)
+}
+
 /// Which leg of Alice's is in the call, and whether it is live.
 fn line(walk: &Walk, leg: LegId) -> Option<bool> {
     let call = walk.board.call(walk.board.call_of(leg)?)?;
     call.participants.iter().flat_map(|person| &person.legs).find(|other| other.leg == leg).map(|leg| leg.live)
+}
+
+/// The line Alice has at her ear: the younger that is live and not away, else the other.
+fn at_ear(walk: &Walk) -> Option<LegId> {
+    let lines = [present(walk, LINE_2), present(walk, LINE_1)];
+    let masks = walk.board.masks(CALL)?;
+    let ears = |leg: &&LegId| masks.get(leg).is_some_and(|mask| mask.ears != conference::Ears::Nothing);
+    lines.iter().find(ears).or_else(|| lines.iter().find(|leg| line(walk, **leg).is_some())).copied()
+}
+
+/// The code for it, with the answer of the dial plan where one is asked.
+fn code(walk: &Walk, keys: &str) -> Vec<Input> {
+    let Some(leg) = at_ear(walk) else { return Vec::new() };
+    let key = |digit| Input::Report(Report::Digit { leg, key: Key { digit, duration_ms: 80 } });
+    let mut inputs: Vec<Input> = keys.chars().map(key).collect();
+    if keys.len() > 2 {
+        let target = Destination::Agent(AgentName("bob".to_owned()));
+        inputs.push(Input::Report(Report::Looked { leg, target, shown: "102".to_owned() }));
+    }
+    inputs
+}
+
+/// A phone goes on from another address; once a line.
+fn moves(walk: &Walk, old: LegId, name: &str, new: u64) -> Option<Input> {
+    walk.board.call_of(old)?;
+    let leg = LegId::arrived(new);
+    let used = walk.moved.values().any(|moved| *moved == leg);
+    let caller = Caller::Agent { name: AgentName(name.to_owned()), phone: phone(name) };
+    (!used).then_some(Input::Report(Report::Replaced { leg, old, caller, direction: Direction::Both }))
+}
+
+/// The inputs that make it happen now, one after the other; none if it cannot.
+fn inputs(walk: &mut Walk, event: Happens, surface: Surface) -> Vec<Input> {
+    if surface == Surface::Keypad {
+        match event {
+            Start => return code(walk, "*2102#"),
+            Cancel => return code(walk, "*1"),
+            Complete => return code(walk, "*2"),
+            Merge => return code(walk, "*3"),
+            Swap => return code(walk, "*4"),
+            _ => {}
+        }
+    }
+    input(walk, event).into_iter().collect()
 }
 
 /// The input that makes it happen now; nothing if it cannot.
@@ -171,6 +290,7 @@ fn input(walk: &mut Walk, event: Happens) -> Option<Input> {
     let who = |leg: LegId| walk.board.person_of(leg).map(|(_, who)| who);
     let report = |report| Some(Input::Report(report));
     let command = |command| Some(Input::Command(command));
+    let (line_1, line_2) = (present(walk, LINE_1), present(walk, LINE_2));
     let offered = |leg: LegId, direction| line(walk, leg)?.then_some(Input::Report(Report::Offered { leg, direction }));
     let ended =
         |leg: LegId, how, live: bool| (line(walk, leg)? == live).then_some(Input::Report(Report::Ended { leg, how }));
@@ -180,7 +300,7 @@ fn input(walk: &mut Walk, event: Happens) -> Option<Input> {
     match event {
         Start => {
             let target = Destination::Agent(AgentName("bob".to_owned()));
-            command(Command::Start { call: CALL, by: by(), target, shown: String::new() })
+            command(Command::Start { call: CALL, by: Asker::Leg(at_ear(walk)?), target, shown: String::new() })
         }
         SecondCall => {
             let fresh = walk.board.call_of(LINE_2).is_none() && !walk.over.contains(&LINE_2);
@@ -188,7 +308,7 @@ fn input(walk: &mut Walk, event: Happens) -> Option<Input> {
                 .inputs
                 .iter()
                 .any(|(_, input)| matches!(input, Input::Report(Report::Arrived { leg, .. }) if *leg == LINE_2));
-            line(walk, LINE_1).filter(|live| *live && fresh && !used)?;
+            line(walk, line_1).filter(|live| *live && fresh && !used)?;
             let caller = Caller::Agent { name: alice(), phone: phone("alice") };
             let to = Destination::Agent(AgentName("bob".to_owned()));
             report(Report::Arrived { leg: LINE_2, caller, to, shown: String::new(), direction: Direction::Both })
@@ -198,8 +318,8 @@ fn input(walk: &mut Walk, event: Happens) -> Option<Input> {
         Merge => command(Command::Merge { call: CALL, by: by() }),
         Complete => command(Command::Complete { call: CALL, by: by() }),
         Refer => {
-            line(walk, LINE_1).or(line(walk, LINE_2))?;
-            let (by, named) = if line(walk, LINE_1).is_some() { (LINE_1, LINE_2) } else { (LINE_2, LINE_1) };
+            line(walk, line_1).or(line(walk, line_2))?;
+            let (by, named) = if line(walk, line_1).is_some() { (line_1, line_2) } else { (line_2, line_1) };
             command(Command::Join { by, named })
         }
         HoldTarget => command(Command::Hold { call: CALL, by: by(), who: who(bob?.0)? }),
@@ -223,15 +343,22 @@ fn input(walk: &mut Walk, event: Happens) -> Option<Input> {
         TargetHolds => offered(bob?.0, Direction::Away),
         TargetBack => offered(bob?.0, Direction::Both),
         HoldCustomer => command(Command::Hold { call: CALL, by: by(), who: who(CUSTOMER)? }),
-        Line1Away => offered(LINE_1, Direction::Away),
-        Line1Back => offered(LINE_1, Direction::Both),
-        Line1Bye => ended(LINE_1, Ending::Bye, true),
-        Line1Dead => line(walk, LINE_1)?.then_some(Input::Report(Report::Silent { leg: LINE_1 })),
-        Line2Away => offered(LINE_2, Direction::Away),
-        Line2Back => offered(LINE_2, Direction::Both),
-        Line2Bye => ended(LINE_2, Ending::Bye, true),
-        Line2Cancel => ended(LINE_2, Ending::Cancelled, false),
-        Line2Answers => line(walk, LINE_2)?.then_some(Input::Report(Report::Probed { leg: LINE_2, alive: true })),
+        Line1Away => offered(line_1, Direction::Away),
+        Line1Back => offered(line_1, Direction::Both),
+        Line1Bye => ended(line_1, Ending::Bye, true),
+        Line1Dead => line(walk, line_1)?.then_some(Input::Report(Report::Silent { leg: line_1 })),
+        Line2Away => offered(line_2, Direction::Away),
+        Line2Back => offered(line_2, Direction::Both),
+        Line2Bye => ended(line_2, Ending::Bye, true),
+        Line2Cancel => ended(line_2, Ending::Cancelled, false),
+        Line2Answers => line(walk, line_2)?.then_some(Input::Report(Report::Probed { leg: line_2, alive: true })),
+        Line1Moves => moves(walk, LINE_1, "alice", 101),
+        Line2Moves => moves(walk, LINE_2, "alice", 102),
+        TargetMoves => moves(walk, bob?.0, "bob", 103),
+        Star => {
+            let key = Key { digit: '*', duration_ms: 80 };
+            report(Report::Digit { leg: at_ear(walk)?, key })
+        }
         Time => {
             walk.now = walk.board.deadline()?;
             Some(Input::Expire)
@@ -260,7 +387,13 @@ fn simplify(value: &mut Value, now: u64) {
             for (name, field) in fields.iter_mut() {
                 let moment = matches!(
                     name.as_str(),
-                    "rings_until" | "announced_until" | "until" | "next" | "away_since" | "held_alone_until"
+                    "rings_until"
+                        | "announced_until"
+                        | "until"
+                        | "next"
+                        | "away_since"
+                        | "held_alone_until"
+                        | "bereft_until"
                 );
                 match field.as_u64().filter(|_| moment) {
                     Some(at) => *field = Value::from(at.wrapping_sub(now).cast_signed()),
@@ -281,7 +414,7 @@ fn fail(walk: &Walk, finding: &Finding) -> ! {
 }
 
 /// Walks every order, `depth` events deep: states, orders, steps.
-fn explore(events: &[Happens], depth: usize) -> (usize, u128, usize) {
+fn explore(events: &[Happens], surface: Surface, depth: usize) -> (usize, u128, usize) {
     let start = beginning();
     let mut known = BTreeSet::from([state(&start)]);
     // Each state with one way to it, and how many orders lead to it.
@@ -292,10 +425,16 @@ fn explore(events: &[Happens], depth: usize) -> (usize, u128, usize) {
         for (walk, ways) in layer.values() {
             for event in events {
                 let mut walk = walk.clone();
-                let Some(input) = input(&mut walk, *event) else { continue };
+                let inputs = inputs(&mut walk, *event, surface);
+                if inputs.is_empty() {
+                    continue;
+                }
                 steps += 1;
-                if let Err(finding) = walk.apply(input).and_then(|outputs| answer_probes(&mut walk, &outputs, *event)) {
-                    fail(&walk, &finding);
+                for input in inputs {
+                    let applied = walk.apply(input);
+                    if let Err(finding) = applied.and_then(|outputs| answer_probes(&mut walk, &outputs, *event)) {
+                        fail(&walk, &finding);
+                    }
                 }
                 orders += ways;
                 let reached = state(&walk);
@@ -342,24 +481,29 @@ fn leave(walk: &Walk) {
     }
 }
 
-#[test]
-fn every_order_of_a_transfer_on_one_line_is_private_and_comes_to_an_end() {
+fn every_order(what: &str, events: &[Happens], surface: Surface) {
     let depth = depth();
-    let (states, orders, steps) = explore(&ONE_LINE, depth);
-    println!(
-        "one line, {} kinds of event, {depth} deep: {states} states, {orders} orders, {steps} steps",
-        ONE_LINE.len()
-    );
+    let (states, orders, steps) = explore(events, surface, depth);
+    println!("{what}, {} kinds of event, {depth} deep: {states} states, {orders} orders, {steps} steps", events.len());
     assert!(depth >= 7 && states > 100);
 }
 
 #[test]
-fn every_order_of_a_transfer_on_two_lines_is_private_and_comes_to_an_end() {
-    let depth = depth();
-    let (states, orders, steps) = explore(&TWO_LINES, depth);
-    println!(
-        "two lines, {} kinds of event, {depth} deep: {states} states, {orders} orders, {steps} steps",
-        TWO_LINES.len()
-    );
-    assert!(depth >= 7 && states > 100);
+fn every_order_of_a_transfer_on_one_line_by_refer_is_private_and_comes_to_an_end() {
+    every_order("one line, by REFER", &ONE_LINE, Surface::Refer);
+}
+
+#[test]
+fn every_order_of_a_transfer_on_one_line_by_keypad_is_private_and_comes_to_an_end() {
+    every_order("one line, by keypad", &ONE_LINE_KEYS, Surface::Keypad);
+}
+
+#[test]
+fn every_order_of_a_transfer_on_two_lines_by_refer_is_private_and_comes_to_an_end() {
+    every_order("two lines, by REFER", &TWO_LINES, Surface::Refer);
+}
+
+#[test]
+fn every_order_of_a_transfer_on_two_lines_by_keypad_is_private_and_comes_to_an_end() {
+    every_order("two lines, by keypad", &TWO_LINES_KEYS, Surface::Keypad);
 }

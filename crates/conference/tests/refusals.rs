@@ -80,25 +80,6 @@ fn c15_a_held_customers_own_resume_never_lets_them_into_the_consult() {
 }
 
 #[test]
-fn c18_every_order_of_three_events_ends_without_an_orphan() {
-    let orders = [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]];
-    for order in orders {
-        let mut house = House::new();
-        let (a, c, b) = house.ringing_consult();
-        for event in order {
-            match event {
-                0 => house.ends(a, Ending::Bye),
-                1 => house.answers(b),
-                _ => house.ends(c, Ending::Bye),
-            }
-        }
-        house.ends(b, Ending::Bye);
-        house.is_over();
-        assert_eq!(house.outcomes().len(), 1, "{order:?}");
-    }
-}
-
-#[test]
 fn a_supervisor_listens_whispers_and_barges() {
     use conference::SuperviseMode::{Barge, Listen, Whisper};
     let mut house = House::new();

@@ -267,3 +267,22 @@ fn row_11_with_two_lines_the_unanswered_second_call_is_480() {
     assert_eq!(house.outcomes(), [Outcome::CustomerGone]);
     house.is_over();
 }
+
+#[test]
+fn row_30_line_one_resumed_before_line_two_is_held_ends_in_the_swap_and_never_joins_the_two() {
+    let mut house = House::new();
+    let (a1, a2, c, b) = house.consult_on_two_lines();
+    for _ in 0..3 {
+        house.offers(a1, Direction::Both);
+        assert!(
+            house.talk(a1, c) && house.talk(a2, b) && house.apart(b, c),
+            "the phone has both, the server joins none"
+        );
+        house.offers(a2, Direction::Away);
+        assert!(house.talk(a1, c) && house.apart(a2, b) && house.apart(b, c));
+        house.offers(a2, Direction::Both);
+        assert!(house.apart(b, c));
+        house.offers(a1, Direction::Away);
+        assert!(house.talk(a2, b) && house.apart(a1, c) && house.apart(b, c));
+    }
+}

@@ -5,7 +5,7 @@
 use super::{Asked, Call, Kind};
 use crate::audibility;
 use crate::books::Desk;
-use crate::ids::{LegId, ParticipantId};
+use crate::ids::LegId;
 use crate::input::Key;
 use crate::keypad::{Code, Keypad, Said, Surroundings};
 use crate::mutants::broken;
@@ -84,21 +84,30 @@ impl Call {
         self.people.get(&leg.person).is_some_and(|person| audibility::ready_legs(self, person) < 2)
     }
 
-    /// Says to an initiator who has no screen why the target could not be had.
-    pub(super) fn speak_of(&self, desk: &mut Desk<'_>, initiator: ParticipantId, outcome: Outcome) {
-        let words = match outcome {
-            Outcome::Rejected(486 | 600) => Cue::Busy,
-            Outcome::Rejected(_) => Cue::Rejected,
-            Outcome::NoAnswer => Cue::NoAnswer,
-            Outcome::Unreachable(404 | 484 | 604) => Cue::Unknown,
-            Outcome::Unreachable(_) => Cue::Unreachable,
-            Outcome::Completed
-            | Outcome::Joined
-            | Outcome::Cancelled
-            | Outcome::TargetGone
-            | Outcome::CustomerGone
-            | Outcome::CallEnded => return,
-        };
-        self.cue(desk, initiator, words);
+    /// Plays what is to be played in this reaction, to ears that are there once it is over.
+    pub(super) fn play_cues(&self, desk: &mut Desk<'_>) {
+        for (who, cue) in desk.out.take_cues(self.id) {
+            let Some(person) = self.people.get(&who) else { continue };
+            if let Some(leg) = person.legs.iter().copied().find(|leg| self.has_ear(*leg)) {
+                desk.out.effect(Effect::Cue { leg, cue });
+            }
+        }
+    }
+}
+
+/// Why the target could not be had, in words, for an initiator who has no screen.
+pub(super) fn spoken(outcome: Outcome) -> Option<Cue> {
+    match outcome {
+        Outcome::Rejected(486 | 600) => Some(Cue::Busy),
+        Outcome::Rejected(_) => Some(Cue::Rejected),
+        Outcome::NoAnswer => Some(Cue::NoAnswer),
+        Outcome::Unreachable(404 | 484 | 604) => Some(Cue::Unknown),
+        Outcome::Unreachable(_) => Some(Cue::Unreachable),
+        Outcome::Completed
+        | Outcome::Joined
+        | Outcome::Cancelled
+        | Outcome::TargetGone
+        | Outcome::CustomerGone
+        | Outcome::CallEnded => None,
     }
 }

@@ -3,6 +3,7 @@
 //! Nobody waits for ever: every customer left alone has somebody who is rung, an announcement, or a BYE.
 
 use super::clock::{ANNOUNCEMENT, BEREFT};
+use super::keys::spoken;
 use super::{Call, Kind};
 use crate::audibility;
 use crate::books::Desk;
@@ -162,9 +163,9 @@ impl Call {
         self.end_facing_legs(desk, initiator, answer);
         self.face_main(initiator);
         if outcome != Outcome::Cancelled && outcome != Outcome::CustomerGone {
-            self.cue(desk, initiator, Cue::Failure);
-            if by_keypad {
-                self.speak_of(desk, initiator, outcome);
+            desk.out.cue(self.id, initiator, Cue::Failure);
+            if let Some(words) = spoken(outcome).filter(|_| by_keypad) {
+                desk.out.cue(self.id, initiator, words);
             }
         }
     }
@@ -285,13 +286,16 @@ impl Call {
         if self.people.is_empty() {
             return false;
         }
+        if self.customers_gone(desk) {
+            return true;
+        }
         if self.people.values().all(Participant::lurks) || !self.has_anchor() {
             for who in self.people.keys().copied().collect::<Vec<_>>() {
                 self.part(desk, who, Exit::told(Left::Cancelled));
             }
             return true;
         }
-        if self.bury_unwatched(desk) || self.customers_gone(desk) {
+        if self.bury_unwatched(desk) {
             return true;
         }
         match self.kind {
@@ -357,8 +361,8 @@ impl Call {
             }
         }
         self.face_main(initiator);
-        self.cue(desk, initiator, Cue::Notice);
-        self.cue(desk, target, Cue::Notice);
+        desk.out.cue(self.id, initiator, Cue::Notice);
+        desk.out.cue(self.id, target, Cue::Notice);
     }
 
     /// Customers without anybody who serves them: recall, fallback, announcement, or the BYE.

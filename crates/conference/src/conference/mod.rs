@@ -282,6 +282,7 @@ impl Call {
             desk.out.masks(change);
         }
         self.identify(desk);
+        self.play_cues(desk);
         self.watch_legs(desk.now, &picture);
         self.watch_holds(desk, &picture);
         self.tell(desk, picture);

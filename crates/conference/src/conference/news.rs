@@ -107,19 +107,7 @@ impl Call {
             self.answer(desk, leg);
         }
         if !audibility::faces_side(self) {
-            self.cue(desk, initiator, Cue::Notice);
-        }
-    }
-
-    /// Plays a cue to somebody, unless two legs of theirs are open or none has an ear.
-    pub(super) fn cue(&self, desk: &mut Desk<'_>, who: ParticipantId, cue: Cue) {
-        let Some(person) = self.people.get(&who) else { return };
-        if audibility::ready_legs(self, person) > 1 {
-            return;
-        }
-        let leg = self.legs_of(person).find(|(_, leg)| audibility::is_lively(leg)).map(|(id, _)| id);
-        if let Some(leg) = leg {
-            desk.out.effect(Effect::Cue { leg, cue });
+            desk.out.cue(self.id, initiator, Cue::Notice);
         }
     }
 

@@ -39,10 +39,10 @@ impl Oracle {
             Command::Dial { .. } | Command::Shutdown => {}
         }
         self.outputs(outputs, &before)?;
-        if let Command::Start { call, by: Asker::Leg(_), .. } = command
+        if let Command::Start { call, by: Asker::Leg(leg), .. } = command
             && let Some(transfer) = self.calls.get_mut(call).and_then(|call| call.transfer.as_mut())
         {
-            transfer.referred = true;
+            transfer.referred = Some(*leg);
         }
         if let Command::Supervise { call, by, agent, mode } = command {
             self.supervise(*call, &by.0, &agent.0, *mode);

@@ -272,7 +272,7 @@ impl Oracle {
             merged: false,
             cold: false,
             answered,
-            referred: false,
+            referred: None,
             grace: None,
             dying: None,
             told_faces: None,

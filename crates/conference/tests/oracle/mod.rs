@@ -9,6 +9,7 @@ mod commands;
 mod events;
 mod hearing;
 mod mixer;
+mod replaced;
 mod reports;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -68,7 +69,8 @@ pub struct Transfer {
     pub merged: bool,
     pub cold: bool,
     pub answered: bool,
-    pub referred: bool,
+    /// The leg on which a REFER started it that has not had its last word.
+    pub referred: Option<LegId>,
     /// A BYE that is not judged yet: until when, and whether the target was faced before it.
     pub grace: Option<(Moment, bool)>,
     /// Whether the target was faced before the first of the initiator's legs was found dead.

@@ -39,7 +39,11 @@ impl Oracle {
                 }
             }
             Report::Arrived { .. } | Report::Ringing { .. } | Report::Probed { .. } => {}
-            Report::Replaced { .. } | Report::Digit { .. } | Report::Looked { .. } => {}
+            Report::Replaced { leg, old, caller, direction } => {
+                self.replaced(*leg, *old, caller, *direction, outputs)?;
+            }
+            // A code is read as the command it stands for.
+            Report::Digit { .. } | Report::Looked { .. } => {}
         }
         self.outputs(outputs, &before)?;
         self.arriving = None;
@@ -113,7 +117,7 @@ impl Oracle {
             && transfer.target == who
         {
             transfer.answered = true;
-            transfer.referred = false;
+            transfer.referred = None;
         }
         let leg = self.legs.get_mut(&id);
         if let Some(leg) = leg {
@@ -200,7 +204,7 @@ impl Oracle {
             let private = self.calls.get(&call).is_some_and(Call::private);
             if let Some(transfer) = self.calls.get_mut(&call).and_then(|call| call.transfer.as_mut()) {
                 let waits = live && other && how == Ending::Bye && private && transfer.by == who;
-                if waits && !transfer.referred && transfer.grace.is_none() {
+                if waits && transfer.referred.is_none() && transfer.grace.is_none() {
                     let faced = transfer.dying.unwrap_or(faced);
                     transfer.grace = Some((now + Duration::from_millis(500), faced));
                 }

@@ -8,13 +8,14 @@ use super::Input;
 
 pub const PHASES: [&str; 5] = ["none", "ringing", "private", "merged", "cold"];
 
-pub const EVENTS: [&str; 21] = [
+pub const EVENTS: [&str; 25] = [
     "start",
     "cancel",
     "swap",
     "merge",
     "complete",
     "join",
+    "join across",
     "hold",
     "unhold",
     "mute",
@@ -29,6 +30,9 @@ pub const EVENTS: [&str; 21] = [
     "offered",
     "silent",
     "probed",
+    "replaced",
+    "digit",
+    "looked",
     "time",
 ];
 
@@ -52,6 +56,9 @@ impl Cells {
                 Command::Swap { call, .. } => (Some(*call), "swap"),
                 Command::Merge { call, .. } => (Some(*call), "merge"),
                 Command::Complete { call, .. } => (Some(*call), "complete"),
+                Command::Join { by, named } if of(*named).is_some_and(|call| of(*by) != Some(call)) => {
+                    (of(*by), "join across")
+                }
                 Command::Join { by, .. } => (of(*by), "join"),
                 Command::Hold { call, .. } => (Some(*call), "hold"),
                 Command::Unhold { call, .. } => (Some(*call), "unhold"),
@@ -81,7 +88,9 @@ impl Cells {
                 Report::Offered { leg, .. } => (of(*leg), "offered"),
                 Report::Silent { leg } => (of(*leg), "silent"),
                 Report::Probed { leg, .. } => (of(*leg), "probed"),
-                Report::Replaced { .. } | Report::Digit { .. } | Report::Looked { .. } => return,
+                Report::Replaced { old, .. } => (of(*old), "replaced"),
+                Report::Digit { leg, .. } => (of(*leg), "digit"),
+                Report::Looked { leg, .. } => (of(*leg), "looked"),
             },
         };
         if let Some(call) = call {

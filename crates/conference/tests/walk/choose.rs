@@ -23,7 +23,19 @@ impl Walk {
         if calls.len() < 3 || (calls.len() < 6 && self.random.chance(4)) {
             return self.arrival(&calls);
         }
-        match self.random.below(100) {
+        if self.random.chance(80)
+            && let Some(key) = self.next_key()
+        {
+            return key;
+        }
+        if self.random.chance(80)
+            && let Some(answer) = self.answers_lookup()
+        {
+            return answer;
+        }
+        match self.random.below(107) {
+            100..=103 => self.keys(&calls).unwrap_or_else(|| self.time()),
+            104..=106 => self.replaces(&calls).unwrap_or_else(|| self.time()),
             0..=7 => self.time(),
             8..=12 => self.late(),
             13..=15 => self.arrival(&calls),
@@ -49,7 +61,7 @@ impl Walk {
         AgentName(name.to_owned())
     }
 
-    fn destination(&mut self) -> Destination {
+    pub(super) fn destination(&mut self) -> Destination {
         match self.random.below(20) {
             0..=12 => Destination::Agent(self.agent_name()),
             13..=15 => {
@@ -106,6 +118,40 @@ impl Walk {
         Some(Input::Report(Report::Arrived { leg, caller, to, shown: "shown".to_owned(), direction: Direction::Both }))
     }
 
+    /// Somebody presses keys: mostly an agent.
+    fn keys(&mut self, calls: &[CallView]) -> Option<Input> {
+        let legs = Self::legs_seen(calls);
+        let agents: Vec<Seen> =
+            legs.iter().filter(|seen| seen.leg.live && seen.person.agent.is_some()).cloned().collect();
+        let seen = if self.random.chance(90) { self.random.pick(&agents) } else { None };
+        let seen = seen.or_else(|| self.random.pick(&legs))?;
+        Some(self.types(seen.leg.leg))
+    }
+
+    /// A phone changed its network, an agent picks up elsewhere, or a stranger tries to.
+    fn replaces(&mut self, calls: &[CallView]) -> Option<Input> {
+        let legs = Self::legs_seen(calls);
+        let agents: Vec<Seen> = legs.iter().filter(|seen| seen.person.agent.is_some()).cloned().collect();
+        let seen = if self.random.chance(95) { self.random.pick(&agents) } else { None };
+        let seen = seen.or_else(|| self.random.pick(&legs))?;
+        let owner = seen.person.agent.clone().filter(|_| self.random.chance(93));
+        let caller = match owner.or_else(|| self.random.chance(60).then(|| self.agent_name())) {
+            Some(name) => {
+                let other = Phone(format!("{name}-{}", self.random.below(2)));
+                let phone = seen.leg.phone.clone().filter(|_| self.random.chance(80)).unwrap_or(other);
+                Caller::Agent { name, phone }
+            }
+            None => Caller::Customer { trunk: "pstn".to_owned(), number: "+4930".to_owned() },
+        };
+        let direction = match self.random.below(10) {
+            0 | 1 => self.direction(),
+            2 => Direction::Away,
+            _ => seen.leg.direction,
+        };
+        let leg = self.new_leg();
+        Some(Input::Report(Report::Replaced { leg, old: seen.leg.leg, caller, direction }))
+    }
+
     fn time(&mut self) -> Input {
         let span = match self.random.below(10) {
             0..=4 => Duration::from_millis(self.random.below(600) as u64),
@@ -131,7 +177,19 @@ impl Walk {
     fn late(&mut self) -> Input {
         let over = self.over.clone();
         let leg = self.random.pick(&over).unwrap_or_else(|| LegId::rung(999_999));
-        Input::Report(match self.random.below(7) {
+        let key = conference::Key { digit: '*', duration_ms: 100 };
+        Input::Report(match self.random.below(10) {
+            6 => Report::Digit { leg, key },
+            7 => {
+                let legs = self.legs();
+                let leg = self.random.pick(&legs).unwrap_or(leg);
+                Report::Looked { leg, target: self.destination(), shown: "101".to_owned() }
+            }
+            8 => {
+                let name = self.agent_name();
+                let caller = Caller::Agent { phone: Phone(format!("{name}-0")), name };
+                Report::Replaced { leg: self.new_leg(), old: leg, caller, direction: Direction::Both }
+            }
             0 => Report::Ringing { leg },
             1 => Report::Answered { leg, direction: Direction::Both, phone: None },
             2 => Report::Failed { leg, status: 487 },
@@ -209,7 +267,8 @@ impl Walk {
         match self.random.below(20) {
             0 => Asker::Operator,
             1 => Asker::Agent(self.agent_name()),
-            2..=10 => Asker::Leg(seen.leg.leg),
+            2..=7 => Asker::Leg(seen.leg.leg),
+            8..=10 => Asker::Keypad(seen.leg.leg),
             _ => seen.person.agent.clone().map_or(Asker::Leg(seen.leg.leg), Asker::Agent),
         }
     }
@@ -225,7 +284,10 @@ impl Walk {
             })
             .cloned()
             .collect();
-        let seen = if self.random.chance(80) { self.random.pick(&likely) } else { None }
+        let cold: Vec<Seen> = legs.iter().filter(|seen| seen.call.transfer.is_some_and(|t| t.cold)).cloned().collect();
+        let first = if self.random.chance(10) { self.random.pick(&cold) } else { None };
+        let seen = first
+            .or_else(|| if self.random.chance(80) { self.random.pick(&likely) } else { None })
             .or_else(|| self.random.pick(&legs))?;
         let call = seen.call.id;
         let by = self.asker(&seen);

@@ -5,10 +5,12 @@
 pub mod cells;
 pub mod choose;
 pub mod duties;
+pub mod keys;
 pub mod random;
+pub mod shown;
 pub mod unasked;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use conference::{
@@ -19,7 +21,9 @@ use conference::{
 use crate::oracle::{Finding, Oracle};
 use cells::Cells;
 use duties::End;
+use keys::Held;
 use random::Random;
+use shown::Shown;
 use unasked::Customers;
 
 /// One input, with when it came.
@@ -50,6 +54,19 @@ pub struct Walk {
     /// The masks before the last input.
     before: BTreeMap<CallId, BTreeMap<LegId, LegMask>>,
     customers: Customers,
+    /// Keys that somebody is about to press.
+    typing: VecDeque<(LegId, char)>,
+    /// Numbers of which the dial plan is asked.
+    pub lookups: Vec<(LegId, String)>,
+    /// What was pressed and means nothing yet.
+    held: BTreeMap<LegId, Held>,
+    /// Until when a complete may be a late one, by call and agent.
+    bereft: BTreeMap<(CallId, AgentName), Moment>,
+    shown: Shown,
+    /// What the last key asked for, if it was allowed.
+    keyed: Option<Command>,
+    /// Legs that took the place of others.
+    pub moved: BTreeMap<LegId, LegId>,
 }
 
 pub const AGENTS: [&str; 5] = ["alice", "bob", "carol", "dave", "susan"];
@@ -97,6 +114,13 @@ impl Walk {
             keep_serde: true,
             before: BTreeMap::new(),
             customers: Customers::default(),
+            typing: VecDeque::new(),
+            lookups: Vec::new(),
+            held: BTreeMap::new(),
+            bereft: BTreeMap::new(),
+            shown: Shown::default(),
+            keyed: None,
+            moved: BTreeMap::new(),
         }
     }
 
@@ -113,41 +137,19 @@ impl Walk {
         self.oracle.now = self.now;
         let calls: Vec<CallView> = self.board.calls().collect();
         self.before = self.oracle.mixer.calls.iter().map(|(id, (_, masks))| (*id, masks.clone())).collect();
-        let outputs = match &input {
-            Input::Command(command) => {
-                let before = self.board.clone();
-                match self.board.command(self.now, command.clone()) {
-                    Ok(outputs) => {
-                        self.oracle.commanded(command, &outputs).map_err(told)?;
-                        outputs
-                    }
-                    Err(refusal) => {
-                        self.refused += 1;
-                        if self.board != before {
-                            return Err(("a refusal changed something", refusal.code().to_owned()));
-                        }
-                        return Ok(Vec::new());
-                    }
-                }
-            }
-            Input::Report(report) => {
-                let outputs = self.board.report(self.now, report.clone());
-                self.oracle.reported(report, &outputs).map_err(told)?;
-                outputs
-            }
-            Input::Expire => {
-                let outputs = self.board.expire(self.now);
-                if self.board.deadline().is_some_and(|deadline| deadline <= self.now) {
-                    return Err(("time", "a deadline was not met".to_owned()));
-                }
-                self.oracle.expired(&outputs).map_err(told)?;
-                outputs
-            }
-        };
+        self.keyed = None;
+        let Some(outputs) = self.give(&input)? else { return Ok(Vec::new()) };
         for output in &outputs {
             match output {
                 Output::Effect(Effect::Hangup { leg, .. } | Effect::Reject { leg, .. }) => self.over.push(*leg),
                 Output::Effect(Effect::Probe { leg }) => self.probes.push(*leg),
+                Output::Effect(Effect::Answer { leg }) => {
+                    if let Input::Report(Report::Replaced { leg: new, old, .. }) = &input
+                        && new == leg
+                    {
+                        self.moved.insert(*old, *new);
+                    }
+                }
                 _ => {}
             }
         }
@@ -155,9 +157,52 @@ impl Walk {
             self.over.drain(..10);
         }
         self.oracle.check(&self.board)?;
+        self.note_keys(&calls, &input, &outputs)?;
+        self.phones_show_who_is_there(&input, &outputs)?;
         self.owed(&calls, &outputs, &input)?;
         self.nobody_meets_unasked(&calls, &input)?;
         Ok(outputs)
+    }
+
+    /// Gives one input to the house, and what came out to the oracle; nothing if it was refused.
+    fn give(&mut self, input: &Input) -> Result<Option<Vec<Output>>, Finding> {
+        let report = match input {
+            Input::Command(command) => {
+                let before = self.board.clone();
+                return match self.board.command(self.now, command.clone()) {
+                    Ok(outputs) => {
+                        self.oracle.commanded(command, &outputs).map_err(told)?;
+                        Ok(Some(outputs))
+                    }
+                    Err(refusal) => {
+                        self.refused += 1;
+                        let same = self.board == before;
+                        if same { Ok(None) } else { Err(("a refusal changed something", refusal.code().to_owned())) }
+                    }
+                };
+            }
+            Input::Expire => {
+                let outputs = self.board.expire(self.now);
+                if self.board.deadline().is_some_and(|deadline| deadline <= self.now) {
+                    return Err(("time", "a deadline was not met".to_owned()));
+                }
+                self.oracle.expired(&outputs).map_err(told)?;
+                self.keys_waited(&outputs)?;
+                return Ok(Some(outputs));
+            }
+            Input::Report(report) => report,
+        };
+        let keys = matches!(report, Report::Digit { .. } | Report::Looked { .. });
+        let before = keys.then(|| self.board.clone());
+        let outputs = self.board.report(self.now, report.clone());
+        match (report, before) {
+            (Report::Digit { leg, key }, Some(before)) => self.pressed(before, *leg, *key, &outputs)?,
+            (Report::Looked { leg, target, shown }, Some(before)) => {
+                self.looked(before, *leg, (target.clone(), shown.clone()), &outputs)?;
+            }
+            _ => self.oracle.reported(report, &outputs).map_err(told)?,
+        }
+        Ok(Some(outputs))
     }
 
     /// One random thing.

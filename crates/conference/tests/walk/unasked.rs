@@ -38,7 +38,10 @@ impl Walk {
             let private =
                 view.transfer.filter(|transfer| !transfer.cold && transfer.phase != conference::Phase::Merged);
             let (Some(transfer), Some(after)) = (private, self.board.call(view.id)) else { continue };
-            if may_meet(input) || (after.participant(transfer.by).is_none() && may_be_gone(input)) {
+            if may_meet(input)
+                || self.keyed.as_ref().is_some_and(asks_to_meet)
+                || (after.participant(transfer.by).is_none() && may_be_gone(input))
+            {
                 continue;
             }
             for other in view.participants.iter().filter(|other| ![transfer.by, transfer.target].contains(&other.who)) {
@@ -76,12 +79,13 @@ impl Walk {
 /// Whether somebody asked for something that ends a consult's privacy.
 fn may_meet(input: &Input) -> bool {
     match input {
-        Input::Command(command) => matches!(
-            command,
-            Command::Merge { .. } | Command::Unhold { .. } | Command::Complete { .. } | Command::Join { .. }
-        ),
+        Input::Command(command) => asks_to_meet(command),
         Input::Report(_) | Input::Expire => false,
     }
+}
+
+fn asks_to_meet(command: &Command) -> bool {
+    matches!(command, Command::Merge { .. } | Command::Unhold { .. } | Command::Complete { .. } | Command::Join { .. })
 }
 
 /// Whether the initiator may have left by this: asked, hung up, or found dead.
