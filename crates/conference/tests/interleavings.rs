@@ -269,15 +269,10 @@ fn moves(walk: &Walk, old: LegId, name: &str, new: u64) -> Option<Input> {
 
 /// The inputs that make it happen now, one after the other; none if it cannot.
 fn inputs(walk: &mut Walk, event: Happens, surface: Surface) -> Vec<Input> {
-    if surface == Surface::Keypad {
-        match event {
-            Start => return code(walk, "*2102#"),
-            Cancel => return code(walk, "*1"),
-            Complete => return code(walk, "*2"),
-            Merge => return code(walk, "*3"),
-            Swap => return code(walk, "*4"),
-            _ => {}
-        }
+    let codes = [(Start, "*2102#"), (Cancel, "*1"), (Complete, "*2"), (Merge, "*3"), (Swap, "*4")];
+    let pressed = codes.iter().find(|(asks, _)| *asks == event && surface == Surface::Keypad);
+    if let Some((_, keys)) = pressed {
+        return code(walk, keys);
     }
     input(walk, event).into_iter().collect()
 }
