@@ -82,8 +82,8 @@ pub struct Session {
     outstanding: bool,
     line: Line,
     agreement: Option<Agreement>,
-    /// Our last description that is part of an agreement.
-    settled: Option<String>,
+    /// The version of our last description that is part of an agreement.
+    settled: Option<u64>,
     /// What was before our last answer, until another agreement follows.
     before: Option<Box<Before>>,
 }
@@ -93,7 +93,7 @@ pub struct Session {
 struct Before {
     version: u64,
     described: Option<String>,
-    settled: Option<String>,
+    settled: Option<u64>,
     settled_wish: Wish,
     line: Line,
     agreement: Option<Agreement>,
@@ -176,10 +176,10 @@ impl Session {
     /// The description that is in force once more, as an offer: nothing of it changes, its version neither (RFC 4028
     /// §7.4). Where nothing was agreed, or another offer of ours came after it, the same wish in a new offer.
     pub fn repeat(&mut self) -> Bytes {
-        match &self.settled {
-            Some(settled) if self.described.as_ref() == Some(settled) => {
+        match &self.described {
+            Some(described) if self.settled == Some(self.version) => {
                 self.outstanding = true;
-                Bytes::copy_from_slice(settled.as_bytes())
+                Bytes::copy_from_slice(described.as_bytes())
             }
             Some(_) | None => self.reoffer(self.wish),
         }
@@ -224,7 +224,7 @@ impl Session {
         let before = Before {
             version: self.version,
             described: self.described.clone(),
-            settled: self.settled.clone(),
+            settled: self.settled,
             settled_wish: self.settled_wish,
             line: self.line.clone(),
             agreement: self.agreement,
@@ -313,7 +313,7 @@ impl Session {
         self.outstanding = false;
         self.settled_wish = self.wish;
         self.agreement = Some(agreement);
-        self.settled = self.described.clone();
+        self.settled = Some(self.version);
         self.before = None;
     }
 

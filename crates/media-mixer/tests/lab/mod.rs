@@ -1,7 +1,7 @@
 //! Phones on the virtual net: what they say goes out as RTP, what they hear is kept with its moment.
 //!
 //! They share the codec with the mixer and nothing else; the RTP is written and read here.
-#![allow(clippy::unwrap_used, dead_code, unreachable_pub, missing_docs)]
+#![allow(clippy::unwrap_used, clippy::wildcard_enum_match_arm, dead_code, unreachable_pub, missing_docs)]
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
