@@ -130,6 +130,21 @@ async fn c9_requests_from_elsewhere_are_481_or_challenged_and_the_right_password
 }
 
 #[tokio::test]
+async fn all_lines_of_a_phone_move_with_the_one_that_said_so() {
+    let mut server = house(|_| {}).await;
+    let address = listener(&server.endpoint, Protocol::Udp);
+    let raw = Raw::at("127.0.0.1", address).await;
+    let (first, _) = talks(&mut server, &raw, "alice").await;
+    let (_, second) = talks(&mut server, &raw, "alice").await;
+    let moved = Raw::at("127.0.0.77", address).await;
+    let info = Ask { cseq: 60, ..first.next("INFO") };
+    let (_, _, answer) = moved.login(&info, "alice", "alice-secret", "SHA-256").await;
+    assert_eq!(answer.status(), 200);
+    server.endpoint.wish(Wish::End { leg: second, status: None, reason: None });
+    moved.until(|message| message.method() == "BYE").await;
+}
+
+#[tokio::test]
 async fn an_ack_by_another_way_counts_unless_it_describes_what_nobody_proved() {
     let mut server = house(|_| {}).await;
     let address = listener(&server.endpoint, Protocol::Udp);

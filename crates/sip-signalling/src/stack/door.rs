@@ -165,10 +165,19 @@ impl Stack {
             self.refuse(back, request, &Refusal::plain(403));
             return false;
         }
-        if let Some(dialog) = self.legs.get_mut(&leg).and_then(|leg| leg.dialog_mut()) {
-            dialog.flow = flow;
-        }
+        self.move_phone(leg, known, flow);
         true
+    }
+
+    /// A phone has moved (Wi-Fi to LTE, or its router has forgotten it): with the leg on which it said so go its others that
+    /// went the same way. Of them nothing may come before we have something to say there.
+    fn move_phone(&mut self, leg: LegId, from: Flow, to: Flow) {
+        let Some(phone) = self.legs.get(&leg).map(|leg| leg.party.clone()) else { return };
+        for other in self.legs.values_mut().filter(|other| other.party == phone) {
+            if let Some(dialog) = other.dialog_mut().filter(|dialog| dialog.flow == from) {
+                dialog.flow = to;
+            }
+        }
     }
 
     fn is_trunks(&self, name: &str, flow: Flow) -> bool {
