@@ -48,6 +48,12 @@ pub struct Counts {
     pub legs: usize,
     /// Dialogs, ringing or answered, that the signalling knows.
     pub dialogs: usize,
+    /// Its transactions, both sides: the last are forgotten 32 s after their answer.
+    pub transactions: usize,
+    /// Its timers.
+    pub timers: usize,
+    /// Phones that are registered.
+    pub registrations: usize,
     /// Legs the mixer knows; each has two ports.
     pub media_legs: usize,
     /// Open files of the process.
@@ -160,10 +166,14 @@ impl Running {
     /// What is in its hands now.
     pub async fn counts(&self) -> Counts {
         let load: Load = self.ask(Input::Counts).await.unwrap_or_default();
+        let signalling = self.endpoint.counts().await;
         Counts {
             calls: load.calls,
             legs: load.legs,
-            dialogs: self.endpoint.counts().await.dialogs,
+            dialogs: signalling.dialogs,
+            transactions: signalling.transactions,
+            timers: signalling.timers,
+            registrations: signalling.registrations,
             media_legs: self.mixer.stats().legs,
             files: std::fs::read_dir("/proc/self/fd").map_or(0, Iterator::count),
             alarms: load.alarms,

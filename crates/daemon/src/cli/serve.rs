@@ -11,7 +11,7 @@ use tracing_subscriber::EnvFilter;
 
 use super::log::Log;
 use crate::config::{self, Checked, Config, Mistakes};
-use crate::running::{Running, run};
+use crate::running::{Counts, Running, run};
 use crate::stop::{Asked, Signals, tell_systemd};
 
 pub(super) fn serve(file: Option<&Path>) -> ExitCode {
@@ -95,12 +95,21 @@ async fn mind(signals: &mut Signals, file: Option<&Path>, running: &Running) -> 
         };
         match asked {
             Asked::Stop => {
-                info!("stopping: everybody is told");
+                tell_what_is_left(&running.counts().await);
                 return ExitCode::SUCCESS;
             }
             Asked::Reload => reload(file, running).await,
         }
     }
+}
+
+/// What is in our hands when we are told to stop: on an idle machine nothing but registrations.
+fn tell_what_is_left(counts: &Counts) {
+    let Counts { calls, legs, dialogs, transactions, timers, registrations, media_legs, files, alarms } = counts;
+    info!(
+        calls,
+        legs, dialogs, transactions, timers, registrations, media_legs, files, alarms, "stopping: everybody is told"
+    );
 }
 
 /// New users and trunks. A file with mistakes changes nothing.
