@@ -6,7 +6,6 @@
 use std::io::{BufReader, Read, Write};
 use std::net::{Ipv4Addr, TcpStream};
 use std::path::PathBuf;
-use std::process::Command;
 use std::time::{Duration, Instant};
 
 use super::ear::Recording;
@@ -26,15 +25,17 @@ impl Baresip {
     pub(crate) fn start(person: &Person) -> Baresip {
         let control_port = free_port();
         write_settings(person, control_port);
-        let mut command = Command::new("baresip");
+        let mut command = person.command("baresip");
         command.arg("-f").arg(&person.folder).env("HOME", &person.folder);
         let process = Process::start(&mut command);
         let control = connect(control_port, &process);
         let events = Lines::default();
         follow_netstrings(&control, events.clone());
         let phone = Baresip { process, control, events, read: 0, folder: person.folder.clone() };
-        // Registration may be over before the control socket is open; then only the log has it.
-        phone.process.lines.wait(0, STEP, "baresip's registration", |line| line.contains("200 OK"));
+        if person.registers {
+            // Registration may be over before the control socket is open; then only the log has it.
+            phone.process.lines.wait(0, STEP, "baresip's registration", |line| line.contains("200 OK"));
+        }
         phone
     }
 
@@ -81,6 +82,18 @@ impl Phone for Baresip {
         self.command("hangup", "");
     }
 
+    fn transfer_attended(&mut self) {
+        panic!("baresip 1.0 has no attended transfer");
+    }
+
+    /// Told that it has worked, it hangs up; told that it has not, it says so.
+    fn transfer_blind(&mut self, address: &str) {
+        self.command("transfer", address);
+        self.event("CALL_CLOSED");
+        let failed = self.events.tail(usize::MAX).contains("TRANSFER_FAILED");
+        assert!(!failed, "baresip was told that its transfer has failed");
+    }
+
     fn wait_until_ended(&mut self) {
         self.event("CALL_CLOSED");
     }
@@ -103,8 +116,8 @@ fn write_settings(person: &Person, control_port: u16) {
     let folder = person.folder.display();
     let config = format!(
         "module_path /usr/lib/baresip/modules\n\
-         sip_listen 127.0.0.1:{sip}\n\
-         net_interface 127.0.0.1\n\
+         sip_listen {address}:{sip}\n\
+         net_interface {address}\n\
          rtp_ports {first}-{last}\n\
          call_hold_other_calls no\n\
          audio_source aufile,{tone}\n\
@@ -114,17 +127,18 @@ fn write_settings(person: &Person, control_port: u16) {
          ctrl_tcp_listen 127.0.0.1:{control_port}\n\
          module g711.so\nmodule aufile.so\nmodule aubridge.so\nmodule sndfile.so\n\
          module_tmp account.so\nmodule_app menu.so\nmodule_app ctrl_tcp.so\n",
-        sip = free_port(),
+        address = person.address,
+        sip = person.sip_port,
         tone = person.tone_file().display(),
     );
     write_file(&person.folder.join("config"), &config);
-    let account = format!(
-        "<{address}>;auth_user={name};auth_pass={password};outbound=\"sip:{server}\";regint=600;answermode=manual;audio_codecs=PCMU/8000/1\n",
-        address = person.address(),
-        name = person.name,
-        password = person.password(),
-        server = person.server,
-    );
+    let way = if person.registers {
+        let (name, password, server) = (person.name, person.password(), person.server);
+        format!("auth_user={name};auth_pass={password};outbound=\"sip:{server}\";regint=600")
+    } else {
+        "regint=0".to_owned()
+    };
+    let account = format!("<{}>;{way};answermode=manual;audio_codecs=PCMU/8000/1\n", person.identity());
     write_file(&person.folder.join("accounts"), &account);
     write_file(&person.folder.join("contacts"), "");
 }

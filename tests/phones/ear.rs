@@ -80,6 +80,16 @@ impl Recording {
         seconds(leaks.count())
     }
 
+    /// The largest part that a pitch has of any window before it is first heard by itself: what of it leaks into something
+    /// else. Silence holds nobody. The two windows before that moment are left out: it may begin in them.
+    pub(crate) fn largest_trace_before_it_is_heard(&self, pitch: f64) -> f64 {
+        let heard = |window: &[i16]| judge(window, self.rate, &[pitch]) == Heard::Tone(pitch);
+        let until = self.cut().position(heard).unwrap_or(usize::MAX).saturating_sub(2);
+        let audible =
+            self.cut().take(until).filter(|window| energy(window) / (window.len() as f64) > SILENCE * SILENCE);
+        audible.map(|window| share(window, self.rate, pitch)).fold(0.0, f64::max)
+    }
+
     /// What was heard in order, stretches under a quarter of a second and silence left out.
     pub(crate) fn story(&self, pitches: &[f64]) -> Vec<Heard> {
         let mut story: Vec<Heard> = Vec::new();

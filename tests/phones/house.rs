@@ -1,51 +1,99 @@
 //! A house for real phones: the `baton` program itself, started on free ports from a settings file of its own.
 //!
-//! The program is `$BATON_BIN` (set by `scripts/test`), else it is built once with the profile of the tests. Nothing of
-//! the daemon is linked in: what answers the phones is what operators run.
+//! The program is `$BATON_BIN` (set by `scripts/test`), else it is built once with the profile of the tests: what answers
+//! the phones is what operators run. Where a call is to be frozen, the same settings start the daemon inside this process.
 
-use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
+use super::inside::Inside;
+use super::network::{Host, Network};
 use super::ports::{free_port, rtp_range};
-use super::process::Process;
+use super::process::{Process, command_in};
 use super::{Person, STEP, make_folder, write_file};
 
 /// The SIP domain of every house.
 pub(crate) const DOMAIN: &str = "baton.local";
 
-/// A running daemon with the agents alice, bob and carol, and a trunk that accepts calls from 127.0.0.2.
+/// The number a customer shows.
+const CUSTOMERS_NUMBER: &str = "+15550100";
+
+/// A running daemon with the agents alice, bob and carol, and a trunk that accepts calls from 127.0.0.2 and from the
+/// customer's phone.
 pub(crate) struct House {
-    process: Process,
+    daemon: Daemon,
     /// Where it listens, UDP and TCP.
     pub(crate) address: SocketAddr,
     /// Where its calls to outside numbers go; nobody listens there until a scenario does.
     pub(crate) carrier: SocketAddr,
+    /// From where a customer's phone calls: not every phone can be bound to an address of its own on loopback.
+    customer: SocketAddr,
     folder: PathBuf,
+}
+
+enum Daemon {
+    Program(Process),
+    Inside(Box<Inside>),
 }
 
 impl House {
     /// Starts a daemon and returns once it answers SIP. `name` is the scenario's: it names the folder.
     pub(crate) fn open(name: &str, digest: &[&str]) -> House {
-        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
-        drop(std::fs::remove_dir_all(&folder));
-        make_folder(&folder);
-        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, free_port()));
-        let carrier = SocketAddr::from((Ipv4Addr::LOCALHOST, free_port()));
-        let settings = folder.join("baton.toml");
-        write_file(&settings, &settings_of(&folder, address, carrier, digest));
-        let mut command = Command::new(program());
-        command.arg("serve").arg("--config").arg(&settings).current_dir(&folder);
-        let mut house = House { process: Process::start(&mut command), address, carrier, folder };
+        let folder = fresh_folder(name);
+        let [address, carrier, customer] = here();
+        let process = serve(None, &folder, &settings_of(&folder, address, carrier, customer, digest));
+        let mut house = House { daemon: Daemon::Program(process), address, carrier, customer, folder };
         house.wait_until_it_answers();
         house
     }
 
-    /// A person of this house, to be given a phone.
+    /// Starts a daemon inside this process, so that its calls can be frozen.
+    pub(crate) fn open_inside(name: &str, digest: &[&str]) -> House {
+        let folder = fresh_folder(name);
+        let [address, carrier, customer] = here();
+        let daemon = Box::new(Inside::start(&settings_of(&folder, address, carrier, customer, digest)));
+        House { daemon: Daemon::Inside(daemon), address, carrier, customer, folder }
+    }
+
+    /// Starts a daemon on the public side of a network of our own.
+    pub(crate) fn open_in(network: &Network, name: &str, digest: &[&str]) -> House {
+        let (folder, here) = (fresh_folder(name), network.house());
+        let (address, carrier) = (SocketAddr::new(here.address, 5060), SocketAddr::new(here.address, 5080));
+        let customer = SocketAddr::new(network.customer().address, 5060);
+        let settings = settings_of(&folder, address, carrier, customer, digest);
+        let process = serve(Some(&here.namespace), &folder, &settings);
+        process.lines.wait(0, STEP, "the daemon's first word", |line| line.contains("Baton takes calls"));
+        House { daemon: Daemon::Program(process), address, carrier, customer, folder }
+    }
+
+    /// An agent of this house, to be given a phone.
     pub(crate) fn person(&self, name: &'static str, pitch: f64) -> Person {
-        Person { name, pitch, server: self.address, domain: DOMAIN, folder: self.folder.join(name) }
+        Person {
+            name,
+            registers: true,
+            address: IpAddr::V4(Ipv4Addr::LOCALHOST),
+            sip_port: free_port(),
+            namespace: None,
+            pitch,
+            server: self.address,
+            domain: DOMAIN,
+            folder: self.folder.join(name),
+        }
+    }
+
+    /// A customer, to be given a phone: calls from the trunk's address, without an account.
+    pub(crate) fn customer(&self, pitch: f64) -> Person {
+        let person = self.person(CUSTOMERS_NUMBER, pitch);
+        let (address, sip_port) = (self.customer.ip(), self.customer.port());
+        Person { registers: false, address, sip_port, folder: self.folder.join("customer"), ..person }
+    }
+
+    /// What a customer dials to reach Alice.
+    pub(crate) fn alices_number(&self) -> String {
+        format!("sip:+15551111@{}", self.address)
     }
 
     /// The scenario's own folder.
@@ -55,14 +103,35 @@ impl House {
 
     /// The end of the daemon's log.
     pub(crate) fn log(&self) -> String {
-        self.process.lines.tail(60)
+        match &self.daemon {
+            Daemon::Program(process) => process.lines.tail(60),
+            Daemon::Inside(_) => "(its log is not kept)".to_owned(),
+        }
     }
 
-    /// Stops the daemon by SIGTERM; it must end well within five seconds.
-    pub(crate) fn close(mut self) {
-        self.process.terminate();
-        let status = self.process.wait(Duration::from_secs(8));
-        assert!(status.is_some_and(|status| status.success()), "the daemon ended with {status:?}:\n{}", self.log());
+    /// Freezes and thaws every live call of a house that was opened inside; there must be this many legs.
+    pub(crate) fn freeze_and_thaw(&self, legs: usize) {
+        let Daemon::Inside(inside) = &self.daemon else { panic!("only a house inside can be frozen") };
+        assert_eq!(inside.freeze_and_thaw(), legs, "legs that were frozen and thawed");
+    }
+
+    /// Stops the daemon: a program by SIGTERM, it must end well within five seconds; inside nothing may be left of a call.
+    pub(crate) fn close(self) {
+        let mut process = match self.daemon {
+            Daemon::Inside(inside) => return inside.close(),
+            Daemon::Program(process) => process,
+        };
+        process.terminate();
+        let status = process.wait(Duration::from_secs(8));
+        let log = process.lines.tail(60);
+        assert!(status.is_some_and(|status| status.success()), "the daemon ended with {status:?}:\n{log}");
+    }
+
+    fn is_running(&mut self) -> bool {
+        match &mut self.daemon {
+            Daemon::Program(process) => process.is_running(),
+            Daemon::Inside(_) => true,
+        }
     }
 
     fn wait_until_it_answers(&mut self) {
@@ -83,7 +152,7 @@ impl House {
                 return;
             }
             assert!(
-                Instant::now() < end && self.process.is_running(),
+                Instant::now() < end && self.is_running(),
                 "the daemon does not answer OPTIONS; it said:\n{}",
                 self.log()
             );
@@ -91,7 +160,40 @@ impl House {
     }
 }
 
-fn settings_of(folder: &Path, address: SocketAddr, carrier: SocketAddr, digest: &[&str]) -> String {
+impl Person {
+    /// The same person with the phone at another place.
+    pub(crate) fn at(self, host: &Host) -> Person {
+        Person { address: host.address, namespace: Some(host.namespace.clone()), ..self }
+    }
+}
+
+/// Three addresses on loopback that nobody has.
+fn here() -> [SocketAddr; 3] {
+    [(); 3].map(|()| SocketAddr::from((Ipv4Addr::LOCALHOST, free_port())))
+}
+
+fn fresh_folder(name: &str) -> PathBuf {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+    drop(std::fs::remove_dir_all(&folder));
+    make_folder(&folder);
+    folder
+}
+
+fn serve(namespace: Option<&str>, folder: &Path, settings: &str) -> Process {
+    let file = folder.join("baton.toml");
+    write_file(&file, settings);
+    let mut command = command_in(namespace, &program().display().to_string());
+    command.arg("serve").arg("--config").arg(&file).current_dir(folder);
+    Process::start(&mut command)
+}
+
+fn settings_of(
+    folder: &Path,
+    address: SocketAddr,
+    carrier: SocketAddr,
+    customer: SocketAddr,
+    digest: &[&str],
+) -> String {
     let (first, last) = rtp_range();
     let agents: String = [("alice", 101), ("bob", 102), ("carol", 103)]
         .map(|(name, extension)| {
@@ -103,13 +205,14 @@ fn settings_of(folder: &Path, address: SocketAddr, carrier: SocketAddr, digest: 
     format!(
         "[server]\ndomain = \"{DOMAIN}\"\ndata_dir = \"{data}\"\n\
          [sip]\nlisten = [\"udp:{address}\", \"tcp:{address}\"]\ndigest = {digest:?}\n\
-         [media]\naddress = \"127.0.0.1\"\nrtp_ports = [{first}, {last}]\ncodecs = [\"PCMU\", \"PCMA\"]\n\
+         [media]\naddress = \"{media}\"\nrtp_ports = [{first}, {last}]\ncodecs = [\"PCMU\", \"PCMA\"]\n\
          [http]\nlisten = \"127.0.0.1:{http}\"\nadmin_token_file = \"{data}/admin.token\"\n\
          {agents}\
          [[rooms]]\nname = \"standup\"\nextension = \"300\"\n\
-         [[trunks]]\nname = \"pstn\"\naddress = \"{carrier}\"\naccept_from = [\"127.0.0.2/32\"]\nroute_in = \"agent:alice\"\n\
+         [[trunks]]\nname = \"pstn\"\naddress = \"{carrier}\"\naccept_from = [\"127.0.0.2/32\", \"{customer}\"]\nroute_in = \"agent:alice\"\n\
          numbers = {{ \"+15551111\" = \"agent:alice\", \"/^room(\\\\d+)$/\" = \"room:r$1\" }}\n\
          match_out = \"^\\\\+?[0-9]{{3,15}}$\"\nmax_calls = 1000\n",
+        media = address.ip(),
         data = folder.join("data").display(),
         http = free_port(),
     )

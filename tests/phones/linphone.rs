@@ -5,13 +5,12 @@
 use std::fs::File;
 use std::io::{Read, Result as IoResult};
 use std::path::PathBuf;
-use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use super::ear::Recording;
-use super::ports::{free_port, rtp_range};
+use super::ports::rtp_range;
 use super::process::{Lines, Process};
 use super::{Person, Phone, STEP, make_folder, write_file};
 
@@ -33,14 +32,14 @@ impl Linphone {
         let (settings, log_path) = (folder.join("rc"), folder.join("log"));
         write_file(&settings, &settings_of(person));
         write_file(&log_path, "");
-        let mut command = Command::new("linphonec");
+        let mut command = person.command("linphonec");
         command.arg("-c").arg(&settings).args(["-d", "6", "-l"]).arg(&log_path).env("HOME", folder);
         let process = Process::start(&mut command);
         let (log, over) = (Lines::default(), Arc::new(AtomicBool::new(false)));
         log.follow(Growing::open(&log_path, over.clone()));
         let heard = folder.join("heard.wav");
         let mut phone = Linphone { process, log, read: 0, calls: 0, heard, over };
-        phone.expect("LinphoneRegistrationOk");
+        phone.expect(if person.registers { "LinphoneRegistrationOk" } else { "Creating listening point" });
         phone.process.say("soundcard use files");
         phone.process.say(&format!("play {}", person.tone_file().display()));
         let record = format!("record {}", phone.heard.display());
@@ -49,7 +48,18 @@ impl Linphone {
     }
 
     fn expect(&mut self, what: &str) {
-        self.read = self.log.wait(self.read, STEP, &format!("{what} (linphonec)"), |line| line.contains(what));
+        self.read = self.find(self.read, what);
+    }
+
+    /// It was told 200, and hangs up by itself. Not read past: a line may have ended before it was told.
+    fn transferred(&mut self) {
+        let accepted = self.find(self.read, "SIP/2.0 202");
+        let told = self.find(accepted, "LinphoneCallConnected");
+        self.find(told, "to LinphoneCallEnd");
+    }
+
+    fn find(&self, from: usize, what: &str) -> usize {
+        self.log.wait(from, STEP, &format!("{what} (linphonec)"), |line| line.contains(what))
     }
 
     fn state(&mut self, state: &str) {
@@ -89,6 +99,18 @@ impl Phone for Linphone {
         self.state("Released");
     }
 
+    fn transfer_attended(&mut self) {
+        let transfer = format!("transfer {} --to-call {}", self.calls - 1, self.calls);
+        self.process.say(&transfer);
+        self.transferred();
+    }
+
+    fn transfer_blind(&mut self, address: &str) {
+        let transfer = format!("transfer {} {address}", self.calls);
+        self.process.say(&transfer);
+        self.transferred();
+    }
+
     fn wait_until_ended(&mut self) {
         self.state("Released");
     }
@@ -112,22 +134,30 @@ fn settings_of(person: &Person) -> String {
         .enumerate()
         .map(|(index, (mime, on))| format!("[audio_codec_{index}]\nmime={mime}\nrate=8000\nchannels=1\nenabled={on}\n"))
         .collect();
+    let account = if person.registers {
+        format!(
+            "[proxy_0]\nreg_proxy=<sip:{server}>\nreg_route=<sip:{server};lr>\nreg_identity={identity}\nreg_expires=600\nreg_sendregister=1\npublish=0\ndial_escape_plus=0\n\
+             [auth_info_0]\nusername={name}\npasswd={password}\n",
+            server = person.server,
+            identity = person.identity(),
+            name = person.name,
+            password = person.password(),
+        )
+    } else {
+        String::new()
+    };
     format!(
-        "[sip]\nsip_port={sip}\nsip_tcp_port=0\nsip_tls_port=0\nuse_ipv6=0\nguess_hostname=0\nbind_address=127.0.0.1\n\
-         contact={address}\nmedia_encryption=none\ndefault_proxy=0\nregister_only_when_network_is_up=0\n\
+        "[sip]\nsip_port={sip}\nsip_tcp_port=0\nsip_tls_port=0\nipv6_migration_done=1\nuse_ipv6=0\nguess_hostname=0\nbind_address={address}\n\
+         contact={identity}\nmedia_encryption=none\ndefault_proxy=0\nregister_only_when_network_is_up=0\n\
          [net]\nfirewall_policy=no_firewall\n\
          [rtp]\naudio_rtp_port={rtp}\n\
          [sound]\nplayback_dev_id=\ncapture_dev_id=\nec=0\nagc=0\nnoise_gate=0\n\
          [video]\nenabled=0\ncapture=0\ndisplay=0\n\
-         [proxy_0]\nreg_proxy=<sip:{server}>\nreg_route=<sip:{server};lr>\nreg_identity={address}\nreg_expires=600\nreg_sendregister=1\npublish=0\ndial_escape_plus=0\n\
-         [auth_info_0]\nusername={name}\npasswd={password}\n\
-         {codecs}",
-        sip = free_port(),
+         {account}{codecs}",
+        sip = person.sip_port,
         rtp = rtp_range().0,
-        server = person.server,
-        address = person.address(),
-        name = person.name,
-        password = person.password(),
+        address = person.address,
+        identity = person.identity(),
     )
 }
 

@@ -8,13 +8,16 @@ pub(crate) mod baresip;
 pub(crate) mod ear;
 pub(crate) mod goertzel;
 pub(crate) mod house;
+pub(crate) mod inside;
 pub(crate) mod linphone;
+pub(crate) mod network;
 pub(crate) mod pjsua;
 pub(crate) mod ports;
 pub(crate) mod process;
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::time::Duration;
 
 use self::ear::Recording;
@@ -23,11 +26,19 @@ use self::ear::Recording;
 /// Generous, because a build may share the machine; a phone that works needs well under a second.
 pub(crate) const STEP: Duration = Duration::from_secs(20);
 
-/// One phone of one person: its account, the tone it says without end, and the folder it lives in.
+/// One phone of one person: its account, the tone it says without end, where it is, and the folder it lives in.
 #[derive(Clone, Debug)]
 pub(crate) struct Person {
-    /// The account's name; the password is `NAME-secret`, as in the demo configuration.
+    /// The account's name; the password is `NAME-secret`, as in the demo configuration. A number for somebody outside.
     pub(crate) name: &'static str,
+    /// Whether it has an account and registers; else it is somebody outside, who calls the server by its address.
+    pub(crate) registers: bool,
+    /// The address it binds its sockets to.
+    pub(crate) address: IpAddr,
+    /// Its port for SIP.
+    pub(crate) sip_port: u16,
+    /// The network namespace it runs in, if not this one.
+    pub(crate) namespace: Option<String>,
     /// The pitch of the one tone this person says, in Hz.
     pub(crate) pitch: f64,
     /// Where the phone registers and sends its calls.
@@ -43,8 +54,18 @@ impl Person {
         format!("{}-secret", self.name)
     }
 
-    pub(crate) fn address(&self) -> String {
-        format!("sip:{}@{}", self.name, self.domain)
+    /// Its address of record, or what somebody outside shows.
+    pub(crate) fn identity(&self) -> String {
+        if self.registers {
+            format!("sip:{}@{}", self.name, self.domain)
+        } else {
+            format!("sip:{}@{}", self.name, self.address)
+        }
+    }
+
+    /// A program of this person's, to be started where the phone is.
+    pub(crate) fn command(&self, program: &str) -> Command {
+        process::command_in(self.namespace.as_deref(), program)
     }
 
     /// Writes this person's tone as an 8 kHz mono WAV, long enough for any scenario, and says where it lies.
@@ -70,6 +91,12 @@ pub(crate) trait Phone: Send {
     fn resume(&mut self);
     /// Ends the call.
     fn hang_up(&mut self);
+    /// Presses Transfer with two lines, the one on hold and the one opened last: REFER with Replaces. Returns when the
+    /// phone was told that it has worked.
+    fn transfer_attended(&mut self);
+    /// Transfers the one call without a consult: REFER without Replaces. Returns when the phone was told that it has
+    /// worked.
+    fn transfer_blind(&mut self, address: &str);
     /// Waits until the call was ended by the other side.
     fn wait_until_ended(&mut self);
     /// Switches the phone off and returns what its ear recorded, all calls one after the other.
@@ -80,7 +107,7 @@ pub(crate) trait Phone: Send {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
     /// baresip 1.0 (Debian `baresip-core`), steered over `ctrl_tcp`. As a holder its ear is not to be trusted:
-    /// its recording ends at the hold.
+    /// its recording ends at the hold. It has no attended transfer.
     Baresip,
     /// linphonec 5.1 (Debian `linphone-cli`), steered over stdin, followed in its log.
     Linphone,
@@ -94,7 +121,7 @@ impl Kind {
         self != Kind::Baresip
     }
 
-    /// Starts the phone and returns when it is registered.
+    /// Starts the phone and returns when it is registered, or ready.
     pub(crate) fn start(self, person: Person) -> Box<dyn Phone> {
         make_folder(&person.folder);
         match self {

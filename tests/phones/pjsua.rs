@@ -4,10 +4,9 @@
 //! else `python3`.
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use super::ear::Recording;
-use super::ports::{free_port, rtp_range};
+use super::ports::rtp_range;
 use super::process::Process;
 use super::{Person, Phone, STEP};
 
@@ -21,18 +20,21 @@ impl Pjsua {
     pub(crate) fn start(person: &Person) -> Pjsua {
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("phones/pjsua_phone.py");
         let python = std::env::var("BATON_PYTHON").unwrap_or_else(|_| "python3".to_owned());
-        let mut command = Command::new(python);
+        let mut command = person.command(&python);
         command
             .arg(script)
-            .args(["--name", person.name, "--domain", person.domain, "--password", &person.password()])
-            .args(["--server", &person.server.to_string()])
-            .args(["--sip-port", &free_port().to_string(), "--rtp-port", &rtp_range().0.to_string()])
+            .args(["--name", person.name, "--domain", person.domain, "--server", &person.server.to_string()])
+            .args(["--address", &person.address.to_string()])
+            .args(["--sip-port", &person.sip_port.to_string(), "--rtp-port", &rtp_range().0.to_string()])
             .arg("--say")
             .arg(person.tone_file())
             .arg("--folder")
             .arg(&person.folder);
+        if person.registers {
+            command.args(["--password", &person.password()]);
+        }
         let mut phone = Pjsua { process: Process::start(&mut command), read: 0, folder: person.folder.clone() };
-        phone.expect("REGISTERED 200");
+        phone.expect(if person.registers { "REGISTERED 200" } else { "READY" });
         phone
     }
 
@@ -75,6 +77,20 @@ impl Phone for Pjsua {
     fn hang_up(&mut self) {
         self.process.say("hangup");
         self.expect("ENDED");
+    }
+
+    /// The server hangs up on both lines: this phone does not by itself.
+    fn transfer_attended(&mut self) {
+        self.process.say("attend");
+        // not read past: a line may have ended before it was told
+        self.find("XFER 200 final");
+    }
+
+    /// As PJSIP's own application: told that it has worked, it hangs up.
+    fn transfer_blind(&mut self, address: &str) {
+        self.process.say(&format!("blind {address}"));
+        self.expect("XFER 200 final");
+        self.process.say("hangup");
     }
 
     fn wait_until_ended(&mut self) {

@@ -1,10 +1,13 @@
 #!/usr/bin/env python3
 """One pjsua2 phone, steered over stdin, telling what happens on stdout.
 
-In:  call URI | answer | hold | resume | hangup | dtmf DIGITS | quit
-Out: REGISTERED code | INCOMING uri | CONNECTED | MEDIA active|localhold|remotehold|none | ENDED code
+In:  call URI | answer | hold | resume | hangup | dtmf DIGITS | blind URI | attend | quit
+Out: READY | REGISTERED code | INCOMING uri | CONNECTED | MEDIA active|localhold|remotehold|none | XFER code final|more
+     | ENDED code
 
-It says one WAV without end and records each call it hears to heard-N.wav. It decides nothing: the scenario does.
+Commands are for the line that was opened last; `attend` joins the line before it with that one (REFER with Replaces).
+It says one WAV without end and records each call it hears to heard-N.wav. It decides nothing, and hangs up nothing by
+itself: the scenario does.
 """
 
 import argparse
@@ -45,6 +48,9 @@ class Call(pj.Call):
             self.recorder = None
             tell(f"ENDED {info.lastStatusCode}")
 
+    def onCallTransferStatus(self, prm):
+        tell(f"XFER {prm.statusCode} {'final' if prm.finalNotify else 'more'}")
+
     def onCallMediaState(self, prm):
         # Kept by name: the list of media dies with the info it came from.
         info = self.getInfo()
@@ -68,12 +74,13 @@ class Account(pj.Account):
 
     def onIncomingCall(self, prm):
         call = Call(self.phone, prm.callId)
-        if self.phone.call is not None and self.phone.call.isActive():
+        busy = self.phone.call is not None and self.phone.call.isActive()
+        self.phone.lines.append(call)
+        if busy:
             answer = pj.CallOpParam()
             answer.statusCode = 486
             call.answer(answer)
             return
-        self.phone.call = call
         ringing = pj.CallOpParam()
         ringing.statusCode = 180
         call.answer(ringing)
@@ -84,7 +91,8 @@ class Phone:
     def __init__(self, args):
         self.folder = args.folder
         self.calls = 0
-        self.call = None
+        # A call must outlive its last callback: none is ever dropped.
+        self.lines = []
         self.endpoint = pj.Endpoint()
         self.endpoint.libCreate()
         config = pj.EpConfig()
@@ -98,7 +106,7 @@ class Phone:
         self.endpoint.libInit(config)
         transport = pj.TransportConfig()
         transport.port = args.sip_port
-        transport.boundAddress = "127.0.0.1"
+        transport.boundAddress = args.address
         kind = pj.PJSIP_TRANSPORT_TCP if args.tcp else pj.PJSIP_TRANSPORT_UDP
         self.endpoint.transportCreate(kind, transport)
         self.endpoint.libStart()
@@ -113,20 +121,32 @@ class Phone:
     @staticmethod
     def account_config(args):
         config = pj.AccountConfig()
-        config.idUri = f"sip:{args.name}@{args.domain}"
         suffix = ";transport=tcp" if args.tcp else ""
+        config.mediaConfig.transportConfig.boundAddress = args.address
+        config.mediaConfig.transportConfig.port = args.rtp_port
+        # Behind a NAT it shows its private address everywhere: to see through it is the server's work.
+        config.natConfig.contactRewriteUse = 0
+        config.natConfig.viaRewriteUse = 0
+        config.natConfig.sdpNatRewriteUse = 0
+        config.natConfig.udpKaIntervalSec = 0
+        if args.password is None:
+            config.idUri = f"sip:{args.name}@{args.address}"
+            return config
+        config.idUri = f"sip:{args.name}@{args.domain}"
         config.regConfig.registrarUri = f"sip:{args.domain}{suffix}"
         config.regConfig.timeoutSec = 600
         config.sipConfig.authCreds.append(pj.AuthCredInfo("digest", "*", args.name, 0, args.password))
         config.sipConfig.proxies.append(f"sip:{args.server};lr{suffix}")
-        config.mediaConfig.transportConfig.boundAddress = "127.0.0.1"
-        config.mediaConfig.transportConfig.port = args.rtp_port
         return config
+
+    @property
+    def call(self):
+        return self.lines[-1] if self.lines else None
 
     def do(self, command, argument):
         prm = pj.CallOpParam(True)
         if command == "call":
-            self.call = Call(self)
+            self.lines.append(Call(self))
             self.call.makeCall(argument, prm)
         elif command == "answer":
             prm.statusCode = 200
@@ -140,11 +160,16 @@ class Phone:
             self.call.hangup(pj.CallOpParam())
         elif command == "dtmf":
             self.call.dialDtmf(argument)
+        elif command == "blind":
+            self.call.xfer(argument, pj.CallOpParam())
+        elif command == "attend":
+            self.lines[-2].xferReplaces(self.call, pj.CallOpParam())
         else:
             tell(f"UNKNOWN {command}")
 
     def run(self):
         buffered = b""
+        tell("READY")
         while True:
             self.endpoint.libHandleEvents(10)
             if not select.select([0], [], [], 0)[0]:
@@ -164,9 +189,9 @@ class Phone:
                     tell(f"ERROR {command}: {why.info()}")
 
     def close(self):
-        if self.call is not None:
-            self.call.recorder = None
-        self.call = None
+        for call in self.lines:
+            call.recorder = None
+        self.lines.clear()
         self.player = None
         self.account.shutdown()
         self.endpoint.libDestroy()
@@ -174,8 +199,10 @@ class Phone:
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
-    for name in ("name", "domain", "password", "server", "say", "folder"):
+    for name in ("name", "domain", "server", "say", "folder"):
         parser.add_argument(f"--{name}", required=True)
+    parser.add_argument("--password", help="without one it does not register: somebody outside")
+    parser.add_argument("--address", default="127.0.0.1", help="where the phone is")
     for name in ("sip-port", "rtp-port"):
         parser.add_argument(f"--{name}", required=True, type=int)
     parser.add_argument("--tcp", action="store_true")

@@ -7,6 +7,14 @@ use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+/// A program to be started, in a network namespace or here. `ip netns exec` becomes the program: its process id stays.
+pub(crate) fn command_in(namespace: Option<&str>, program: &str) -> Command {
+    let Some(namespace) = namespace else { return Command::new(program) };
+    let mut command = Command::new("ip");
+    command.args(["netns", "exec", namespace, program]);
+    command
+}
+
 /// Everything a program has said so far, and a mark up to which it has been read.
 #[derive(Clone, Default)]
 pub(crate) struct Lines {

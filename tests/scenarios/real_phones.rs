@@ -1,11 +1,15 @@
 //! Real phones, of three kinds, against the daemon as operators run it: register, call, be called, answer, hold,
-//! resume, hang up, each judged by what the ears recorded.
+//! resume, hang up, each judged by what the ears recorded. Their transfers and their NATs lie beside this file.
 //!
-//! A phone that is not installed fails its scenarios. Transfers by these phones are not here.
+//! A phone that is not installed fails its scenarios.
 
+#[path = "real_phones/behind_nat.rs"]
+mod behind_nat;
 #[path = "../phones/mod.rs"]
 #[allow(dead_code, reason = "SIPp's scenarios use the rest")]
 mod phones;
+#[path = "real_phones/transfers.rs"]
+mod transfers;
 
 use std::thread::sleep;
 use std::time::Duration;
@@ -103,10 +107,13 @@ fn is_called_holds_resumes_and_hangs_up(alices: Kind, bobs: Kind) {
     house.close();
 }
 
-/// baresip 1.0 gives up when it is offered SHA-256, so its houses offer MD5 alone.
 fn open_house(name: &str, kinds: &[Kind]) -> House {
-    let digest: &[&str] = if kinds.iter().all(|kind| kind.knows_sha256()) { &["SHA-256", "MD5"] } else { &["MD5"] };
-    House::open(&format!("real-phones-{}", name.to_lowercase()), digest)
+    House::open(&format!("real-phones-{}", name.to_lowercase()), digests(kinds))
+}
+
+/// baresip 1.0 gives up when it is offered SHA-256, so its houses offer MD5 alone.
+fn digests(kinds: &[Kind]) -> &'static [&'static str] {
+    if kinds.iter().all(|kind| kind.knows_sha256()) { &["SHA-256", "MD5"] } else { &["MD5"] }
 }
 
 fn connect(caller: &mut dyn Phone, callee: &mut dyn Phone, address: &str) {
