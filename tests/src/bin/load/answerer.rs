@@ -1,4 +1,5 @@
-//! Alice's phones, all on one socket: ring and answer every INVITE at once, answer BYE and OPTIONS.
+//! One agent's phone with many lines: rings and answers every INVITE at once, answers BYE, OPTIONS, and what tells it of
+//! another person at the other end (UPDATE or re-INVITE).
 //!
 //! It sends nothing itself; `traffic` carries its messages.
 
@@ -7,12 +8,23 @@ use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::time::{Duration, Instant};
 
 use crate::media::Voice;
-use crate::traffic::{CALLER_SAYS, PATIENCE, PHONE_SAYS, voice};
+use crate::traffic::{PATIENCE, voice};
 use crate::wire::{Message, audio_address, sdp};
 
 /// RFC 3261 §13.3.1.4: a 2xx is sent again after T1, then twice as long each time up to T2, until its ACK.
 const T1: Duration = Duration::from_millis(500);
 const T2: Duration = Duration::from_secs(4);
+
+/// Whose phone it is, what it says and what it ought to hear at first.
+pub(crate) struct Manner {
+    pub(crate) user: &'static str,
+    pub(crate) says: usize,
+    pub(crate) hears: usize,
+    pub(crate) never: Option<usize>,
+}
+
+/// It takes UPDATE.
+const ALLOW: &str = "Allow: INVITE, ACK, CANCEL, BYE, OPTIONS, UPDATE\r\n";
 
 /// What one message leads to.
 #[derive(Default)]
@@ -25,6 +37,7 @@ pub(crate) struct Answer {
 
 struct Answered {
     leg: u64,
+    port: u16,
     response: String,
     since: Instant,
     again_at: Option<Instant>,
@@ -33,26 +46,21 @@ struct Answered {
 
 pub(crate) struct Answerer {
     own: SocketAddr,
+    manner: Manner,
     calls: HashMap<String, Answered>,
 }
 
 impl Answerer {
-    pub(crate) fn new(own: SocketAddr) -> Answerer {
-        Answerer { own, calls: HashMap::new() }
+    pub(crate) fn new(own: SocketAddr, manner: Manner) -> Answerer {
+        Answerer { own, manner, calls: HashMap::new() }
+    }
+
+    pub(crate) fn user(&self) -> &'static str {
+        self.manner.user
     }
 
     pub(crate) fn open_calls(&self) -> usize {
         self.calls.len()
-    }
-
-    /// A REGISTER of this socket as Alice's phone.
-    pub(crate) fn registration(&self, domain: &str, sequence: u32, authorization: &str) -> String {
-        let own = self.own;
-        format!(
-            "REGISTER sip:{domain} SIP/2.0\r\nVia: SIP/2.0/UDP {own};branch=z9hG4bKr{sequence};rport\r\nMax-Forwards: 70\r\n\
-             From: <sip:alice@{domain}>;tag=r\r\nTo: <sip:alice@{domain}>\r\nCall-ID: load-register-{own}\r\n\
-             CSeq: {sequence} REGISTER\r\nContact: <sip:alice@{own}>\r\nExpires: 3600\r\n{authorization}Content-Length: 0\r\n\r\n"
-        )
     }
 
     /// Answers one request. `leg` is the name of the leg that an INVITE begins.
@@ -73,7 +81,7 @@ impl Answerer {
                 let ends = self.calls.remove(call_id).map(|call| call.leg);
                 Ok(Answer { send: vec![message.respond("200 OK", "load", "", "")], begins: None, ends })
             }
-            "OPTIONS" => Ok(just(message.respond("200 OK", "load", "", ""))),
+            "OPTIONS" | "UPDATE" => Ok(just(message.respond("200 OK", "load", ALLOW, ""))),
             "CANCEL" => Err("an answered call was cancelled"),
             _ => Ok(just(message.respond("405 Method Not Allowed", "load", "", ""))),
         }
@@ -99,19 +107,23 @@ impl Answerer {
     }
 
     fn answer(&mut self, message: &Message<'_>, call_id: &str, leg: u64) -> Result<Answer, &'static str> {
+        let contact = format!("Contact: <sip:{}@{}>\r\n{ALLOW}", self.manner.user, self.own);
         if let Some(call) = self.calls.get(call_id) {
-            return Ok(just(call.response.clone()));
+            let again = message.header("To").is_some_and(|to| to.contains(";tag="));
+            let same = || message.respond("200 OK", "", &contact, &sdp(call.port));
+            return Ok(just(if again { same() } else { call.response.clone() }));
         }
         let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).map_err(|_| "no socket for a phone's media")?;
         socket.set_nonblocking(true).map_err(|_| "no socket for a phone's media")?;
         let port = socket.local_addr().map_err(|_| "no socket for a phone's media")?.port();
-        let begins = voice(socket, audio_address(message.body()), PHONE_SAYS, vec![CALLER_SAYS]);
-        let contact = format!("Contact: <sip:alice@{}>\r\n", self.own);
+        let Manner { says, hears, never, .. } = self.manner;
+        let begins = voice(socket, audio_address(message.body()), says, vec![hears], never);
         let tag = format!("p{leg}");
         let ringing = message.respond("180 Ringing", &tag, &contact, "");
         let response = message.respond("200 OK", &tag, &contact, &sdp(port));
         let now = Instant::now();
-        let call = Answered { leg, response: response.clone(), since: now, again_at: Some(now + T1), again_after: T1 };
+        let call =
+            Answered { leg, port, response: response.clone(), since: now, again_at: Some(now + T1), again_after: T1 };
         self.calls.insert(call_id.to_owned(), call);
         match begins {
             Some(_) => Ok(Answer { send: vec![ringing, response], begins, ends: None }),

@@ -59,7 +59,10 @@ pub(crate) struct Caller {
     resend_at: Instant,
     step_began: Instant,
     connected: Option<Instant>,
+    ends_at: Option<Instant>,
     plan: Plan,
+    /// Where its sound arrives.
+    port: u16,
     socket: Option<UdpSocket>,
 }
 
@@ -89,7 +92,9 @@ impl Caller {
             resend_at: now + T1,
             step_began: now,
             connected: None,
+            ends_at: None,
             plan,
+            port: media_port,
             socket: Some(socket),
         };
         caller.request = caller.write("INVITE", 1, "i", &sdp(media_port));
@@ -138,7 +143,17 @@ impl Caller {
 
     /// Connects the voice to the server's port.
     pub(crate) fn take_voice(&mut self, to: Option<SocketAddr>) -> Option<Voice> {
-        voice(self.socket.take()?, to, self.plan.says, self.plan.hears.clone())
+        voice(self.socket.take()?, to, self.plan.says, self.plan.hears.clone(), self.plan.never)
+    }
+
+    /// The call is to end then, whatever was planned.
+    pub(crate) fn end_at(&mut self, when: Instant) {
+        self.ends_at = Some(when);
+    }
+
+    /// Its answer to a re-INVITE: the same session again.
+    pub(crate) fn answer_again(&self, message: &Message<'_>) -> String {
+        message.respond("200 OK", "load", &format!("Contact: <sip:load@{}>\r\n", self.own), &sdp(self.port))
     }
 
     /// Begins the end of the call; nothing unless it is connected.
@@ -169,7 +184,7 @@ impl Caller {
     pub(crate) fn due(&mut self, now: Instant) -> Option<Due> {
         match self.state {
             State::Talking => {
-                let over = self.connected? + self.plan.talk?;
+                let over = self.ends_at.or_else(|| Some(self.connected? + self.plan.talk?))?;
                 (now >= over).then(|| self.hang_up()).flatten().map(|text| Due { text, again: false })
             }
             State::Calling | State::Ending if now >= self.resend_at => {

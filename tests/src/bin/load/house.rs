@@ -22,12 +22,13 @@ pub(crate) struct House {
 }
 
 impl House {
-    pub(crate) fn open(program: &Path) -> Result<House, String> {
+    /// Starts it with so many desks, `desk0` and on, beside Alice and Bob.
+    pub(crate) fn open(program: &Path, desks: usize) -> Result<House, String> {
         let folder = std::env::temp_dir().join(format!("baton-load-{}", std::process::id()));
         std::fs::create_dir_all(&folder).map_err(|why| format!("{}: {why}", folder.display()))?;
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, free_port()));
         let settings = folder.join("baton.toml");
-        std::fs::write(&settings, settings_of(&folder, address)).map_err(|why| why.to_string())?;
+        std::fs::write(&settings, settings_of(&folder, address, desks)).map_err(|why| why.to_string())?;
         let mut command = Command::new(program);
         // One line per call would load the log, not the daemon; the media figures at the end are wanted.
         command.arg("serve").arg("--config").arg(&settings).current_dir(&folder).env("NO_COLOR", "1");
@@ -40,17 +41,29 @@ impl House {
         cpu_seconds(self.process.id())
     }
 
-    /// Stops it by SIGTERM. Gives what it said of its ticks, or what is wrong.
-    pub(crate) fn close(mut self) -> Result<Vec<String>, String> {
+    /// How many files it has open, and how many of them are sockets.
+    pub(crate) fn files(&self) -> Files {
+        let Ok(open) = std::fs::read_dir(format!("/proc/{}/fd", self.process.id())) else { return Files::default() };
+        let links = open.filter_map(|file| std::fs::read_link(file.ok()?.path()).ok());
+        links.fold(Files::default(), |files, link| Files {
+            all: files.all + 1,
+            sockets: files.sockets + usize::from(link.to_string_lossy().starts_with("socket:")),
+        })
+    }
+
+    /// Stops it by SIGTERM. Gives what it said at its end, or what is wrong.
+    pub(crate) fn close(mut self) -> Result<Said, String> {
         self.process.terminate();
         let status = self.process.wait(Duration::from_secs(8));
         if !status.is_some_and(|status| status.success()) {
             return Err(format!("the daemon ended with {status:?}:\n{}", self.process.lines.tail(30)));
         }
         drop(std::fs::remove_dir_all(&self.folder));
-        let said = self.process.lines.tail(20);
-        let ticks = said.lines().filter_map(|line| line.split_once("media thread ends ").map(|(_, ticks)| ticks));
-        Ok(ticks.map(str::to_owned).collect())
+        let lines = self.process.lines.tail(20);
+        let after = |word: &str| -> Vec<String> {
+            lines.lines().filter_map(|line| line.split_once(word).map(|(_, rest)| rest.trim().to_owned())).collect()
+        };
+        Ok(Said { ticks: after("media thread ends "), left: after("everybody is told ").concat() })
     }
 
     fn wait_until_it_answers(&mut self) -> Result<(), String> {
@@ -78,6 +91,20 @@ impl House {
     }
 }
 
+/// Open files of a process.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Files {
+    pub(crate) all: usize,
+    pub(crate) sockets: usize,
+}
+
+/// What the daemon says when it is stopped.
+pub(crate) struct Said {
+    pub(crate) ticks: Vec<String>,
+    /// What was in its hands: `NAME=COUNT`, separated by blanks.
+    pub(crate) left: String,
+}
+
 /// Processor seconds of a process, user and kernel (`/proc/PID/stat`, fields 14 and 15).
 pub(crate) fn cpu_seconds(pid: u32) -> f64 {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
@@ -89,15 +116,20 @@ pub(crate) fn cpu_seconds(pid: u32) -> f64 {
 
 /// All ports below the ephemeral range are for RTP: a freed pair rests for half a minute, which is 12 000 pairs at 200
 /// calls a second of two legs each.
-fn settings_of(folder: &Path, address: SocketAddr) -> String {
+fn settings_of(folder: &Path, address: SocketAddr, desks: usize) -> String {
+    let desks: String = (0..desks)
+        .map(|number| format!("[[agents]]\nname = \"desk{number}\"\npassword = \"desk{number}-secret\"\n"))
+        .collect();
     format!(
         "[server]\ndomain = \"{DOMAIN}\"\ndata_dir = \"{data}\"\n\
          [sip]\nlisten = [\"udp:{address}\"]\ndigest = [\"MD5\"]\n\
          [media]\naddress = \"127.0.0.1\"\nrtp_ports = [2048, 32767]\ncodecs = [\"PCMU\"]\n\
          [http]\nlisten = \"127.0.0.1:{http}\"\nadmin_token_file = \"{data}/admin.token\"\n\
          [[agents]]\nname = \"alice\"\nextension = \"101\"\npassword = \"alice-secret\"\nmax_calls = 1000\n\
+         [[agents]]\nname = \"bob\"\nextension = \"102\"\npassword = \"bob-secret\"\nmax_calls = 1000\n\
+         {desks}\
          [[trunks]]\nname = \"pstn\"\naddress = \"127.0.0.2:9\"\naccept_from = [\"127.0.0.2/32\"]\nroute_in = \"agent:alice\"\n\
-         numbers = {{ \"+15551111\" = \"agent:alice\", \"/^room(\\\\d+)$/\" = \"room:r$1\" }}\nmax_calls = 10000\n",
+         numbers = {{ \"+15551111\" = \"agent:alice\", \"/^room(\\\\d+)$/\" = \"room:r$1\", \"/^(desk\\\\d+)$/\" = \"agent:$1\" }}\nmax_calls = 10000\n",
         data = folder.join("data").display(),
         http = free_port(),
     )

@@ -6,6 +6,7 @@
 //! ```text
 //! load calls   [--rate 200] [--seconds 60] [--talk-ms 1000]   calls from a trunk to Alice's phone
 //! load rooms   [--legs 300] [--seconds 60]                    rooms of three, all talking
+//! load transfers [--rate 20] [--seconds 60]                  warm transfers by REFER with Replaces, and what is left
 //! load compare [--legs 300] [--seconds 10]                    rooms of three against the bare packets
 //! ```
 //!
@@ -14,9 +15,13 @@
 mod answerer;
 mod bare;
 mod caller;
+mod desk;
+mod desks;
 #[path = "../../../phones/goertzel.rs"]
 mod goertzel;
+mod handover;
 mod house;
+mod line;
 mod media;
 #[path = "../../../phones/ports.rs"]
 #[allow(dead_code, reason = "the phones' drivers use the rest")]
@@ -24,6 +29,7 @@ mod ports;
 #[path = "../../../phones/process.rs"]
 #[allow(dead_code, reason = "the phones' drivers use the rest")]
 mod process;
+mod register;
 mod report;
 mod traffic;
 mod ulaw;
@@ -34,6 +40,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
+use answerer::Manner;
 use bare::Reflector;
 use house::House;
 use media::{Figures, Media, Voice};
@@ -42,6 +49,9 @@ use traffic::{CALLER_SAYS, PATIENCE, PHONE_SAYS, Plan, Traffic};
 
 /// Rooms are filled at this rate, legs a second.
 const ROOM_FILL_RATE: u32 = 50;
+
+/// Whom the plain calls reach.
+const ALICE: Manner = Manner { user: "alice", says: PHONE_SAYS, hears: CALLER_SAYS, never: None };
 
 struct Arguments {
     mode: String,
@@ -56,9 +66,10 @@ fn main() -> ExitCode {
     let done = Arguments::read().and_then(|arguments| match arguments.mode.as_str() {
         "calls" => calls(&arguments),
         "rooms" => rooms(&arguments).map(|(report, _)| report.print()),
+        "transfers" => handover::transfers(&arguments),
         "compare" => compare(&arguments),
         "reflect" => bare::reflect(arguments.legs).map(|()| true),
-        other => Err(format!("unknown mode `{other}`: calls, rooms or compare")),
+        other => Err(format!("unknown mode `{other}`: calls, rooms, transfers or compare")),
     });
     match done {
         Ok(true) => ExitCode::SUCCESS,
@@ -74,11 +85,12 @@ impl Arguments {
     fn read() -> Result<Arguments, String> {
         let mut given = std::env::args().skip(1);
         let mode = given.next().unwrap_or_default();
+        let default_rate = if mode == "transfers" { 20 } else { 200 };
         let default_seconds = if mode == "compare" { 10 } else { 60 };
         let mut arguments = Arguments {
             mode,
             baton: std::env::var_os("BATON_BIN").unwrap_or_default().into(),
-            rate: 200,
+            rate: default_rate,
             seconds: default_seconds,
             legs: 300,
             talk: Duration::from_secs(1),
@@ -101,9 +113,9 @@ impl Arguments {
 
 /// So many calls a second from the trunk to Alice's phone, each with a talk in both directions.
 fn calls(arguments: &Arguments) -> Result<bool, String> {
-    let house = House::open(&arguments.baton)?;
-    let mut traffic = Traffic::open(house.address).map_err(|why| why.to_string())?;
-    traffic.register(house::DOMAIN)?;
+    let house = House::open(&arguments.baton, 0)?;
+    let mut traffic = Traffic::open(house.address, ALICE).map_err(|why| why.to_string())?;
+    traffic.register(house::DOMAIN, 3600)?;
     let (start, cpu) = (Instant::now(), house.cpu_seconds());
     let total = u64::from(arguments.rate) * arguments.seconds;
     while traffic.outcome.started < total {
@@ -113,6 +125,7 @@ fn calls(arguments: &Arguments) -> Result<bool, String> {
                 to: "+15551111".to_owned(),
                 says: CALLER_SAYS,
                 hears: vec![PHONE_SAYS],
+                never: None,
                 talk: Some(arguments.talk),
             };
             traffic.start(plan).map_err(|why| format!("cannot start a call: {why}"))?;
@@ -123,19 +136,19 @@ fn calls(arguments: &Arguments) -> Result<bool, String> {
     settle(&mut traffic, arguments.talk + PATIENCE + PATIENCE);
     let cpu = house.cpu_seconds() - cpu;
     let (outcome, late) = traffic.close();
-    let ticks = house.close()?;
+    let ticks = house.close()?.ticks;
     Ok(Report::of_calls(outcome, offered, cpu, late, ticks).print())
 }
 
 /// Rooms of three, everybody talking all the time. Also gives the daemon's processor time per leg and packet time.
 fn rooms(arguments: &Arguments) -> Result<(Report, f64), String> {
-    let house = House::open(&arguments.baton)?;
-    let mut traffic = Traffic::open(house.address).map_err(|why| why.to_string())?;
+    let house = House::open(&arguments.baton, 0)?;
+    let mut traffic = Traffic::open(house.address, ALICE).map_err(|why| why.to_string())?;
     let start = Instant::now();
     for leg in 0..arguments.legs {
         let says = leg % 3;
         let hears = (0..3).filter(|other| *other != says).collect();
-        let plan = Plan { to: format!("room{}", leg / 3), says, hears, talk: None };
+        let plan = Plan { to: format!("room{}", leg / 3), says, hears, never: None, talk: None };
         traffic.start(plan).map_err(|why| format!("cannot start a call: {why}"))?;
         let due = Duration::from_secs(1) * (leg as u32 + 1) / ROOM_FILL_RATE;
         while start.elapsed() < due {
@@ -151,7 +164,7 @@ fn rooms(arguments: &Arguments) -> Result<(Report, f64), String> {
     traffic.end_all();
     settle(&mut traffic, PATIENCE);
     let (outcome, late) = traffic.close();
-    let ticks = house.close()?;
+    let ticks = house.close()?.ticks;
     let per_leg_tick = micros_per_leg_tick(cpu, arguments.legs, measured);
     Ok((Report::of_rooms(outcome, measured, cpu, per_leg_tick, late, ticks), per_leg_tick))
 }
@@ -182,7 +195,7 @@ fn bare_cost(arguments: &Arguments) -> Result<f64, String> {
         let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).map_err(|why| why.to_string())?;
         socket.set_nonblocking(true).map_err(|why| why.to_string())?;
         socket.connect(port).map_err(|why| why.to_string())?;
-        media.begin(leg as u64, Voice { socket, says: leg % 3, hears: vec![leg % 3] });
+        media.begin(leg as u64, Voice { socket, says: leg % 3, hears: vec![leg % 3], never: None });
     }
     std::thread::sleep(Duration::from_secs(1));
     media.reset();

@@ -2,7 +2,8 @@
 //! judges what comes back.
 //!
 //! Legs are spread over twenty slots of a millisecond, so that the load is as smooth as many real phones are. It knows
-//! nothing of SIP: legs come and go by command, and give their figures when they go.
+//! nothing of SIP: legs come and go by command, what they ought to hear changes by command, and they give their figures
+//! when they go. Whoever must not be heard is looked for in every single packet.
 
 use std::io::ErrorKind;
 use std::net::UdpSocket;
@@ -28,8 +29,14 @@ const LEFT_OUT: u32 = 2;
 /// Root mean square under which nothing is heard.
 const SILENCE: f64 = 100.0;
 
-/// The pitches a leg can say, Hz. A whole number of periods fits 20 ms, so one packet is the whole tone.
-pub(crate) const PITCHES: [f64; 3] = [600.0, 1000.0, 1700.0];
+/// Part of one packet's energy that a pitch has when it is heard in it.
+const IN_ONE_PACKET: f64 = 0.5;
+/// Packets that are not judged after a change: what was under way before it, and the guard of what opens.
+const SETTLING: u32 = 25;
+
+/// The pitches a leg can say, Hz. A whole number of periods fits 20 ms, so one packet is the whole tone. The first three
+/// are for rooms and plain calls; the others lie above the hold music.
+pub(crate) const PITCHES: [f64; 6] = [600.0, 1000.0, 1700.0, 2300.0, 2600.0, 3200.0];
 
 /// What one leg heard and said.
 #[derive(Clone, Debug, Default)]
@@ -47,6 +54,11 @@ pub(crate) struct Figures {
     pub(crate) own: u64,
     /// The generator was so late that this leg's own voice had a hole: its ear was not judged for a while.
     pub(crate) disturbed: bool,
+    /// Packets with somebody in them who must not be heard.
+    pub(crate) leaked: u64,
+    /// Whether somebody was waited for, and how long it took until he was heard.
+    pub(crate) waited: bool,
+    pub(crate) audible_after: Option<Duration>,
 }
 
 /// One leg's sound, handed to the media thread. The socket is connected to the server's port.
@@ -56,10 +68,21 @@ pub(crate) struct Voice {
     pub(crate) says: usize,
     /// Which it ought to hear.
     pub(crate) hears: Vec<usize>,
+    /// Which must not be in any packet.
+    pub(crate) never: Option<usize>,
+}
+
+/// From now on another is to be heard.
+pub(crate) struct Change {
+    pub(crate) hears: Vec<usize>,
+    pub(crate) never: Option<usize>,
+    /// Who is waited for: the time until he is heard is measured.
+    pub(crate) await_voice: Option<usize>,
 }
 
 enum Command {
     Start(u64, Voice),
+    Change(u64, Change, Instant),
     Stop(u64),
     Reset,
 }
@@ -81,6 +104,11 @@ impl Media {
 
     pub(crate) fn begin(&self, leg: u64, voice: Voice) {
         drop(self.commands.send(Command::Start(leg, voice)));
+    }
+
+    /// Changes what a leg ought to hear.
+    pub(crate) fn change(&self, leg: u64, change: Change) {
+        drop(self.commands.send(Command::Change(leg, change, Instant::now())));
     }
 
     /// Ends a leg's sound; its figures arrive at [`Media::figures`].
@@ -154,6 +182,11 @@ impl Studio {
                     self.next_slot = (self.next_slot + 1) % SLOTS;
                     self.slots[self.next_slot].push(Leg::new(id, voice));
                 }
+                Ok(Command::Change(id, change, when)) => {
+                    if let Some(leg) = self.slots.iter_mut().flatten().find(|leg| leg.id == id) {
+                        leg.change(change, when);
+                    }
+                }
                 Ok(Command::Stop(id)) => self.remove(id),
                 Ok(Command::Reset) => self.slots.iter_mut().flatten().for_each(Leg::reset),
                 Err(Empty) => return true,
@@ -183,6 +216,8 @@ struct Leg {
     last: Option<u16>,
     lost_at_reset: Option<u64>,
     leave_out: u32,
+    settling: u32,
+    awaited: Option<(usize, Instant)>,
     figures: Figures,
 }
 
@@ -203,8 +238,18 @@ impl Leg {
             last: None,
             lost_at_reset: None,
             leave_out: 0,
+            settling: 0,
+            awaited: None,
             figures,
         }
+    }
+
+    fn change(&mut self, change: Change, when: Instant) {
+        (self.voice.hears, self.voice.never) = (change.hears, change.never);
+        self.heard.clear();
+        self.settling = SETTLING;
+        self.awaited = change.await_voice.map(|voice| (voice, when));
+        self.figures.waited |= self.awaited.is_some();
     }
 
     fn reset(&mut self) {
@@ -258,12 +303,33 @@ impl Leg {
         }
         self.last = Some(sequence);
         self.figures.received += 1;
+        self.look_for_one(&packet[12..]);
+        if self.settling > 0 {
+            self.settling -= 1;
+            return;
+        }
         if self.heard.len() + packet.len() - 12 > JUDGED {
             self.heard.drain(..160.min(self.heard.len()));
         }
         self.heard.extend_from_slice(&packet[12..]);
-        if self.figures.received.is_multiple_of(JUDGE_EVERY) {
+        if self.figures.received.is_multiple_of(JUDGE_EVERY) && self.heard.len() == JUDGED {
             self.judge();
+        }
+    }
+
+    /// Whoever must not be heard, or is waited for, in one packet.
+    fn look_for_one(&mut self, payload: &[u8]) {
+        if self.voice.never.is_none() && self.awaited.is_none() {
+            return;
+        }
+        let sound: Vec<i16> = payload.iter().map(|byte| ulaw::decode(*byte)).collect();
+        let loud = energy(&sound) / sound.len() as f64 > SILENCE * SILENCE;
+        let in_it = |voice: usize| loud && share(&sound, 8000, PITCHES[voice]) > IN_ONE_PACKET;
+        if self.voice.never.is_some_and(in_it) {
+            self.figures.leaked += 1;
+        }
+        if let Some((_, since)) = self.awaited.take_if(|(voice, _)| in_it(*voice)) {
+            self.figures.audible_after = Some(since.elapsed());
         }
     }
 

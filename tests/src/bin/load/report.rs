@@ -3,6 +3,7 @@
 use std::io::Write;
 use std::time::Duration;
 
+use crate::house::Files;
 use crate::media::JUDGE_EVERY;
 use crate::traffic::Outcome;
 
@@ -11,6 +12,16 @@ pub(crate) struct Report {
     lines: Vec<String>,
     wrong: Vec<String>,
 }
+
+/// What was open before the first transfer and after the last one, and what the daemon said it had in its hands then.
+pub(crate) struct Aftermath {
+    pub(crate) before: Files,
+    pub(crate) after: Files,
+    pub(crate) left: String,
+}
+
+/// What must be nothing at the end.
+const NOTHING: &[&str] = &["calls", "legs", "dialogs", "transactions", "timers", "media_legs", "registrations"];
 
 impl Report {
     pub(crate) fn of_calls(
@@ -47,6 +58,62 @@ impl Report {
         if outcome.phone_legs != outcome.connected {
             wrong.push(format!("{} phones answered for {} connected calls", outcome.phone_legs, outcome.connected));
         }
+        Report { lines, wrong }
+    }
+
+    pub(crate) fn of_transfers(
+        mut outcome: Outcome,
+        mut completed: Vec<Duration>,
+        offered: Duration,
+        cpu: f64,
+        late: Duration,
+        ticks: Vec<String>,
+        aftermath: &Aftermath,
+    ) -> Report {
+        completed.sort_unstable();
+        outcome.audible.sort_unstable();
+        let rate = outcome.started as f64 / offered.as_secs_f64().max(0.001);
+        let of = |sorted: &[Duration]| {
+            format!("p50 {}, p99 {}, worst {}", part(sorted, 0.5), part(sorted, 0.99), part(sorted, 1.0))
+        };
+        let mut lines = vec![
+            format!(
+                "transfers {} started at {rate:.0} a second, {} completed, {} ended well, {} failed",
+                outcome.started,
+                completed.len(),
+                outcome.ended_well,
+                outcome.failures()
+            ),
+            format!("told      REFER to NOTIFY 200: {}", of(&completed)),
+            format!("audible   REFER to the other's voice, {} ears: {}", outcome.audible.len(), of(&outcome.audible)),
+            format!("resent    {} requests and answers", outcome.resent),
+            format!(
+                "processor {:.2} ms a transfer for the daemon, four legs and their media",
+                cpu * 1000.0 / outcome.started.max(1) as f64
+            ),
+        ];
+        lines.extend(media(&outcome, late, ticks));
+        let Aftermath { before, after, left } = aftermath;
+        lines.push(format!(
+            "left      {} open files before, {} after ({} sockets); {left}",
+            before.all, after.all, after.sockets
+        ));
+        let mut wrong: Vec<String> = outcome.failed.iter().map(|(why, count)| format!("{count} x {why}")).collect();
+        for (what, count) in [
+            ("completed", completed.len()),
+            ("ended well", outcome.ended_well as usize),
+            ("consulted", outcome.phone_legs as usize),
+            ("heard at both ends", outcome.audible.len() / 2),
+        ] {
+            if count as u64 != outcome.started {
+                wrong.push(format!("{count} of {} transfers {what}", outcome.started));
+            }
+        }
+        let missed = outcome.media.judged - outcome.media.right;
+        if missed > outcome.disturbed {
+            wrong.push(format!("ears were wrong {missed} times"));
+        }
+        wrong.extend(leaks(aftermath));
         Report { lines, wrong }
     }
 
@@ -115,6 +182,23 @@ fn media(outcome: &Outcome, late: Duration, ticks: Vec<String>) -> Vec<String> {
     }
     lines.extend(ticks.into_iter().map(|said| format!("ticks     {said}")));
     lines
+}
+
+fn leaks(aftermath: &Aftermath) -> Vec<String> {
+    let Aftermath { before, after, left } = aftermath;
+    let mut wrong = Vec::new();
+    if after.all > before.all {
+        wrong.push(format!("{} open files where there were {}", after.all, before.all));
+    }
+    for what in NOTHING {
+        let said = left.split(' ').find_map(|word| word.strip_prefix(what)?.strip_prefix('='));
+        match said.and_then(|count| count.parse::<u64>().ok()) {
+            Some(0) => {}
+            Some(count) => wrong.push(format!("{count} {what} are left")),
+            None => wrong.push(format!("the daemon did not say how many {what} are left")),
+        }
+    }
+    wrong
 }
 
 fn failures(outcome: &Outcome) -> Vec<String> {

@@ -17,10 +17,11 @@ use std::io::Result as IoResult;
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::time::{Duration, Instant};
 
-use crate::answerer::Answerer;
+use crate::answerer::{Answerer, Manner};
 use crate::caller::{Caller, Step};
-use crate::media::{Figures, Media, Voice};
-use crate::wire::{Message, authorize};
+use crate::media::{Change, Figures, Media, Voice};
+use crate::register;
+use crate::wire::Message;
 
 /// How long any step of a call may take before the call has failed.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
@@ -38,6 +39,8 @@ pub(crate) struct Plan {
     pub(crate) to: String,
     pub(crate) says: usize,
     pub(crate) hears: Vec<usize>,
+    /// Who must not be in any packet.
+    pub(crate) never: Option<usize>,
     /// How long to talk; without it until [`Traffic::end_all`].
     pub(crate) talk: Option<Duration>,
 }
@@ -59,6 +62,8 @@ pub(crate) struct Outcome {
     pub(crate) disturbed: u64,
     /// Legs whose media have ended.
     pub(crate) legs: u64,
+    /// How long whoever was waited for took to be heard.
+    pub(crate) audible: Vec<Duration>,
 }
 
 impl Outcome {
@@ -81,17 +86,19 @@ pub(crate) struct Traffic {
     answerer: Answerer,
     swept: Instant,
     next_leg: u64,
+    /// The leg of the phone that each caller's user name has called last.
+    called_by: HashMap<String, u64>,
     pub(crate) outcome: Outcome,
 }
 
 impl Traffic {
     /// Opens both sockets: the trunk's on 127.0.0.2, the phones' on 127.0.0.1.
-    pub(crate) fn open(server: SocketAddr) -> IoResult<Traffic> {
+    pub(crate) fn open(server: SocketAddr, manner: Manner) -> IoResult<Traffic> {
         let trunk = UdpSocket::bind((Ipv4Addr::new(127, 0, 0, 2), 0))?;
         let phones = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))?;
         trunk.set_nonblocking(true)?;
         phones.set_nonblocking(true)?;
-        let answerer = Answerer::new(phones.local_addr()?);
+        let answerer = Answerer::new(phones.local_addr()?, manner);
         Ok(Traffic {
             server,
             trunk,
@@ -101,34 +108,18 @@ impl Traffic {
             answerer,
             swept: Instant::now(),
             next_leg: 0,
+            called_by: HashMap::new(),
             outcome: Outcome::default(),
         })
     }
 
-    /// Registers the phones' socket as Alice's phone, by digest.
-    pub(crate) fn register(&self, domain: &str) -> Result<(), String> {
-        let mut authorization = String::new();
-        for sequence in 1..20 {
-            let request = self.answerer.registration(domain, sequence, &authorization);
-            self.phones.send_to(request.as_bytes(), self.server).map_err(|why| why.to_string())?;
-            let Some(answer) = self.wait_for_answer(sequence) else { continue };
-            let message = Message::read(answer.as_bytes()).ok_or("a garbled answer to REGISTER")?;
-            match message.status() {
-                Some(200) => return Ok(()),
-                Some(401) => {
-                    let challenge = message.header("WWW-Authenticate").ok_or("401 without a challenge")?;
-                    let uri = format!("sip:{domain}");
-                    let value = authorize(challenge, "alice", "alice-secret", "REGISTER", &uri);
-                    authorization = format!("Authorization: {}\r\n", value.ok_or("an unreadable challenge")?);
-                }
-                status => return Err(format!("REGISTER was answered {status:?}")),
-            }
-        }
-        Err("REGISTER is not answered".to_owned())
+    /// Registers the phones' socket as the agent's phone, by digest; for no seconds: takes it back.
+    pub(crate) fn register(&self, domain: &str, expires_s: u32) -> Result<(), String> {
+        register::register(&self.phones, self.server, domain, self.answerer.user(), expires_s)
     }
 
-    /// Starts one call.
-    pub(crate) fn start(&mut self, plan: Plan) -> IoResult<()> {
+    /// Starts one call and says by which Call-ID it is known.
+    pub(crate) fn start(&mut self, plan: Plan) -> IoResult<String> {
         let number = self.outcome.started;
         self.outcome.started += 1;
         let voice = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))?;
@@ -136,8 +127,32 @@ impl Traffic {
         let leg = self.new_leg();
         let caller = Caller::dial(number, leg, self.server, self.trunk.local_addr()?, plan, voice)?;
         self.trunk.send_to(caller.request().as_bytes(), self.server)?;
-        self.callers.insert(caller.call_id().to_owned(), caller);
-        Ok(())
+        let call_id = caller.call_id().to_owned();
+        self.callers.insert(call_id.clone(), caller);
+        Ok(call_id)
+    }
+
+    /// The media of the legs that are not in this loop.
+    pub(crate) fn media(&self) -> &Media {
+        &self.media
+    }
+
+    /// Changes what a caller ought to hear; false when there is no such call any more.
+    pub(crate) fn change_caller(&self, call_id: &str, change: Change) -> bool {
+        let caller = self.callers.get(call_id);
+        caller.inspect(|caller| self.media.change(caller.leg(), change)).is_some()
+    }
+
+    /// Changes what the phone ought to hear in the call that `user` has made last; false when there is none.
+    pub(crate) fn change_called(&self, user: &str, change: Change) -> bool {
+        self.called_by.get(user).inspect(|leg| self.media.change(**leg, change)).is_some()
+    }
+
+    /// A call is to end then.
+    pub(crate) fn end_at(&mut self, call_id: &str, when: Instant) {
+        if let Some(caller) = self.callers.get_mut(call_id) {
+            caller.end_at(when);
+        }
     }
 
     /// Says BYE on every call that is still up.
@@ -191,24 +206,9 @@ impl Traffic {
         (self.outcome, late)
     }
 
-    fn new_leg(&mut self) -> u64 {
+    pub(crate) fn new_leg(&mut self) -> u64 {
         self.next_leg += 1;
         self.next_leg
-    }
-
-    fn wait_for_answer(&self, sequence: u32) -> Option<String> {
-        let end = Instant::now() + Duration::from_millis(500);
-        let mut buffer = [0; 8192];
-        while Instant::now() < end {
-            if let Ok(length) = self.phones.recv(&mut buffer) {
-                let message = Message::read(&buffer[..length])?;
-                if message.status().is_some() && message.cseq().is_some_and(|(number, _)| number == sequence) {
-                    return Some(String::from_utf8_lossy(&buffer[..length]).into_owned());
-                }
-            }
-            std::thread::sleep(Duration::from_millis(1));
-        }
-        None
     }
 
     fn for_a_caller(&mut self, datagram: &[u8]) {
@@ -257,6 +257,11 @@ impl Traffic {
                 }
                 "200 OK"
             }
+            // it takes no UPDATE, so it is told of another person by re-INVITE
+            "INVITE" => match self.callers.get(call_id) {
+                Some(caller) => return drop(self.trunk.send_to(caller.answer_again(message).as_bytes(), self.server)),
+                None => "481 Call/Transaction Does Not Exist",
+            },
             "OPTIONS" => "200 OK",
             _ => "405 Method Not Allowed",
         };
@@ -276,6 +281,9 @@ impl Traffic {
         if let Some(voice) = answer.begins {
             self.outcome.phone_legs += 1;
             self.media.begin(leg, voice);
+            if let Some(user) = message.user("From") {
+                self.called_by.insert(user.to_owned(), leg);
+            }
         }
         if let Some(ended) = answer.ends {
             self.media.end(ended);
@@ -330,6 +338,13 @@ fn add(outcome: &mut Outcome, leg: &Figures) {
     outcome.media.right += leg.right;
     outcome.media.own += leg.own;
     outcome.disturbed += u64::from(leg.disturbed);
+    outcome.audible.extend(leg.audible_after);
+    if leg.leaked > 0 {
+        outcome.fail("somebody was heard who must not be");
+    }
+    if leg.waited && leg.audible_after.is_none() {
+        outcome.fail("an ear never heard whom the transfer brought");
+    }
     if leg.received == 0 {
         outcome.fail("an ear got no packet");
     } else if leg.right == 0 && !leg.disturbed {
@@ -341,7 +356,13 @@ fn add(outcome: &mut Outcome, leg: &Figures) {
 }
 
 /// The voice of a leg whose far end is now known.
-pub(crate) fn voice(socket: UdpSocket, to: Option<SocketAddr>, says: usize, hears: Vec<usize>) -> Option<Voice> {
+pub(crate) fn voice(
+    socket: UdpSocket,
+    to: Option<SocketAddr>,
+    says: usize,
+    hears: Vec<usize>,
+    never: Option<usize>,
+) -> Option<Voice> {
     socket.connect(to?).ok()?;
-    Some(Voice { socket, says, hears })
+    Some(Voice { socket, says, hears, never })
 }

@@ -45,6 +45,29 @@ impl<'a> Message<'a> {
         }
     }
 
+    /// The user part of the address in this header.
+    pub(crate) fn user(&self, name: &str) -> Option<&'a str> {
+        let (_, address) = self.header(name)?.split_once("sip:")?;
+        address.split_once('@').map(|(user, _)| user)
+    }
+
+    /// The user part of the address that a request is for.
+    pub(crate) fn target_user(&self) -> Option<&'a str> {
+        self.text.split(' ').nth(1)?.strip_prefix("sip:")?.split_once('@').map(|(user, _)| user)
+    }
+
+    /// The host and port of the address that a request is for.
+    pub(crate) fn target_host(&self) -> Option<&'a str> {
+        let (_, host) = self.text.split(' ').nth(1)?.split_once('@')?;
+        host.split(';').next()
+    }
+
+    /// The tag in this header.
+    pub(crate) fn tag(&self, name: &str) -> Option<&'a str> {
+        let (_, tag) = self.header(name)?.split_once(";tag=")?;
+        tag.split(';').next()
+    }
+
     pub(crate) fn body(&self) -> &'a str {
         self.text.split_once("\r\n\r\n").map_or("", |(_, body)| body)
     }
@@ -83,9 +106,14 @@ pub(crate) fn ending(more: &str, body: &str) -> String {
 
 /// Offer or answer of one PCMU stream at this port, RTCP on the same port (RFC 5761).
 pub(crate) fn sdp(port: u16) -> String {
+    sdp_with(port, 1, "sendrecv")
+}
+
+/// The same in its so many-th version, with a direction.
+pub(crate) fn sdp_with(port: u16, version: u32, direction: &str) -> String {
     format!(
-        "v=0\r\no=- {port} 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\n\
-         m=audio {port} RTP/AVP 0\r\na=rtpmap:0 PCMU/8000\r\na=ptime:20\r\na=rtcp-mux\r\na=sendrecv\r\n"
+        "v=0\r\no=- {port} {version} IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\n\
+         m=audio {port} RTP/AVP 0\r\na=rtpmap:0 PCMU/8000\r\na=ptime:20\r\na=rtcp-mux\r\na={direction}\r\n"
     )
 }
 
