@@ -39,6 +39,26 @@ enum Should {
     Nobody,
 }
 
+impl Listener {
+    /// An ear that should hear these voices and no other.
+    #[must_use]
+    pub fn of_voices(name: &'static str, ear: Ear, voices: &[f64]) -> Self {
+        Self { name, ear, should: Should::Voices(voices.to_vec()) }
+    }
+
+    /// An ear that should hear hold music and nobody.
+    #[must_use]
+    pub const fn of_music(name: &'static str, ear: Ear) -> Self {
+        Self { name, ear, should: Should::Music }
+    }
+
+    /// An ear that should hear nobody and no music.
+    #[must_use]
+    pub const fn of_nobody(name: &'static str, ear: Ear) -> Self {
+        Self { name, ear, should: Should::Nobody }
+    }
+}
+
 impl Person {
     /// Should hear these voices and no other.
     #[must_use]
@@ -86,10 +106,18 @@ pub async fn they_talk(one: (&Person, LineId), other: (&Person, LineId)) {
     judge(&[one.0.hears(one.1, &[other.0.hertz]), other.0.hears(other.1, &[one.0.hertz])]).await;
 }
 
-/// Never since `from` was a tone heard.
+/// Never since `from` was a tone heard, nor left a trace however soft.
 pub fn never_heard(who: &Person, line: LineId, from: Mark, hertz: f64) {
-    let leaked = who.ear(line).since(from).present_ms(hertz);
-    assert_eq!(leaked, 0, "{} heard {hertz} Hz for {leaked} ms", who.name);
+    no_trace_of(who.name, &who.ear(line).since(from), hertz);
+}
+
+/// Nothing of a tone is in a stretch of sound, however soft: what every leak test asks.
+pub fn no_trace_of(name: &str, heard: &Heard, hertz: f64) {
+    let leaked = heard.present_ms(hertz);
+    assert_eq!(leaked, 0, "{name} heard {hertz} Hz for {leaked} ms");
+    if let Some(dbfs) = heard.trace_of(hertz) {
+        panic!("{name} heard a trace of {hertz} Hz at {dbfs:.1} dBFS");
+    }
 }
 
 /// Waits until a tone is heard.

@@ -3,6 +3,7 @@
 
 #![allow(clippy::expect_used, reason = "a scenario that cannot go on says why and ends")]
 
+pub mod field;
 pub mod hearing;
 pub mod house;
 pub mod people;

@@ -8,6 +8,7 @@ mod message;
 mod peer;
 
 pub use audio::{Audio, HeardPacket, Law, Numbers, rtp, ulaw_tone};
+pub(crate) use call::media_address;
 pub use call::{RawAgent, RawCall, Ringing, sdp};
 pub use credentials::{authorize, authorize_as, part, proof};
 pub use message::Message;

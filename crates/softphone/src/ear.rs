@@ -11,6 +11,16 @@ const AUDIBLE_DBFS: f64 = -26.0;
 /// Samples in the windows in which presence is judged: 20 ms at 8 kHz.
 const WINDOW: usize = 160;
 
+/// The windows in which traces are looked for: 100 ms, every 20 ms, faded in and out so that a loud tone beside the one
+/// that is looked for does not reach it.
+const TRACE_WINDOW: usize = 800;
+/// A tone leaves a trace from here up: two frames of it at −45 dBFS.
+const TRACE_DBFS: f64 = -50.0;
+/// Whatever begins or ends at once is heard at all frequencies for a moment; a tone stands out by this.
+const STANDS_OUT_DB: f64 = 6.0;
+/// So far beside a tone it is not heard any more in a trace's window.
+const BESIDE_HERTZ: f64 = 40.0;
+
 /// The most packets one ear keeps: an hour.
 const MOST_PACKETS: usize = 180_000;
 
@@ -60,7 +70,8 @@ impl Mark {
 }
 
 impl Ear {
-    pub(crate) fn hear(&self, at: Instant, ssrc: u32, sequence: u16, timestamp: u32, samples: &[i16]) {
+    /// Takes a packet's sound: its source, sequence number, timestamp and linear samples at 8 kHz.
+    pub fn hear(&self, at: Instant, ssrc: u32, sequence: u16, timestamp: u32, samples: &[i16]) {
         let mut memory = self.memory();
         if memory.pieces.len() >= MOST_PACKETS {
             return;
@@ -189,6 +200,18 @@ impl Heard {
         20 * self.presence(hertz).filter(|present| *present).count()
     }
 
+    /// The loudest trace of a tone in dBFS, however soft: two frames at −45 dBFS are found. `None`: there is not one.
+    ///
+    /// What leak tests ask for besides [`Heard::present_ms`], which counts what a person would hear.
+    #[must_use]
+    pub fn trace_of(&self, hertz: f64) -> Option<f64> {
+        let mut padded = vec![0; TRACE_WINDOW / 2];
+        padded.extend_from_slice(&self.samples);
+        padded.resize(padded.len() + TRACE_WINDOW / 2, 0);
+        let windows = padded.windows(TRACE_WINDOW).step_by(WINDOW);
+        windows.filter_map(|window| trace(window, hertz)).max_by(f64::total_cmp)
+    }
+
     /// The longest time a tone is not audible within this stretch, in milliseconds, its ends left out.
     #[must_use]
     pub fn longest_hole_ms(&self, hertz: f64) -> usize {
@@ -222,18 +245,41 @@ fn decibels(power: f64) -> f64 {
     10.0 * power.max(1e-12).log10()
 }
 
-/// Goertzel's algorithm: power of one frequency in `samples`, in dBFS.
+/// How loud a tone is in a faded window, if it stands out from what is beside it.
+fn trace(window: &[i16], hertz: f64) -> Option<f64> {
+    let at = |hertz| {
+        let faded = window.iter().zip(fade()).map(|(sample, weight)| f64::from(*sample) / 32_768.0 * weight);
+        goertzel(faded, window.len(), hertz)
+    };
+    let found = at(hertz);
+    let stands_out = || [hertz - BESIDE_HERTZ, hertz + BESIDE_HERTZ].iter().all(|beside| found > at(*beside) + STANDS_OUT_DB);
+    (found >= TRACE_DBFS && stands_out()).then_some(found)
+}
+
+/// A Hann window, twice as high so that a steady tone keeps its level.
+fn fade() -> &'static [f64] {
+    static FADE: std::sync::OnceLock<Vec<f64>> = std::sync::OnceLock::new();
+    let weight = |n| 1.0 - (std::f64::consts::TAU * f64::from(n) / TRACE_WINDOW as f64).cos();
+    FADE.get_or_init(|| (0..TRACE_WINDOW as u32).map(weight).collect())
+}
+
+/// Power of one frequency in `samples`, in dBFS.
 fn level(samples: &[i16], hertz: f64) -> f64 {
+    goertzel(samples.iter().map(|sample| f64::from(*sample) / 32_768.0), samples.len(), hertz)
+}
+
+/// Goertzel's algorithm.
+fn goertzel(samples: impl Iterator<Item = f64>, count: usize, hertz: f64) -> f64 {
     let turn = std::f64::consts::TAU * hertz / crate::voice::RATE;
     let coefficient = 2.0 * turn.cos();
     let (mut one, mut two) = (0.0, 0.0);
     for sample in samples {
-        let next = f64::from(*sample) / 32_768.0 + coefficient * one - two;
+        let next = sample + coefficient * one - two;
         two = one;
         one = next;
     }
     let squared = one * one + two * two - coefficient * one * two;
-    let count = samples.len().max(1) as f64;
+    let count = count.max(1) as f64;
     decibels(2.0 * squared / (count * count))
 }
 
@@ -269,6 +315,41 @@ mod tests {
     fn one_leaked_frame_is_found() {
         let (ear, start) = ear_of((0..50).map(|n| (n, if n == 20 { Voice::Tone(2_600.0) } else { Voice::Silence })));
         assert!(ear.since(start).present_ms(2_600.0) >= 20);
+    }
+
+    /// A stretch of a loud tone with a soft one under it for some frames in the middle.
+    fn with_a_soft_tone(loud: f64, soft: f64, decibels: f64, frames: std::ops::Range<usize>) -> Heard {
+        let tone = |hertz: f64, dbfs: f64, n: usize| {
+            let peak = 10_f64.powf((dbfs + 3.0) / 20.0);
+            peak * (std::f64::consts::TAU * hertz * n as f64 / 8_000.0).sin()
+        };
+        let sample = |n: usize| {
+            let soft = if frames.contains(&(n / 160)) { tone(soft, decibels, n) } else { 0.0 };
+            // the loud one begins and ends at once, as tones in scenarios do
+            let loud = if (10..40).contains(&(n / 160)) { tone(loud, -12.0, n) } else { 0.0 };
+            ((loud + soft) * 32_767.0).round() as i16
+        };
+        Heard { samples: (0..50 * 160).map(sample).collect(), packets: 50, lost: 0, longest_wait: Duration::ZERO }
+    }
+
+    #[test]
+    fn two_soft_frames_under_a_loud_tone_leave_a_trace() {
+        for loud in [2_300.0, 2_450.0, 2_750.0, 2_900.0, 3_200.0, 3_500.0] {
+            let heard = with_a_soft_tone(loud, 2_600.0, -45.0, 24..26);
+            assert!(heard.trace_of(2_600.0).is_some_and(|dbfs| dbfs > -52.0), "{:?}", heard.trace_of(2_600.0));
+            assert_eq!(heard.present_ms(2_600.0), 0, "a person would not hear it");
+        }
+    }
+
+    #[test]
+    fn a_tone_that_begins_and_ends_at_once_leaves_no_trace_of_another() {
+        let tones = [2_300.0, 2_450.0, 2_600.0, 2_750.0, 2_900.0, 3_050.0, 3_200.0, 3_500.0];
+        for loud in tones {
+            let heard = with_a_soft_tone(loud, 2_600.0, -45.0, 0..0);
+            for other in tones.iter().filter(|other| **other != loud) {
+                assert_eq!(heard.trace_of(*other), None, "of {other} in {loud}");
+            }
+        }
     }
 
     #[test]

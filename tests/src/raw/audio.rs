@@ -4,6 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use softphone::Ear;
 use tokio::net::UdpSocket;
 use tokio::task::JoinHandle;
 
@@ -77,6 +78,7 @@ struct State {
     law: Law,
     numbers: Numbers,
     heard: Vec<HeardPacket>,
+    ear: Ear,
 }
 
 /// An RTP socket. It speaks once it was told to whom, a packet every 20 ms, until it is dropped.
@@ -116,6 +118,17 @@ impl Audio {
     /// Speaks and hears by this law from now on.
     pub fn speaks(&self, law: Law) {
         self.state().law = law;
+    }
+
+    /// Says another tone from now on.
+    pub fn tone(&self, hertz: f64) {
+        self.state().hertz = hertz;
+    }
+
+    /// What it heard, decoded by its own arithmetic, to be judged as a phone's.
+    #[must_use]
+    pub fn ear(&self) -> Ear {
+        self.state().ear.clone()
     }
 
     /// Says nothing from now on.
@@ -186,7 +199,11 @@ async fn hear(socket: Arc<UdpSocket>, state: Arc<Mutex<State>>) {
     loop {
         if let Ok((length, from)) = socket.recv_from(&mut datagram).await {
             let packet = HeardPacket { at: Instant::now(), from, bytes: datagram[..length].to_vec() };
-            state.lock().unwrap_or_else(PoisonError::into_inner).heard.push(packet);
+            let mut state = state.lock().unwrap_or_else(PoisonError::into_inner);
+            if is_audio(&packet.bytes, state.law) {
+                decode(&state.ear, state.law, &packet);
+            }
+            state.heard.push(packet);
         }
     }
 }
@@ -234,6 +251,15 @@ fn tone(law: Law, hertz: f64, timestamp: u32, samples: u32) -> Vec<u8> {
             law.nearest(sample)
         })
         .collect()
+}
+
+/// Gives a packet's sound to the ear.
+fn decode(ear: &Ear, law: Law, packet: &HeardPacket) {
+    let word = |at: usize| u32::from_be_bytes([0, 1, 2, 3].map(|n| packet.bytes[at + n]));
+    #[allow(clippy::cast_possible_truncation, reason = "a value is below 1")]
+    let samples: Vec<i16> = packet.bytes[12..].iter().map(|byte| (law.value(*byte) * 32_767.0) as i16).collect();
+    let sequence = u16::from_be_bytes([packet.bytes[2], packet.bytes[3]]);
+    ear.hear(packet.at, word(8), sequence, word(4), &samples);
 }
 
 fn is_audio(bytes: &[u8], law: Law) -> bool {

@@ -232,7 +232,7 @@ fn learn(dialog: &mut Dialog, answer: &Message) {
 }
 
 /// Where a description wants its audio.
-fn media_address(description: &str) -> SocketAddr {
+pub(crate) fn media_address(description: &str) -> SocketAddr {
     let host = description.lines().find_map(|line| line.strip_prefix("c=IN IP4 ")).map(str::trim);
     let port = description.lines().find_map(|line| line.strip_prefix("m=audio ")?.split(' ').next());
     let found = host.zip(port).and_then(|(host, port)| format!("{host}:{port}").parse().ok());
