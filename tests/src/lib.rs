@@ -8,4 +8,5 @@ pub mod hearing;
 pub mod house;
 pub mod people;
 pub mod raw;
+pub mod stage;
 pub mod stalls;
