@@ -80,6 +80,11 @@ impl FieldPhone {
         self.memory().misses_last_notifies = times;
     }
 
+    /// Answers the next offers in a line with 491, as if they crossed one of its own.
+    pub fn turns_down_offers(&self, line: &FieldLine, times: usize) {
+        self.side(&line.dialog, |side| side.turns_down = times);
+    }
+
     /// Turns every call down with this status and these header lines.
     pub fn turns_calls_down(&self, status: u16, more: &str) {
         let mut memory = self.memory();
@@ -138,8 +143,13 @@ impl FieldPhone {
 
     /// Waits until a call is answered, and talks.
     pub async fn gets_through(&self, dialling: Dialling) -> FieldLine {
-        let Dialling { mut dialog, audio, invite, hertz } = dialling;
-        let answer = self.answer_to(&invite, |status| status >= 200).await;
+        let answer = self.answer_to(&dialling.invite, |status| status >= 200).await;
+        self.takes_up(dialling, &answer).await
+    }
+
+    /// Talks on a call of ours that this 200 answered.
+    pub async fn takes_up(&self, dialling: Dialling, answer: &Message) -> FieldLine {
+        let Dialling { mut dialog, audio, hertz, .. } = dialling;
         assert_eq!(answer.status(), Some(200), "{answer:?}");
         answer.need("To").clone_into(&mut dialog.remote);
         dialog.target = answer.address("Contact").expect("a Contact");
@@ -147,11 +157,11 @@ impl FieldPhone {
         self.acknowledges(&dialog).await;
         let remote = media_address(&answer.body);
         audio.says(remote, hertz);
-        FieldLine { name: self.user, dialog, audio, remote }
+        FieldLine { name: self.user, port: audio.own.port(), dialog, audio, remote }
     }
 
-    /// Gives a call up that rings; the status of the CANCEL and of the INVITE.
-    pub async fn gives_up(&self, dialling: &Dialling) -> (u16, u16) {
+    /// Gives a call up that rings; the status of the CANCEL, and the INVITE's answer (a 200 is still to be acknowledged).
+    pub async fn gives_up(&self, dialling: &Dialling) -> (u16, Message) {
         let asked = Message::read(dialling.invite.as_bytes()).expect("our own text");
         let number = asked.need("CSeq").split(' ').next().unwrap_or_default();
         let cancel = format!(
@@ -169,7 +179,7 @@ impl FieldPhone {
         if answer.status().is_some_and(|status| status >= 300) {
             self.acknowledge(&dialling.invite, &answer).await;
         }
-        (cancelled.status().unwrap_or(0), answer.status().unwrap_or(0))
+        (cancelled.status().unwrap_or(0), answer)
     }
 
     /// Waits until it is rung, and rings.
@@ -193,7 +203,7 @@ impl FieldPhone {
             cseq: 100,
         };
         self.remember(&dialog, &audio, false);
-        let gaps = self.gaps(&dialog, &audio);
+        let gaps = self.gaps(audio.own.port());
         let more = self.fixture.fill("answer", &gaps);
         let (more, description) = more.split_once("\r\n\r\n").expect("a body");
         self.side(&dialog, |side| description.clone_into(&mut side.description));
@@ -204,7 +214,7 @@ impl FieldPhone {
         self.next_that(LIMIT, "the ACK", acked).await;
         let remote = media_address(&invite.body);
         audio.says(remote, hertz);
-        FieldLine { name: self.user, dialog, audio, remote }
+        FieldLine { name: self.user, port: audio.own.port(), dialog, audio, remote }
     }
 
     /// Sends an offer in a dialog (`hold`, `resume` or what the fixture has) until it is taken.
@@ -223,7 +233,7 @@ impl FieldPhone {
     /// Sends an offer in a dialog once.
     pub async fn offers_once(&self, line: &mut FieldLine, section: &str) -> Message {
         self.side(&line.dialog, |side| side.offering = true);
-        let gaps = self.gaps(&line.dialog, &line.audio);
+        let gaps = self.gaps(line.port);
         let answer = self.ask(&mut line.dialog, section, &gaps).await;
         let offered = self.fixture.fill(section, &self.complete(&line.dialog, &gaps));
         let offered = offered.split_once("\r\n\r\n").map(|(_, body)| body.to_owned()).unwrap_or_default();
@@ -450,9 +460,9 @@ impl FieldPhone {
         authorize(challenge, self.user, &format!("{}-secret", self.user), method, uri)
     }
 
-    fn gaps(&self, _dialog: &Dialog, audio: &Audio) -> Gaps {
+    fn gaps(&self, port: u16) -> Gaps {
         Gaps::from([
-            ("rtp", audio.own.port().to_string()),
+            ("rtp", port.to_string()),
             ("own", self.own.to_string()),
             ("ip", self.own.ip().to_string()),
             ("user", self.user.to_owned()),
@@ -480,11 +490,11 @@ impl FieldPhone {
     }
 
     fn remember(&self, dialog: &Dialog, audio: &Audio, offering: bool) {
-        let gaps = self.complete(dialog, &self.gaps(dialog, audio));
+        let gaps = self.complete(dialog, &self.gaps(audio.own.port()));
         let filled = self.fixture.fill("answer", &gaps);
         let description = filled.split_once("\r\n\r\n").map(|(_, body)| body.to_owned()).unwrap_or_default();
         let tag = dialog.local.split(";tag=").nth(1).unwrap_or_default().to_owned();
-        let side = Side { tag, description, offering, over: false, ringing: None };
+        let side = Side { tag, description, offering, over: false, ringing: None, turns_down: 0 };
         self.memory().sides.insert(dialog.call_id.clone(), side);
     }
 

@@ -60,6 +60,10 @@ pub struct Setup {
     pub fallback: &'static str,
     /// `transfer.ring_timeout_s`.
     pub ring_timeout_s: u32,
+    /// `transfer.recall_s`.
+    pub recall_s: u32,
+    /// `transfer.held_alone_s`.
+    pub held_alone_s: u32,
     /// `media.media_timeout_s`.
     pub media_timeout_s: u32,
     /// `sip.ban_loopback`.
@@ -72,17 +76,24 @@ pub struct Setup {
     pub agents: &'static [&'static str],
 }
 
+impl Setup {
+    /// The usual house.
+    pub const USUAL: Self = Self {
+        fallback: "announce",
+        ring_timeout_s: 25,
+        recall_s: 25,
+        held_alone_s: 60,
+        media_timeout_s: 20,
+        ban_loopback: false,
+        trunk: "",
+        rtp_ports: RTP_SPAN,
+        agents: &["alice", "bob", "carol"],
+    };
+}
+
 impl Default for Setup {
     fn default() -> Self {
-        Self {
-            fallback: "announce",
-            ring_timeout_s: 25,
-            media_timeout_s: 20,
-            ban_loopback: false,
-            trunk: "",
-            rtp_ports: RTP_SPAN,
-            agents: &["alice", "bob", "carol"],
-        }
+        Self::USUAL
     }
 }
 
@@ -238,7 +249,8 @@ fn settings(setup: &Setup, carrier: SocketAddr, (first, last): (u16, u16)) -> Co
          [sip]\nlisten = [\"udp:127.0.0.1:0\", \"tcp:127.0.0.1:0\"]\nban_loopback = {ban}\n\
          [media]\naddress = \"127.0.0.1\"\nrtp_ports = [{first}, {last}]\ncodecs = [\"PCMU\", \"PCMA\"]\nworkers = 1\n\
          media_timeout_s = {media_timeout_s}\n\
-         [transfer]\nring_timeout_s = {ring_timeout_s}\nfallback = \"{fallback}\"\n\
+         [transfer]\nring_timeout_s = {ring_timeout_s}\nrecall_s = {recall_s}\nheld_alone_s = {held_alone_s}\n\
+         fallback = \"{fallback}\"\n\
          {agents}\
          [[rooms]]\nname = \"standup\"\nextension = \"300\"\n\
          [[trunks]]\nname = \"pstn\"\naddress = \"{carrier}\"\naccept_from = [\"127.0.0.2/32\"]\n\
@@ -247,6 +259,8 @@ fn settings(setup: &Setup, carrier: SocketAddr, (first, last): (u16, u16)) -> Co
         ban = setup.ban_loopback,
         media_timeout_s = setup.media_timeout_s,
         ring_timeout_s = setup.ring_timeout_s,
+        recall_s = setup.recall_s,
+        held_alone_s = setup.held_alone_s,
         fallback = setup.fallback,
         trunk = setup.trunk,
     );

@@ -6,7 +6,9 @@
 pub mod field;
 pub mod hearing;
 pub mod house;
+pub mod one_line;
 pub mod people;
 pub mod raw;
+pub mod relay;
 pub mod stage;
 pub mod stalls;

@@ -14,6 +14,8 @@ pub struct FieldLine {
     pub dialog: Dialog,
     /// Its sound.
     pub audio: Audio,
+    /// The port that its descriptions name.
+    pub port: u16,
     /// Where the server takes its sound.
     pub remote: SocketAddr,
 }

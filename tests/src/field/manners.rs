@@ -23,6 +23,8 @@ pub(super) struct Side {
     pub(super) description: String,
     /// An INVITE of ours is not answered yet.
     pub(super) offering: bool,
+    /// So many of the server's offers are still turned down with 491.
+    pub(super) turns_down: usize,
     /// One of us said BYE.
     pub(super) over: bool,
     /// An INVITE that rings here.
@@ -113,7 +115,8 @@ impl Memory {
             "NOTIFY" => plain(understood(message)),
             _ if side.over => plain(481),
             "INVITE" | "UPDATE" if !message.body.is_empty() || method == "INVITE" => {
-                if side.offering {
+                if side.offering || side.turns_down > 0 {
+                    side.turns_down = side.turns_down.saturating_sub(1);
                     return plain(491);
                 }
                 let more = format!("{contact}Content-Type: application/sdp\r\n");
@@ -129,7 +132,14 @@ impl Memory {
         let status = self.says_to_calls;
         let ringing = (status < 200).then(|| invite.clone());
         let side =
-            Side { tag: tag.clone(), description: String::new(), offering: false, over: status >= 200, ringing };
+            Side {
+            tag: tag.clone(),
+            description: String::new(),
+            offering: false,
+            turns_down: 0,
+            over: status >= 200,
+            ringing,
+        };
         self.sides.insert(call_id, side);
         vec![response(invite, status, &tag, &contact, "")]
     }

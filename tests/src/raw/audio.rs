@@ -120,9 +120,10 @@ impl Audio {
         self.state().law = law;
     }
 
-    /// Says another tone from now on.
-    pub fn tone(&self, hertz: f64) {
-        self.state().hertz = hertz;
+    /// Speaks to another address from now on, if it speaks.
+    pub fn goes_by(&self, to: SocketAddr) {
+        let mut state = self.state();
+        state.to = state.to.map(|_| to);
     }
 
     /// What it heard, decoded by its own arithmetic, to be judged as a phone's.
