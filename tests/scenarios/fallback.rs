@@ -4,9 +4,8 @@
 use std::time::{Duration, Instant};
 
 use baton_tests::hearing::{judge, they_talk, until};
-use baton_tests::house::{ALICES_NUMBER, House, Setup, tones};
+use baton_tests::house::{House, Setup, tones};
 use baton_tests::people::Person;
-use baton_tests::raw::RawAgent;
 use softphone::{LineId, LineState, Mark};
 
 /// An away leg is asked every 5 s and taken for dead after three questions without an answer within 5 s.
@@ -14,12 +13,7 @@ const FOUND_DEAD: Duration = Duration::from_secs(30);
 
 /// The customer talks with a raw phone of Alice's, is put on hold by it, and then the phone is gone.
 async fn alices_phone_dies_on_hold(house: &House, customer: &Person) -> LineId {
-    let mut phone = RawAgent::register("alice", house.udp).await;
-    let theirs = customer.calls(ALICES_NUMBER);
-    let ringing = phone.is_rung().await;
-    let mut alice = phone.answers(ringing, tones::ALICE).await;
-    customer.comes_to(theirs, LineState::Live).await;
-    judge(&[customer.hears(theirs, &[tones::ALICE])]).await;
+    let (theirs, mut alice) = house.talks_with_raw_alice(customer).await;
     assert_eq!(alice.reinvites("a=sendonly\r\n").await.status(), Some(200));
     judge(&[customer.hears_music(theirs)]).await;
     house.freeze_and_thaw(2).await;
@@ -85,12 +79,7 @@ async fn a_held_customer_of_a_dead_phone_hears_that_the_call_cannot_go_on() {
 async fn a_phone_that_dies_while_it_talks_is_found_dead() {
     let house = House::with(Setup { fallback: "agent:bob", media_timeout_s: 5, ..Setup::default() }).await;
     let (bob, customer) = (house.bob().await, house.customer().await);
-    let mut phone = RawAgent::register("alice", house.udp).await;
-    let theirs = customer.calls(ALICES_NUMBER);
-    let ringing = phone.is_rung().await;
-    let alice = phone.answers(ringing, tones::ALICE).await;
-    customer.comes_to(theirs, LineState::Live).await;
-    judge(&[customer.hears(theirs, &[tones::ALICE])]).await;
+    let (theirs, alice) = house.talks_with_raw_alice(&customer).await;
     house.freeze_and_thaw(2).await;
     judge(&[customer.hears(theirs, &[tones::ALICE])]).await;
     drop(alice);

@@ -5,7 +5,7 @@ use std::time::Duration;
 use baton_tests::hearing::{judge, they_talk};
 use baton_tests::house::{ALICES_NUMBER, CUSTOMERS, House, tones};
 use baton_tests::people::connect;
-use baton_tests::raw::{LIMIT, Peer, RawAgent, RawCall, response, sdp};
+use baton_tests::raw::{LIMIT, Peer, RawCall, response, sdp};
 use softphone::{Hold, LineState};
 
 const SDP: &str = "Content-Type: application/sdp\r\n";
@@ -30,9 +30,13 @@ async fn both_hang_up_at_once() {
 async fn the_caller_gives_up_while_the_callee_answers() {
     let house = House::open().await;
     let (alice, customer) = (house.alice().await, house.customer().await);
+    // a call that is up all the time, and is frozen and thawed while the others cross
+    let (bob, carol) = (house.bob().await, house.carol().await);
+    let (carols, his) = connect(&carol, "102", &bob).await;
     for round in 0..8_u64 {
         let theirs = customer.calls(ALICES_NUMBER);
         let hers = alice.is_rung().await;
+        house.freeze_and_thaw(2).await;
         if round % 2 == 0 {
             customer.hangs_up(theirs);
             tokio::time::sleep(Duration::from_millis(round / 2)).await;
@@ -44,8 +48,11 @@ async fn the_caller_gives_up_while_the_callee_answers() {
         }
         customer.is_let_go(theirs).await;
         alice.is_let_go(hers).await;
-        house.is_empty().await;
+        house.is_left_with(1).await;
     }
+    they_talk((&carol, carols), (&bob, his)).await;
+    carol.hangs_up(carols);
+    bob.is_let_go(his).await;
     house.close().await;
 }
 
@@ -66,10 +73,7 @@ async fn a_cancel_that_crosses_the_answer_changes_nothing() {
     stray.call_id.push('x');
     let stray = peer.text(&stray, "CANCEL", "z9hG4bKstray", "", "");
     assert_eq!(peer.ask(&stray).await.status(), Some(481), "a CANCEL of nothing");
-    dialog.remote = answer.need("To").to_owned();
-    dialog.target = answer.address("Contact").expect("a Contact");
-    let ack = peer.request(&mut dialog, "ACK", "", "");
-    peer.send(ack).await;
+    peer.takes_up(&mut dialog, &answer, "", "").await;
     house.freeze_and_thaw(1).await;
     let bye = peer.request(&mut dialog, "BYE", "", "");
     assert_eq!(peer.ask(&bye).await.status(), Some(200), "the call was up");
@@ -169,11 +173,7 @@ async fn two_offers_in_one_breath_are_both_answered() {
 async fn a_bye_crosses_our_bye() {
     let house = House::open().await;
     let customer = house.customer().await;
-    let mut phone = RawAgent::register("alice", house.udp).await;
-    let theirs = customer.calls(ALICES_NUMBER);
-    let ringing = phone.is_rung().await;
-    let mut alice = phone.answers(ringing, tones::ALICE).await;
-    customer.comes_to(theirs, LineState::Live).await;
+    let (theirs, mut alice) = house.talks_with_raw_alice(&customer).await;
     house.freeze_and_thaw(2).await;
     customer.hangs_up(theirs);
     let bye = alice.peer.next_request("BYE").await;
@@ -195,10 +195,7 @@ async fn a_lost_ack_is_asked_for_again() {
     let answer = peer.ask(&invite).await;
     let again = peer.next_that(LIMIT, |message| message.status() == Some(200)).await;
     assert!(again.is_some(), "the 200 is repeated until the ACK");
-    dialog.remote = answer.need("To").to_owned();
-    dialog.target = answer.address("Contact").expect("a Contact");
-    let ack = peer.request(&mut dialog, "ACK", "", "");
-    peer.send(ack).await;
+    peer.takes_up(&mut dialog, &answer, "", "").await;
     house.freeze_and_thaw(1).await;
     let bye = peer.request(&mut dialog, "BYE", "", "");
     assert_eq!(peer.ask(&bye).await.status(), Some(200));

@@ -2,15 +2,25 @@
 
 use std::time::Duration;
 
+use baton_tests::hearing::they_talk;
 use baton_tests::house::{House, Setup, tones};
+use baton_tests::people::{Person, connect};
 use baton_tests::raw::{LIMIT, Message, Peer, RawAgent, part, proof, response, sdp};
-use softphone::LineState;
+use softphone::{LineId, LineState};
 
 /// A trunk with an account at its carrier.
 const ACCOUNT: &str = "user = \"house\"\npassword = \"house-secret\"\n";
 
 fn setup() -> Setup {
     Setup { trunk: ACCOUNT, ..Setup::default() }
+}
+
+/// A call that is up meanwhile: it is frozen and thawed where those under attack are not answered yet.
+async fn others_talk(house: &House) -> ((Person, LineId), (Person, LineId)) {
+    let (other, carol) = (house.outside("other", tones::STRANGER).await, house.carol().await);
+    let (others, carols) = connect(&other, "103", &carol).await;
+    they_talk((&other, others), (&carol, carols)).await;
+    ((other, others), (carol, carols))
 }
 
 fn challenge(status: u16, realm: &str) -> String {
@@ -55,15 +65,20 @@ async fn the_carriers_password_is_never_given_to_anybody_else() {
 async fn a_phone_that_challenges_an_invite_gets_no_password() {
     let house = House::with(setup()).await;
     let customer = house.customer().await;
+    let (others, carols) = others_talk(&house).await;
     let mut phone = RawAgent::register("bob", house.udp).await;
     let theirs = customer.calls("102");
     let invite = phone.peer.next_request("INVITE").await;
+    house.freeze_and_thaw(2).await;
     phone.peer.send(response(&invite, 407, "x", &challenge(407, "carrier"), "")).await;
     let more = phone.peer.next_that(LIMIT, |message| message.method() == Some("ACK")).await;
     assert!(more.is_some_and(|ack| credentials(&ack).is_none()));
     let again = phone.peer.next_that(Duration::from_millis(500), |message| credentials(message).is_some()).await;
     assert!(again.is_none(), "{again:?}");
     assert!(matches!(customer.is_let_go(theirs).await, LineState::Failed(_)));
+    they_talk((&others.0, others.1), (&carols.0, carols.1)).await;
+    others.0.hangs_up(others.1);
+    carols.0.is_let_go(carols.1).await;
     house.close().await;
 }
 
@@ -100,6 +115,7 @@ async fn a_carriers_challenge_is_answered_with_the_accounts_password() {
 async fn a_carrier_that_challenges_again_and_again_is_given_up() {
     let house = House::with(setup()).await;
     let alice = house.alice().await;
+    let (others, carols) = others_talk(&house).await;
     let mut carrier = Peer::udp_at(house.carrier, house.udp).await;
     let hers = alice.calls("+4930123456");
     let mut tries = 0;
@@ -108,10 +124,14 @@ async fn a_carrier_that_challenges_again_and_again_is_given_up() {
         let Some(invite) = invite else { break };
         tries += usize::from(credentials(&invite).is_some());
         assert!(tries <= 2, "a third try");
+        house.freeze_and_thaw(2).await;
         carrier.send(response(&invite, 407, "c", &challenge(407, "carrier"), "")).await;
         carrier.next_request("ACK").await;
     }
     assert!(tries >= 1, "no try at all");
     assert!(matches!(alice.is_let_go(hers).await, LineState::Failed(_)));
+    they_talk((&others.0, others.1), (&carols.0, carols.1)).await;
+    others.0.hangs_up(others.1);
+    carols.0.is_let_go(carols.1).await;
     house.close().await;
 }

@@ -7,11 +7,13 @@ use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::{Duration, Instant};
 
 use daemon::config::{Config, from_text};
-use daemon::{Counts, Running};
+use daemon::Running;
 use sip_signalling::Protocol;
-use softphone::{PhoneSettings, Voice};
+use softphone::{LineId, LineState, PhoneSettings, Voice};
 
+use crate::hearing::judge;
 use crate::people::Person;
+use crate::raw::{RawAgent, RawCall};
 use crate::stalls;
 
 /// The SIP domain of every house.
@@ -180,6 +182,17 @@ impl House {
         Person::start("outside", tones::OUTSIDE, settings).await
     }
 
+    /// A customer called Alice, whose phone is a raw one, and hears her: the customer's line and her call.
+    pub async fn talks_with_raw_alice(&self, customer: &Person) -> (LineId, RawCall) {
+        let mut phone = RawAgent::register("alice", self.udp).await;
+        let theirs = customer.calls(ALICES_NUMBER);
+        let ringing = phone.is_rung().await;
+        let alice = phone.answers(ringing, tones::ALICE).await;
+        customer.comes_to(theirs, LineState::Live).await;
+        judge(&[customer.hears(theirs, &[tones::ALICE])]).await;
+        (theirs, alice)
+    }
+
     /// Freezes and thaws every live call; there must be this many legs.
     pub async fn freeze_and_thaw(&self, legs: usize) {
         let frozen = self.running.freeze_and_thaw().await.unwrap_or_else(|error| panic!("freeze and thaw: {error}"));
@@ -188,10 +201,15 @@ impl House {
 
     /// Waits until nothing is left of any call: no leg, no dialog, no port.
     pub async fn is_empty(&self) {
+        self.is_left_with(0).await;
+    }
+
+    /// Waits until there are this many calls of two people and nothing else.
+    pub async fn is_left_with(&self, calls: usize) {
         let end = Instant::now() + CLEAN_UP;
         loop {
             let counts = self.running.counts().await;
-            if is_clear(&counts) {
+            if (counts.calls, counts.legs, counts.dialogs, counts.media_legs) == (calls, 2 * calls, 2 * calls, 2 * calls) {
                 return;
             }
             assert!(Instant::now() < end, "left behind: {counts:?}");
@@ -204,10 +222,6 @@ impl House {
         self.is_empty().await;
         self.running.stop().await;
     }
-}
-
-fn is_clear(counts: &Counts) -> bool {
-    (counts.calls, counts.legs, counts.dialogs, counts.media_legs) == (0, 0, 0, 0)
 }
 
 /// An address that is free right now for UDP.

@@ -66,9 +66,7 @@ impl RawCall {
         let invite = peer.request(&mut dialog, "INVITE", SDP, &sdp(audio.own, ""));
         let answer = peer.ask(&invite).await;
         assert_eq!(answer.status(), Some(200), "{dialled}: {answer:?}");
-        learn(&mut dialog, &answer);
-        let ack = peer.request(&mut dialog, "ACK", "", "");
-        peer.send(ack).await;
+        peer.takes_up(&mut dialog, &answer, "", "").await;
         let remote = media_address(&answer.body);
         audio.says(remote, hertz);
         Self { peer, dialog, audio, remote, described: answer.body }
@@ -82,9 +80,7 @@ impl RawCall {
         let invite = peer.request(&mut dialog, "INVITE", "", "");
         let answer = peer.ask(&invite).await;
         assert_eq!(answer.status(), Some(200), "{answer:?}");
-        learn(&mut dialog, &answer);
-        let ack = peer.request(&mut dialog, "ACK", SDP, &sdp(audio.own, ""));
-        peer.send(ack).await;
+        peer.takes_up(&mut dialog, &answer, SDP, &sdp(audio.own, "")).await;
         let remote = media_address(&answer.body);
         audio.says(remote, hertz);
         Self { peer, dialog, audio, remote, described: answer.body }
@@ -224,12 +220,6 @@ impl RawAgent {
 
 /// The header line that goes with a description.
 const SDP: &str = "Content-Type: application/sdp\r\n";
-
-/// Takes the far end's tag and address out of its 200.
-fn learn(dialog: &mut Dialog, answer: &Message) {
-    dialog.remote = answer.need("To").to_owned();
-    dialog.target = answer.address("Contact").unwrap_or_else(|| panic!("no Contact in {answer:?}"));
-}
 
 /// Where a description wants its audio.
 pub(crate) fn media_address(description: &str) -> SocketAddr {

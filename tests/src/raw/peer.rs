@@ -240,6 +240,14 @@ impl Peer {
         answer
     }
 
+    /// Takes the far end's tag and address out of its 200 and sends the ACK.
+    pub async fn takes_up(&mut self, dialog: &mut Dialog, answer: &Message, more: &str, body: &str) {
+        answer.need("To").clone_into(&mut dialog.remote);
+        dialog.target = answer.address("Contact").unwrap_or_else(|| panic!("no Contact in {answer:?}"));
+        let ack = self.request(dialog, "ACK", more, body);
+        self.send(ack).await;
+    }
+
     /// Registers this socket as a phone of an agent.
     pub async fn register(&mut self, user: &str) -> Message {
         let mut dialog = self.registration(user);
