@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use softphone::{Keypad, LineId, LineState, Mark, Voice};
 
-use crate::hearing::{Listener, no_trace_of, until};
+use crate::hearing::{Listener, no_trace_of, until, until_heard};
 use crate::house::{ALICES_NUMBER, House, Setup, tones};
 use crate::people::{Person, SOON, connect};
 use crate::stage::scene;
@@ -16,6 +16,9 @@ use crate::stage::scene;
 pub const NOTICE: f64 = 660.0;
 /// The two tones that say that something failed.
 pub const FAILURE: [f64; 2] = [620.0, 480.0];
+
+/// The tone that says that a code cannot be done now.
+pub const REFUSED: f64 = 400.0;
 
 /// Who is on the stage.
 #[derive(Debug)]
@@ -117,6 +120,14 @@ impl OneLine {
         .await;
     }
 
+    /// Alice turns to the customer by `*4`, in silence, and hears him.
+    pub async fn swaps_to_the_customer(&self) {
+        self.alice_is_quiet();
+        self.keys("*4");
+        let heard = until_heard(&self.alice.ear(self.hers), tones::STRANGER, SOON).await;
+        assert!(heard, "she does not hear the customer");
+    }
+
     /// Everybody says what the others may hear from here on.
     pub fn ends_privacy(&self, his: LineId) {
         self.ends_privacy_of_others(his);
@@ -157,6 +168,13 @@ impl OneLine {
         tokio::time::sleep(Duration::from_millis(300)).await;
         let present = ear.since(from).present_ms(hertz);
         assert!(present <= 220, "a short tone went on for {present} ms");
+    }
+
+    /// Something else than a voice is heard since a moment: a tone or a prompt was added to it.
+    pub async fn alice_hears_more_than(&self, from: Mark, hertz: f64) {
+        let ear = self.alice.ear(self.hers);
+        let heard = until(SOON, || ear.since(from).beside(hertz) > -35.0).await;
+        assert!(heard, "beside {hertz} Hz there are {:.1} dBFS", ear.since(from).beside(hertz));
     }
 
     /// The customer hangs up, which ends Alice's call; nothing is left.

@@ -96,7 +96,7 @@ impl Failures {
     /// What is told when all have failed. A challenge is not passed on: nobody there could answer it.
     pub(crate) fn told(&self) -> u16 {
         match self.best {
-            Some(401 | 407) => 403,
+            Some(401 | 407) => 503,
             Some(status) => status,
             None => 480,
         }

@@ -200,6 +200,15 @@ impl Heard {
         20 * self.presence(hertz).filter(|present| *present).count()
     }
 
+    /// How loud everything but a tone is where that is loudest, in dBFS, in windows of 20 ms.
+    #[must_use]
+    pub fn beside(&self, hertz: f64) -> f64 {
+        let linear = |decibels: f64| 10_f64.powf(decibels / 10.0);
+        let windows = self.samples.chunks_exact(WINDOW);
+        let beside = windows.map(|window| decibels(power(window) - linear(level(window, hertz))));
+        beside.max_by(f64::total_cmp).unwrap_or(-120.0)
+    }
+
     /// The loudest trace of a tone in dBFS, however soft: two frames at −45 dBFS are found. `None`: there is not one.
     ///
     /// What leak tests ask for besides [`Heard::present_ms`], which counts what a person would hear.

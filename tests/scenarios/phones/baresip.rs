@@ -13,7 +13,7 @@ async fn baresip_transfers_with_the_peers_address_and_an_unescaped_call_id() {
     let (second, his) = stage.consults().await;
     let sound = refers(&mut stage, &second, his, "refer").await;
     is_told_that_it_came_off(&stage).await;
-    assert_eq!(stage.alice.hangs_up(&mut stage.first).await.status(), Some(200), "its BYE comes first or crosses ours");
+    stage.alice.hangs_up(&mut stage.first).await;
     comes_off(stage, &second, his, sound).await;
 }
 

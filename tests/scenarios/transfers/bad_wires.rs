@@ -17,7 +17,7 @@ async fn both_hear(ears: [(softphone::Ear, f64); 2]) {
         assert!(until_heard(&ear, hertz, Duration::from_secs(3)).await, "{hertz} Hz is never heard");
         tokio::time::sleep(Duration::from_millis(600)).await;
         let heard = ear.last(Duration::from_millis(600));
-        assert!(heard.present_ms(hertz) * 10 >= heard.length_ms() * 8, "{hertz} Hz for {} ms only", heard.present_ms(hertz));
+        assert!(heard.present_ms(hertz) * 10 >= heard.length_ms() * 8, "{hertz} Hz for {} of {} ms", heard.present_ms(hertz), heard.length_ms());
     }
 }
 

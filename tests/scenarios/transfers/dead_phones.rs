@@ -7,7 +7,7 @@ use baton_tests::house::{Setup, tones};
 use baton_tests::stage::{Stage, scene};
 
 /// A silent open leg is found dead after this, its phone's away leg by OPTIONS right after.
-const SOON_DEAD: Setup = Setup { media_timeout_s: 3, held_alone_s: 3, ..Setup::USUAL };
+const SOON_DEAD: Setup = Setup { media_timeout_s: 5, held_alone_s: 5, ..Setup::USUAL };
 /// Three questions without an answer in time, and some.
 const FOUND_DEAD: Duration = Duration::from_secs(30);
 

@@ -71,8 +71,7 @@ async fn alice_hangs_up_while_she_faces_the_customer() {
 async fn alice_hangs_up_after_a_swap_by_keypad() {
     let stage = OneLine::open().await;
     let his = stage.consults().await;
-    stage.alice_is_quiet();
-    stage.keys("*4");
+    stage.swaps_to_the_customer().await;
     scene(&[stage.bob.hears_music(his), stage.alice_hears(&[tones::STRANGER])]).await;
     stage.alice.hangs_up(stage.hers);
     scene(&[stage.customer_hears_music(), stage.bob.hears_music(his)]).await;
@@ -88,8 +87,7 @@ async fn alice_hangs_up_after_a_swap_by_keypad() {
 async fn bob_comes_back_by_hold_and_resume_by_keypad() {
     let stage = OneLine::open().await;
     let his = stage.consults().await;
-    stage.alice_is_quiet();
-    stage.keys("*4");
+    stage.swaps_to_the_customer().await;
     scene(&[stage.bob.hears_music(his), stage.alice_hears(&[tones::STRANGER])]).await;
     stage.alice.hangs_up(stage.hers);
     scene(&[stage.customer_hears_music(), stage.bob.hears_music(his)]).await;

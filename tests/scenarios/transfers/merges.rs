@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use baton_tests::hearing::{no_trace_of, until_heard};
 use baton_tests::house::tones;
-use baton_tests::one_line::{FAILURE, OneLine};
+use baton_tests::one_line::{OneLine, REFUSED};
 use baton_tests::stage::{Unbroken, scene};
 use softphone::{LineId, Mark, Wire};
 
@@ -101,7 +101,7 @@ async fn a_merge_while_bob_rings_is_refused() {
     let his = stage.dials_bob().await;
     let from = Mark::now();
     stage.keys("*3");
-    stage.alice_hears_a_tone(from, FAILURE[0]).await;
+    stage.alice_hears_a_tone(from, REFUSED).await;
     scene(&[stage.customer_hears_music()]).await;
     stage.house.freeze_and_thaw(2).await;
     stage.bob.phone.answer(his).expect("it rings on");

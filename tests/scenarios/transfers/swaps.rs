@@ -107,7 +107,7 @@ async fn swaps_by_keypad_ten_a_second_never_let_the_sides_meet() {
     stage.is_private(his).await;
     stage.kept_private(his);
     stage.alice_is_quiet();
-    stage.keys("*1");
+    stage.alice.phone.press(stage.hers, "*1", Keypad::Info);
     stage.bob.is_let_go(his).await;
     stage.customer_closes().await;
 }

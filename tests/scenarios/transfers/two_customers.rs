@@ -51,7 +51,7 @@ async fn alice_hangs_up_both_and_the_held_one_goes_to_the_fallback() {
 /// No BYE: both go to the fallback, to one agent each; nobody hears the other.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn alices_phone_dies_and_both_go_to_the_fallback() {
-    let setup = Setup { fallback: "agent:bob", media_timeout_s: 3, ..Setup::USUAL };
+    let setup = Setup { fallback: "agent:bob", media_timeout_s: 5, ..Setup::USUAL };
     let (stage, second, other, others, since) = two_customers(setup).await;
     let Stage { house, alice, first, bob, customer, theirs, .. } = stage;
     drop((alice, first, second));
