@@ -47,3 +47,4 @@ mod refusals;
 mod removals;
 mod swaps;
 mod two_customers;
+mod zz;
