@@ -197,6 +197,12 @@ impl House {
     pub async fn freeze_and_thaw(&self, legs: usize) {
         let frozen = self.running.freeze_and_thaw().await.unwrap_or_else(|error| panic!("freeze and thaw: {error}"));
         assert_eq!(frozen, legs, "legs that were frozen and thawed");
+        // the dialogs come back one after the other: a request may name another than its own
+        let end = Instant::now() + CLEAN_UP;
+        while self.running.counts().await.dialogs < legs {
+            assert!(Instant::now() < end, "not all dialogs came back");
+            tokio::time::sleep(LOOK).await;
+        }
     }
 
     /// Waits until nothing is left of any call: no leg, no dialog, no port.

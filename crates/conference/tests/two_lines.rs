@@ -154,6 +154,17 @@ fn two_lines_a_cancel_of_the_second_invite_is_the_cancel_at_once() {
     assert_eq!(house.outcomes(), [Outcome::Cancelled]);
 }
 
+/// The CANCEL crossed the 200 that was on its way out: to the core the second leg is answered already.
+#[test]
+fn two_lines_a_cancel_that_crosses_the_answer_is_the_cancel_at_once() {
+    let mut house = House::new();
+    let (_, a2, c, b) = house.consult_on_two_lines();
+    house.ends(a2, Ending::Cancelled);
+    assert!(house.hung_up(b), "Bob is not left on hold");
+    assert_eq!(house.outcomes(), [Outcome::Cancelled]);
+    assert_eq!(house.ears(c), Ears::HoldMusic);
+}
+
 #[test]
 fn two_lines_a_cancel_after_the_bye_of_line_one_ends_everything() {
     let mut house = House::new();

@@ -47,4 +47,3 @@ mod refusals;
 mod removals;
 mod swaps;
 mod two_customers;
-mod zz;

@@ -12,7 +12,7 @@ use crate::input::{Destination, Direction, Ending};
 use crate::mask::Place;
 use crate::mutants::broken;
 use crate::output::{Cue, Effect, Event, Left, Outcome, Role};
-use crate::participant::{Errand, HeldBy, Line, Participant};
+use crate::participant::{Errand, HeldBy, Leg, Line, Participant};
 
 /// The status that a caller or referrer is told when whom they wanted could not be had with `status`.
 ///
@@ -304,7 +304,7 @@ impl Call {
     /// The last leg of somebody ended.
     fn lost_last(&mut self, desk: &mut Desk<'_>, id: LegId, how: Ending, already: bool) {
         let Some(leg) = self.legs.get(&id) else { return };
-        let (who, second_invite) = (leg.person, leg.line == Line::Arrived);
+        let (who, second_invite) = (leg.person, was_unanswered(leg, how));
         let parting = self.last_words(who, how == Ending::Dead);
         self.mark_ended(id, already);
         if let Some(person) = self.people.get_mut(&who) {
@@ -324,7 +324,7 @@ impl Call {
     /// One of several legs of somebody ended.
     fn lost_one(&mut self, desk: &mut Desk<'_>, id: LegId, how: Ending, already: bool) {
         let Some(leg) = self.legs.get(&id) else { return };
-        let (who, faced, second_invite) = (leg.person, leg.faces, leg.line == Line::Arrived);
+        let (who, faced, second_invite) = (leg.person, leg.faces, was_unanswered(leg, how));
         let consults = self.consults(who);
         let settled = self.transfer.as_ref().is_none_or(|t| t.referrer.is_some() || t.grace.is_some());
         // Another leg of theirs goes on where this one was: nothing has changed.
@@ -372,4 +372,9 @@ impl Call {
             }
         }
     }
+}
+
+/// Whether a leg that ended was an INVITE without an answer: a CANCEL may have crossed the answer that was on its way out.
+fn was_unanswered(leg: &Leg, how: Ending) -> bool {
+    leg.line == Line::Arrived || how == Ending::Cancelled
 }
