@@ -3,9 +3,11 @@
 //!
 //! What it presses when stands in the scenarios.
 
+mod calls;
 mod fixture;
 mod line;
 mod manners;
+mod presses;
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -14,6 +16,7 @@ use std::time::{Duration, Instant};
 use tokio::net::UdpSocket;
 use tokio::task::JoinHandle;
 
+pub use calls::Dialling;
 pub use fixture::{Fixture, Gaps};
 pub use line::FieldLine;
 use manners::{Memory, Side, sipfrag};
@@ -39,15 +42,6 @@ pub struct FieldPhone {
     memory: Arc<Mutex<Memory>>,
     fixture: Fixture,
     task: JoinHandle<()>,
-}
-
-/// A call of ours that is not answered yet.
-#[derive(Debug)]
-pub struct Dialling {
-    dialog: Dialog,
-    audio: Audio,
-    invite: String,
-    hertz: f64,
 }
 
 impl FieldPhone {
@@ -103,238 +97,6 @@ impl FieldPhone {
             target: format!("sip:{whole}"),
             cseq: 0,
         }
-    }
-
-    /// Calls somebody and waits until it rings there.
-    pub async fn dials(&self, dialled: &str, hertz: f64) -> Dialling {
-        self.dials_with(dialled, hertz, "invite", &Gaps::new()).await
-    }
-
-    /// As [`FieldPhone::dials`], by a section of the fixture.
-    pub async fn dials_with(&self, dialled: &str, hertz: f64, section: &str, gaps: &Gaps) -> Dialling {
-        let audio = Audio::open(self.own.ip()).await;
-        let mut dialog = self.dialog(dialled);
-        let mut gaps = gaps.clone();
-        gaps.insert("rtp", audio.own.port().to_string());
-        self.remember(&dialog, &audio, true);
-        let invite = self.send(&mut dialog, section, &gaps).await;
-        let answer = self.answer_to(&invite, |status| status != 100).await;
-        let invite = if answer.status() == Some(401) {
-            self.acknowledge(&invite, &answer).await;
-            gaps.insert("auth", self.credentials(&answer, "INVITE", &dialog.target));
-            let invite = self.send(&mut dialog, section, &gaps).await;
-            let ringing = self.peek(&invite, |status| status != 100).await;
-            dialog.remote = ringing.need("To").to_owned();
-            invite
-        } else {
-            dialog.remote = answer.need("To").to_owned();
-            invite
-        };
-        Dialling { dialog, audio, invite, hertz }
-    }
-
-    /// The status of a call that could not be had.
-    pub async fn is_turned_down(&self, dialling: Dialling) -> u16 {
-        let answer = self.answer_to(&dialling.invite, |status| status >= 200).await;
-        self.acknowledge(&dialling.invite, &answer).await;
-        self.forget(&dialling.dialog);
-        answer.status().unwrap_or(0)
-    }
-
-    /// Waits until a call is answered, and talks.
-    pub async fn gets_through(&self, dialling: Dialling) -> FieldLine {
-        let answer = self.answer_to(&dialling.invite, |status| status >= 200).await;
-        self.takes_up(dialling, &answer).await
-    }
-
-    /// Talks on a call of ours that this 200 answered.
-    pub async fn takes_up(&self, dialling: Dialling, answer: &Message) -> FieldLine {
-        let Dialling { mut dialog, audio, hertz, .. } = dialling;
-        assert_eq!(answer.status(), Some(200), "{answer:?}");
-        answer.need("To").clone_into(&mut dialog.remote);
-        dialog.target = answer.address("Contact").expect("a Contact");
-        self.side(&dialog, |side| side.offering = false);
-        self.acknowledges(&dialog).await;
-        let remote = media_address(&answer.body);
-        audio.says(remote, hertz);
-        FieldLine { name: self.user, port: audio.own.port(), dialog, audio, remote }
-    }
-
-    /// Gives a call up that rings; the status of the CANCEL, and the INVITE's answer (a 200 is still to be acknowledged).
-    pub async fn gives_up(&self, dialling: &Dialling) -> (u16, Message) {
-        let asked = Message::read(dialling.invite.as_bytes()).expect("our own text");
-        let number = asked.need("CSeq").split(' ').next().unwrap_or_default();
-        let cancel = format!(
-            "CANCEL {uri} SIP/2.0\r\nVia: {via}\r\nMax-Forwards: 70\r\nFrom: {from}\r\nTo: {to}\r\nCall-ID: {id}\r\n\
-             CSeq: {number} CANCEL\r\nContent-Length: 0\r\n\r\n",
-            uri = asked.start.split(' ').nth(1).unwrap_or_default(),
-            via = asked.need("Via"),
-            from = asked.need("From"),
-            to = asked.need("To"),
-            id = asked.need("Call-ID"),
-        );
-        self.throw(&cancel).await;
-        let cancelled = self.answer_to(&cancel, |status| status >= 200).await;
-        let answer = self.answer_to(&dialling.invite, |status| status >= 200).await;
-        if answer.status().is_some_and(|status| status >= 300) {
-            self.acknowledge(&dialling.invite, &answer).await;
-        }
-        (cancelled.status().unwrap_or(0), answer)
-    }
-
-    /// Waits until it is rung, and rings.
-    pub async fn is_rung(&self) -> Message {
-        self.next_that(LIMIT, "an INVITE", |message| {
-            message.method() == Some("INVITE") && !message.need("To").contains(";tag=")
-        })
-        .await
-    }
-
-    /// Answers a call that rings here, and talks.
-    pub async fn answers(&self, invite: &Message, hertz: f64) -> FieldLine {
-        let audio = Audio::open(self.own.ip()).await;
-        let call_id = invite.need("Call-ID").to_owned();
-        let tag = self.memory().sides.get(&call_id).expect("it rings").tag.clone();
-        let dialog = Dialog {
-            call_id,
-            local: format!("{};tag={tag}", invite.need("To")),
-            remote: invite.need("From").to_owned(),
-            target: invite.address("Contact").expect("a Contact"),
-            cseq: 100,
-        };
-        self.remember(&dialog, &audio, false);
-        let gaps = self.complete(&dialog, &self.gaps(audio.own.port()));
-        let more = self.fixture.fill("answer", &gaps);
-        let (more, description) = more.split_once("\r\n\r\n").expect("a body");
-        self.side(&dialog, |side| description.clone_into(&mut side.description));
-        self.throw(&response(invite, 200, &tag, &format!("{more}\r\n"), description)).await;
-        let acked = |message: &Message| {
-            message.method() == Some("ACK") && message.header("Call-ID") == Some(dialog.call_id.as_str())
-        };
-        self.next_that(LIMIT, "the ACK", acked).await;
-        let remote = media_address(&invite.body);
-        audio.says(remote, hertz);
-        FieldLine { name: self.user, port: audio.own.port(), dialog, audio, remote }
-    }
-
-    /// Sends an offer in a dialog (`hold`, `resume` or what the fixture has) until it is taken.
-    pub async fn offers(&self, line: &mut FieldLine, section: &str) -> Message {
-        for _ in 0..OFFERS {
-            let answer = self.offers_once(line, section).await;
-            if answer.status() != Some(491) {
-                return answer;
-            }
-            // RFC 3261 §14.1: who did not make the Call-ID waits up to two seconds
-            tokio::time::sleep(Duration::from_millis(130)).await;
-        }
-        panic!("{section}: 491 again and again");
-    }
-
-    /// Sends an offer in a dialog once.
-    pub async fn offers_once(&self, line: &mut FieldLine, section: &str) -> Message {
-        self.side(&line.dialog, |side| side.offering = true);
-        let gaps = self.gaps(line.port);
-        let answer = self.ask(&mut line.dialog, section, &gaps).await;
-        let offered = self.fixture.fill(section, &self.complete(&line.dialog, &gaps));
-        let offered = offered.split_once("\r\n\r\n").map(|(_, body)| body.to_owned()).unwrap_or_default();
-        self.side(&line.dialog, |side| {
-            side.offering = false;
-            if answer.status() == Some(200) {
-                side.description = offered;
-            }
-        });
-        answer
-    }
-
-    /// Holds a line: nothing may be answered but 200, and never `sendrecv`.
-    pub async fn holds(&self, line: &mut FieldLine) {
-        let answer = self.offers(line, "hold").await;
-        assert_eq!(answer.status(), Some(200), "{answer:?}");
-        assert!(answer.body.contains("a=recvonly") || answer.body.contains("a=inactive"), "a hold: {answer:?}");
-    }
-
-    /// Takes a line back from hold.
-    pub async fn resumes(&self, line: &mut FieldLine) {
-        let answer = self.offers(line, "resume").await;
-        assert_eq!(answer.status(), Some(200), "{answer:?}");
-    }
-
-    /// REFER with Replaces in `line`, naming `other`, by a section of the fixture; the answer's status.
-    pub async fn refers(&self, line: &mut FieldLine, section: &str, other: &FieldLine) -> Message {
-        self.refers_naming(line, section, &other.dialog).await
-    }
-
-    /// As [`FieldPhone::refers`]; the other dialog may be early.
-    pub async fn refers_naming(&self, line: &mut FieldLine, section: &str, other: &Dialog) -> Message {
-        let gaps = naming(other);
-        self.ask(&mut line.dialog, section, &gaps).await
-    }
-
-    /// REFER without Replaces (`blind` of the fixture) to somebody dialled.
-    pub async fn refers_to(&self, line: &mut FieldLine, dialled: &str) -> Message {
-        let gaps = Gaps::from([("dialled", dialled.to_owned())]);
-        self.ask(&mut line.dialog, "blind", &gaps).await
-    }
-
-    /// Keys a digit by INFO.
-    pub async fn keys(&self, line: &mut FieldLine, digits: &str) {
-        for digit in digits.chars() {
-            let gaps = Gaps::from([("digit", digit.to_string())]);
-            let answer = self.ask(&mut line.dialog, "key", &gaps).await;
-            assert_eq!(answer.status(), Some(200), "{answer:?}");
-        }
-    }
-
-    /// Waits for a NOTIFY in a line's dialog and returns the status in it and whether the subscription ends with it.
-    pub async fn is_notified(&self, line: &FieldLine) -> (u16, bool) {
-        let notify = self.notify(line, "a NOTIFY", |_| true).await;
-        read_notify(&notify)
-    }
-
-    /// Waits for the last NOTIFY in a line's dialog and returns the status in it.
-    pub async fn is_told(&self, line: &FieldLine) -> u16 {
-        let last = |message: &Message| message.need("Subscription-State").starts_with("terminated");
-        read_notify(&self.notify(line, "the last NOTIFY", last).await).0
-    }
-
-    /// The next NOTIFY of a line that is so.
-    pub async fn notify(&self, line: &FieldLine, what: &str, so: impl Fn(&Message) -> bool) -> Message {
-        let id = line.dialog.call_id.as_str();
-        let found = |message: &Message| {
-            message.method() == Some("NOTIFY") && message.header("Call-ID") == Some(id) && so(message)
-        };
-        self.next_that(LIMIT, what, found).await
-    }
-
-    /// Hangs up. Where the server's BYE crosses ours that is answered 481, which no phone minds.
-    pub async fn hangs_up(&self, line: &mut FieldLine) {
-        self.side(&line.dialog, |side| side.over = true);
-        let answer = self.ask(&mut line.dialog, "bye", &Gaps::new()).await;
-        assert!(matches!(answer.status(), Some(200 | 481)), "{answer:?}");
-    }
-
-    /// Sends the BYE and does not wait.
-    pub async fn says_bye(&self, line: &mut FieldLine) {
-        self.side(&line.dialog, |side| side.over = true);
-        self.send(&mut line.dialog, "bye", &Gaps::new()).await;
-    }
-
-    /// Waits for the server's BYE in a line's dialog.
-    pub async fn is_let_go(&self, line: &FieldLine) {
-        self.is_let_go_within(line, LIMIT).await;
-    }
-
-    /// Waits for the server's BYE in a line's dialog.
-    pub async fn is_let_go_within(&self, line: &FieldLine, limit: Duration) {
-        let id = line.dialog.call_id.as_str();
-        let bye = |message: &Message| message.method() == Some("BYE") && message.header("Call-ID") == Some(id);
-        self.next_that(limit, "a BYE", bye).await;
-    }
-
-    /// Whether a line is over by either side's BYE.
-    #[must_use]
-    pub fn is_over(&self, line: &FieldLine) -> bool {
-        self.memory().sides.get(&line.dialog.call_id).is_none_or(|side| side.over)
     }
 
     /// Everything that came and is so, when it came.
@@ -517,26 +279,6 @@ impl FieldPhone {
 impl Drop for FieldPhone {
     fn drop(&mut self) {
         self.task.abort();
-    }
-}
-
-impl Dialling {
-    /// The early dialog, with the server's tag.
-    #[must_use]
-    pub const fn dialog(&self) -> &Dialog {
-        &self.dialog
-    }
-
-    /// The text of the INVITE.
-    #[must_use]
-    pub fn invite(&self) -> &str {
-        &self.invite
-    }
-
-    /// What it hears meanwhile.
-    #[must_use]
-    pub const fn audio(&self) -> &Audio {
-        &self.audio
     }
 }
 

@@ -6,8 +6,8 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::{Duration, Instant};
 
-use daemon::config::{Config, from_text};
 use daemon::Running;
+use daemon::config::{Config, from_text};
 use sip_signalling::Protocol;
 use softphone::{LineId, LineState, PhoneSettings, Voice};
 
@@ -215,7 +215,9 @@ impl House {
         let end = Instant::now() + CLEAN_UP;
         loop {
             let counts = self.running.counts().await;
-            if (counts.calls, counts.legs, counts.dialogs, counts.media_legs) == (calls, 2 * calls, 2 * calls, 2 * calls) {
+            if (counts.calls, counts.legs, counts.dialogs, counts.media_legs)
+                == (calls, 2 * calls, 2 * calls, 2 * calls)
+            {
                 return;
             }
             assert!(Instant::now() < end, "left behind: {counts:?}");

@@ -261,7 +261,8 @@ fn trace(window: &[i16], hertz: f64) -> Option<f64> {
         goertzel(faded, window.len(), hertz)
     };
     let found = at(hertz);
-    let stands_out = || [hertz - BESIDE_HERTZ, hertz + BESIDE_HERTZ].iter().all(|beside| found > at(*beside) + STANDS_OUT_DB);
+    let stands_out =
+        || [hertz - BESIDE_HERTZ, hertz + BESIDE_HERTZ].iter().all(|beside| found > at(*beside) + STANDS_OUT_DB);
     (found >= TRACE_DBFS && stands_out()).then_some(found)
 }
 

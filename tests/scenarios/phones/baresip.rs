@@ -45,7 +45,9 @@ async fn baresip_finds_replaces_among_what_we_support() {
     let invited = stage.alice.came(|message| message.method() == Some("INVITE"));
     assert!(invited.iter().all(|(_, invite)| knows(invite)), "{invited:?}");
     let answered = stage.alice.came(|message| {
-        message.status() == Some(200) && message.header("Call-ID") == Some(&second.dialog.call_id) && !message.body.is_empty()
+        message.status() == Some(200)
+            && message.header("Call-ID") == Some(&second.dialog.call_id)
+            && !message.body.is_empty()
     });
     assert!(!answered.is_empty() && answered.iter().all(|(_, answer)| knows(answer)), "{answered:?}");
     let mut second = second;

@@ -33,10 +33,12 @@ async fn teams_is_never_sent_a_bye_before_it_answered_the_last_notify() {
     is_told_that_it_came_off(&stage).await;
     stage.alice.is_let_go(&stage.first).await;
     let when = |so: &dyn Fn(&Message) -> bool| {
-        let came = stage.alice.came(|message| message.header("Call-ID") == Some(&stage.first.dialog.call_id) && so(message));
+        let came =
+            stage.alice.came(|message| message.header("Call-ID") == Some(&stage.first.dialog.call_id) && so(message));
         came.first().map(|(at, _)| *at)
     };
-    let told = when(&|message| message.header("Subscription-State").is_some_and(|state| state.starts_with("terminated")));
+    let told =
+        when(&|message| message.header("Subscription-State").is_some_and(|state| state.starts_with("terminated")));
     let ended = when(&|message| message.method() == Some("BYE"));
     assert!(ended > told, "BYE at {ended:?}, the last NOTIFY was answered at {told:?}");
     comes_off(stage, &second, his, sound).await;

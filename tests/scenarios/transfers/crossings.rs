@@ -97,7 +97,8 @@ async fn our_own_offer_is_turned_down_with_491_and_comes_again() {
     assert_eq!(stage.alice.refers(&mut stage.first, "refer", &second).await.status(), Some(202));
     stage.alice_is_out(&[&stage.first, &second]).await;
     let offers = |message: &Message| {
-        message.method() == Some("INVITE") && message.header("Call-ID") == Some(&carol.dialog.call_id)
+        message.method() == Some("INVITE")
+            && message.header("Call-ID") == Some(&carol.dialog.call_id)
             && message.need("To").contains(";tag=")
     };
     let limit = std::time::Duration::from_secs(6);

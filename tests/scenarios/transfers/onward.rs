@@ -48,12 +48,8 @@ async fn bob_transfers_onward_by_keypad() {
     stage.joined(his).await;
     stage.bob.phone.press(his, "*2103#", Keypad::Rtp);
     let carols = carol.answers().await;
-    scene(&[
-        carol.hears(carols, &[tones::BOB]),
-        stage.bob.hears(his, &[tones::CAROL]),
-        stage.customer_hears_music(),
-    ])
-    .await;
+    scene(&[carol.hears(carols, &[tones::BOB]), stage.bob.hears(his, &[tones::CAROL]), stage.customer_hears_music()])
+        .await;
     stage.house.freeze_and_thaw(3).await;
     stage.bob.phone.press(his, "*2", Keypad::Rtp);
     stage.bob.is_let_go(his).await;

@@ -75,8 +75,11 @@ async fn swaps_by_keypad_keep_each_side_from_the_other() {
             stage.house.freeze_and_thaw(3).await;
         }
         if to_customer {
-            let scene_heard =
-                [stage.customer_hears(&[tones::ALICE]), stage.bob.hears_music(his), stage.alice_hears(&[tones::STRANGER])];
+            let scene_heard = [
+                stage.customer_hears(&[tones::ALICE]),
+                stage.bob.hears_music(his),
+                stage.alice_hears(&[tones::STRANGER]),
+            ];
             scene(&scene_heard).await;
         } else {
             stage.is_private(his).await;

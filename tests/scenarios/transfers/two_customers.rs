@@ -56,12 +56,14 @@ async fn alices_phone_dies_and_both_go_to_the_fallback() {
     let Stage { house, alice, first, bob, customer, theirs, .. } = stage;
     drop((alice, first, second));
     let found = Duration::from_secs(30);
-    let rings = |lines: &[softphone::LineView]| lines.iter().filter(|line| line.state == LineState::RingingHere).count() == 2;
+    let rings =
+        |lines: &[softphone::LineView]| lines.iter().filter(|line| line.state == LineState::RingingHere).count() == 2;
     bob.phone.until("both ring at the fallback", found, rings).await.unwrap_or_else(|error| panic!("{error}"));
     let one = bob.answers().await;
     let answered = |ear: softphone::Ear| async move { until_heard(&ear, tones::BOB, Duration::from_secs(1)).await };
     let first_is_ours = answered(customer.ear(theirs)).await;
-    let (taken, waits) = if first_is_ours { ((&customer, theirs), (&other, others)) } else { ((&other, others), (&customer, theirs)) };
+    let (taken, waits) =
+        if first_is_ours { ((&customer, theirs), (&other, others)) } else { ((&other, others), (&customer, theirs)) };
     scene(&[taken.0.hears(taken.1, &[tones::BOB]), bob.hears(one, &[taken.0.hertz])]).await;
     never_heard(&customer, theirs, since, OTHER);
     never_heard(&other, others, since, tones::CUSTOMER);

@@ -65,7 +65,8 @@ impl Memory {
 
     /// Keeps a message and says what is to be sent for it.
     pub(super) fn take(&mut self, message: Message) -> Vec<String> {
-        let key = (message.header("Via").unwrap_or_default().to_owned(), message.method().unwrap_or_default().to_owned());
+        let key =
+            (message.header("Via").unwrap_or_default().to_owned(), message.method().unwrap_or_default().to_owned());
         if message.method().is_some()
             && let Some(known) = self.answered.get(&key)
         {
@@ -131,8 +132,7 @@ impl Memory {
         let contact = format!("Contact: {}\r\n{}", self.contact, self.says_more);
         let status = self.says_to_calls;
         let ringing = (status < 200).then(|| invite.clone());
-        let side =
-            Side {
+        let side = Side {
             tag: tag.clone(),
             description: String::new(),
             offering: false,
@@ -150,7 +150,7 @@ impl Memory {
 fn understood(notify: &Message) -> u16 {
     let event = notify.header("Event").unwrap_or_default();
     let kind = notify.header("Content-Type").unwrap_or_default();
-    if !event.split(';').next().is_some_and(|event| event.trim() == "refer") || !kind.starts_with("message/sipfrag") {
+    if event.split(';').next().is_none_or(|event| event.trim() != "refer") || !kind.starts_with("message/sipfrag") {
         return 489;
     }
     if sipfrag(notify).is_some() { 200 } else { 400 }
