@@ -225,6 +225,12 @@ impl Dialog {
         SipUri { scheme, user, port, ..SipUri::new(None, &host, None) }
     }
 
+    /// The numbers of both sides go on from the early dialog it was.
+    pub(crate) fn go_on_from(&mut self, early: &Self) {
+        self.number_used(early.local_cseq);
+        self.remote_cseq = self.remote_cseq.max(early.remote_cseq);
+    }
+
     /// The number of our last request.
     pub(crate) fn last_number(&self) -> u32 {
         self.local_cseq

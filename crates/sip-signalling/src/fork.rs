@@ -5,6 +5,7 @@
 use bytes::Bytes;
 use conference::{LegId, Phone};
 
+use crate::dialog::Dialog;
 use crate::flow::Flow;
 use crate::leg::Party;
 
@@ -43,12 +44,30 @@ pub(crate) struct Branch {
     pub(crate) cancel: Cancel,
     /// Its Call-ID and our tag, if it is the first INVITE of its dialog.
     pub(crate) early: Option<(String, String)>,
+    /// The early dialogs its provisional answers made.
+    pub(crate) earlies: Vec<Early>,
     /// Credentials were sent so often.
     pub(crate) tries: u8,
     /// A larger session interval was asked for so often.
     pub(crate) intervals: u8,
     /// The answers that came, by their To tag, with the ACK that is sent again when they come again.
     pub(crate) acks: Vec<(String, Option<(Flow, Bytes)>)>,
+}
+
+/// Early dialogs of one INVITE that are remembered: more phones than any proxy rings at once.
+pub(crate) const MOST_EARLY: usize = 16;
+
+/// An early dialog of an INVITE of ours (RFC 3261 §12.1.2).
+#[derive(Debug)]
+pub(crate) struct Early {
+    /// Their tag.
+    pub(crate) tag: String,
+    /// The dialog.
+    pub(crate) dialog: Dialog,
+    /// The number of the last reliable answer that was heard (RFC 3262 §4).
+    pub(crate) rseq: Option<u32>,
+    /// Whether such an answer answered our offer.
+    pub(crate) answered: bool,
 }
 
 impl Branch {
@@ -64,6 +83,7 @@ impl Branch {
             closed: false,
             cancel: Cancel::No,
             early: None,
+            earlies: Vec::new(),
             tries: 0,
             intervals: 0,
             acks: Vec::new(),

@@ -15,13 +15,14 @@ use crate::settings::{Network, Source, Trunk};
 mod tests;
 
 /// What we speak; what is not built is not listed.
-pub(crate) const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, UPDATE, INFO, REGISTER, REFER, SUBSCRIBE, NOTIFY";
+pub(crate) const ALLOW: &str =
+    "INVITE, ACK, CANCEL, BYE, OPTIONS, UPDATE, PRACK, INFO, REGISTER, REFER, SUBSCRIBE, NOTIFY";
 /// What a phone of ours speaks.
-pub(crate) const PHONE_ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, UPDATE, INFO, NOTIFY";
+pub(crate) const PHONE_ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, UPDATE, PRACK, INFO, NOTIFY";
 /// Extensions by option tag.
-pub(crate) const SUPPORTED: &str = "path, replaces, norefersub, tdialog, timer";
+pub(crate) const SUPPORTED: &str = "path, replaces, norefersub, tdialog, timer, 100rel";
 /// What a phone of ours has of them.
-pub(crate) const PHONE_SUPPORTED: &str = "norefersub, timer";
+pub(crate) const PHONE_SUPPORTED: &str = "norefersub, timer, 100rel";
 /// What can be subscribed to.
 pub(crate) const EVENTS: &str = "refer";
 /// The one body we carry in calls.

@@ -27,6 +27,7 @@ mod referring;
 mod register;
 pub use counts::Counts;
 pub use register::RegistrationView;
+mod reliable;
 mod replaces;
 mod respond;
 mod ring;
@@ -97,6 +98,8 @@ enum Alarm {
     Bindings,
     /// A phone's registration is refreshed or tried again.
     Account(String),
+    /// A provisional answer of ours is repeated until its PRACK.
+    Reliable(LegId),
     /// A leg's session must be refreshed, or was not.
     Session(LegId),
     /// A leg has something to say that was put off.
@@ -118,6 +121,8 @@ enum User {
     Digit(LegId),
     /// An UPDATE of a leg.
     Update(LegId),
+    /// A PRACK: the INVITE whose answer it acknowledges, and their tag.
+    Prack(ClientId, String),
     /// The question whether a leg lives.
     Probe(LegId),
     /// Nobody waits for the answer.
@@ -342,7 +347,7 @@ impl Stack {
         match pending.user {
             User::Digit(leg) | User::Probe(leg) | User::Update(leg) => Some(leg),
             User::Notify(_) | User::Refer(..) => self.leg_of_refer(pending),
-            User::Bye(_) | User::Nobody | User::Account(_) => None,
+            User::Bye(_) | User::Nobody | User::Account(_) | User::Prack(..) => None,
         }
     }
 
@@ -420,6 +425,7 @@ impl Stack {
             Alarm::KeepAlive(aor, contact) => self.keep_alive(&aor, &contact),
             Alarm::Bindings => self.expire_bindings(),
             Alarm::Account(user) => self.refresh_phone(&user),
+            Alarm::Reliable(leg) => self.repeat_progress(leg),
             Alarm::Session(leg) => self.session_alarm(leg),
             Alarm::Attend(leg) => self.attend_again(leg),
             Alarm::Frozen(leg) => self.forget_frozen(leg),
@@ -479,7 +485,7 @@ impl Stack {
                 self.trunk_legs.remove(trunk);
             }
         }
-        let upkeep = [Alarm::Session(id), Alarm::Attend(id), Alarm::Farewell(id)];
+        let upkeep = [Alarm::Reliable(id), Alarm::Session(id), Alarm::Attend(id), Alarm::Farewell(id)];
         for alarm in
             [Alarm::Resend(id), Alarm::NoAck(id), Alarm::Retry(id), Alarm::Expires(id)].into_iter().chain(upkeep)
         {

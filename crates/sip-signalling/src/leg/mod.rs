@@ -8,6 +8,7 @@
 //! The stack moves legs from phase to phase; here is only what a leg is.
 
 pub(crate) mod digits;
+pub(crate) mod reliable;
 mod state;
 pub(crate) mod upkeep;
 
@@ -23,6 +24,7 @@ use crate::dialog::Dialog;
 use crate::flow::Flow;
 use crate::fork::Failures;
 use crate::transaction::{ClientId, ServerId};
+use reliable::Reliable;
 use upkeep::Upkeep;
 
 /// Whom a leg is with.
@@ -72,6 +74,8 @@ pub(crate) struct Arrived {
     pub(crate) dialog: Dialog,
     /// Whether it brought an offer.
     pub(crate) offered: bool,
+    /// Its provisional answers that must arrive.
+    pub(crate) reliable: Reliable,
     /// Who is to be shown to the caller.
     pub(crate) shown: Option<Identity>,
     /// For a phone: whom its server shows.
@@ -110,6 +114,8 @@ pub(crate) struct Session {
     pub(crate) told_offers: u32,
     /// Our next offer, when the one under way is done.
     pub(crate) queued: Option<Bytes>,
+    /// RSeq and CSeq of a provisional answer of ours whose PRACK may still come.
+    pub(crate) unproved: Option<(u32, u32)>,
     /// What keeps it going by itself.
     pub(crate) upkeep: Upkeep,
     /// The owner has ended it; only the ACK is waited for, then comes BYE (RFC 3261 §15).
@@ -129,6 +135,7 @@ impl Session {
             offers: Offers::Rest,
             told_offers: 0,
             queued: None,
+            unproved: None,
             upkeep: Upkeep::default(),
             over: false,
             reason: None,

@@ -23,6 +23,7 @@ use crate::codec::{SipUri, push, respond, write};
 use crate::dialog::Dialog;
 use crate::flow::Flow;
 use crate::gate::{Refusal, same_ip};
+use crate::leg::reliable::Reliable;
 use crate::leg::upkeep::Upkeep;
 use crate::leg::{Arrived, Leg, Party, Phase, Session, Unacked};
 use crate::news::{Arrival, News};
@@ -67,7 +68,7 @@ impl Stack {
         self.dialogs.insert((dialog.call_id.clone(), dialog.local_tag.clone()), id);
         self.waiting.insert(server, id);
         let offered = arrival.offer.is_some();
-        let arrived = Arrived { server, dialog, offered, shown: None, seen: None };
+        let arrived = Arrived { server, dialog, offered, reliable: Reliable::default(), shown: None, seen: None };
         self.add_leg(Leg { id, party, phase: Phase::Arrived(Box::new(arrived)) });
         self.tell(News::Arrived(arrival));
         self.see(id, &request.headers);
@@ -124,11 +125,18 @@ impl Stack {
     /// 180.
     pub(super) fn ringing(&mut self, leg: LegId) {
         let Some((server, mut response, flow)) = self.provisional(leg, 180) else { return };
+        if self.wants_reliable(server) {
+            return self.progress_reliably(leg, 180);
+        }
         self.introduce(flow, &mut response.headers, Some(leg), None);
         self.transactions.respond(self.now, server, response);
     }
 
-    fn provisional(&self, leg: LegId, status: u16) -> Option<(crate::transaction::ServerId, Response, Flow)> {
+    pub(super) fn provisional(
+        &self,
+        leg: LegId,
+        status: u16,
+    ) -> Option<(crate::transaction::ServerId, Response, Flow)> {
         let Phase::Arrived(arrived) = &self.legs.get(&leg)?.phase else { return None };
         let (request, _) = self.transactions.opened(arrived.server)?;
         Some((arrived.server, self.in_dialog(request, status, &arrived.dialog), arrived.dialog.flow))
@@ -152,10 +160,13 @@ impl Stack {
         let Some(known) = self.legs.get_mut(&leg) else { return };
         let Phase::Arrived(arrived) = &known.phase else { return };
         let offers = !arrived.offered;
+        let unproved = arrived.reliable.open.as_ref().map(|open| (open.rseq, number));
+        self.alarms.disarm(&Alarm::Reliable(leg));
         // the 200 says it
         (upkeep.shown, upkeep.said) = (arrived.shown.clone(), arrived.shown.clone());
         upkeep.seen.clone_from(&arrived.seen);
-        known.phase = Phase::Talking(Box::new(Session { upkeep, ..Session::new(arrived.dialog.clone(), false) }));
+        known.phase =
+            Phase::Talking(Box::new(Session { upkeep, unproved, ..Session::new(arrived.dialog.clone(), false) }));
         self.arm_session(leg);
         let interval = Self::first_interval();
         self.await_ack(leg, Unacked { cseq: number, response: bytes, flow: back, interval, first: true, offers });

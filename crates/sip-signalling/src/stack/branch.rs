@@ -35,9 +35,14 @@ impl Stack {
         if let Some(tag) = to(&response.headers).ok().and_then(|to| to.tag().map(str::to_owned)) {
             branch.remote_tag = Some(tag);
         }
-        let (leg, again) = (branch.leg, branch.again);
-        if branch.cancel == Cancel::Wanted {
+        let (leg, again, cancel) = (branch.leg, branch.again, branch.cancel);
+        // also while it is called off: whoever waits for the PRACK would turn the INVITE down for its lack
+        let counts = self.prove(client, response);
+        if cancel == Cancel::Wanted {
             return self.send_cancel(client);
+        }
+        if !counts {
+            return;
         }
         let status = response.status_code.code();
         let Some(Phase::Ringing(ringing)) = self.legs.get_mut(&leg).map(|leg| &mut leg.phase) else { return };
@@ -69,10 +74,12 @@ impl Stack {
     }
 
     /// The dialog a 2xx of this branch makes.
-    fn made_dialog(&self, client: ClientId, response: &Response) -> Option<Dialog> {
+    pub(super) fn made_dialog(&self, client: ClientId, response: &Response) -> Option<Dialog> {
         let (request, flow) = self.transactions.sent(client)?;
         let routed = matches!(self.branches.get(&client)?.party, Party::Trunk(_));
-        Dialog::calling(request, response, flow, routed)
+        let mut dialog = Dialog::calling(request, response, flow, routed)?;
+        self.goes_on(client, &mut dialog);
+        Some(dialog)
     }
 
     /// The first 2xx of a leg.

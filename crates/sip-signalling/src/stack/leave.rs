@@ -123,6 +123,9 @@ impl Stack {
             User::Digit(leg) | User::Probe(leg) | User::Update(leg) if challenged => {
                 self.challenged_inside(client, response, source, leg, tries, user);
             }
+            User::Prack(invite, tag) if challenged => {
+                self.prack_challenged(client, response, source, (invite, tag), tries);
+            }
             User::Update(leg) => self.updated(client, leg, status, Some(response)),
             User::Refer(leg, number) => self.refer_answered(client, response, source, (leg, number), tries),
             User::Notify(id) if challenged => self.notify_challenged(id, source),
@@ -130,7 +133,7 @@ impl Stack {
             User::Digit(leg) if matches!(status, 408 | 481) => self.lost(leg),
             User::Probe(leg) => self.probed(leg, !matches!(status, 408 | 481)),
             User::Account(user) => self.phone_answered(&user, response, source),
-            User::Bye(_) | User::Digit(_) | User::Nobody => {}
+            User::Bye(_) | User::Digit(_) | User::Prack(..) | User::Nobody => {}
         }
     }
 
@@ -167,7 +170,7 @@ impl Stack {
             User::Notify(id) => self.notify_answered(client, id, 408),
             User::Refer(leg, number) => self.refer_unanswered(leg, number, status),
             // a digit that was lost is lost; the leg's own signs of life decide
-            User::Bye(_) | User::Digit(_) | User::Nobody => {}
+            User::Bye(_) | User::Digit(_) | User::Prack(..) | User::Nobody => {}
         }
     }
 

@@ -29,9 +29,7 @@ impl Stack {
         let update = request.method == Method::Update;
         let offered = !request.body.is_empty();
         let Some(session) = self.session_mut(leg) else {
-            // early: only an UPDATE that refreshes the target has something to change
-            let status = if update && !offered { 200 } else { 491 };
-            return self.reply(back, request, &Refusal::plain(status));
+            return self.offered_early(leg, back, request);
         };
         if session.over {
             return self.reply(back, request, &Refusal::plain(481));

@@ -165,7 +165,13 @@ impl Stack {
                 Some(_) => None,
                 None => self.frozen_with(*id),
             },
-            User::Bye(_) | User::Digit(_) | User::Update(_) | User::Probe(_) | User::Nobody | User::Account(_) => None,
+            User::Bye(_)
+            | User::Digit(_)
+            | User::Update(_)
+            | User::Prack(..)
+            | User::Probe(_)
+            | User::Nobody
+            | User::Account(_) => None,
         }
     }
 }

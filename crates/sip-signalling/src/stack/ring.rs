@@ -18,7 +18,7 @@ use rsip::Method;
 
 use super::Stack;
 use crate::codec::headers::NameAddr;
-use crate::codec::{SipUri, push};
+use crate::codec::{SipUri, one, push, set};
 use crate::flow::Flow;
 use crate::fork::Branch;
 use crate::leg::upkeep::Upkeep;
@@ -136,6 +136,11 @@ impl Stack {
             push(&mut request.headers, "P-Asserted-Identity", asserted.to_string());
         }
         self.introduce(flow, &mut request.headers, Some(leg), user.as_deref());
+        if offer.is_empty() {
+            // a reliable provisional answer would bring their offer, and its PRACK had to answer it (RFC 3262 §5)
+            let supported = one(&request.headers, "Supported").unwrap_or_default().replace(", 100rel", "");
+            set(&mut request.headers, "Supported", supported);
+        }
         Upkeep::default().ask(&mut request.headers, self.session_seconds());
         Self::describe(&mut request.headers, &mut request.body, offer);
         self.sign(flow, &mut request);

@@ -66,7 +66,8 @@ impl Stack {
             Method::Refer => self.referred(leg, back, request),
             Method::Subscribe => self.subscribed(leg, back, request),
             Method::Notify => self.notified(leg, back, request),
-            Method::Ack | Method::Cancel | Method::Message | Method::PRack | Method::Publish | Method::Register => {
+            Method::PRack => self.pracked(leg, back, request),
+            Method::Ack | Method::Cancel | Method::Message | Method::Publish | Method::Register => {
                 let refusal = gate::outside_dialog(request.method, self.allow);
                 self.reply(back, request, &refusal);
             }
@@ -76,6 +77,9 @@ impl Stack {
     /// A dialog that is not there. One that may yet be (its 200 is on the way and the network changed the order) gets no
     /// answer to BYE, so that it comes again.
     fn unknown_dialog(&mut self, back: Flow, request: &Request, key: &(String, String)) {
+        if self.updated_early(back, request, key) {
+            return;
+        }
         let early = self.early.get(key).and_then(|client| self.branches.get(client)).is_some_and(|early| !early.closed);
         match (early, request.method == Method::Bye && !back.is_reliable()) {
             (true, true) => {}

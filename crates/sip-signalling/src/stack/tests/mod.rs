@@ -5,6 +5,7 @@
 mod calls;
 mod forks;
 mod frozen;
+mod glare;
 mod identities;
 mod many;
 mod net;
@@ -12,5 +13,6 @@ mod races;
 mod refer;
 mod refer_mutations;
 mod refer_races;
+mod reliable;
 mod rules;
 mod timers;
