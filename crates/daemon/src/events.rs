@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use conference::{CallId, Event, LegId, ParticipantId};
+use conference::{CallId, Cue, Event, LegId, ParticipantId};
 use tracing::info;
 
 /// Characters of one text in a log line.
@@ -122,6 +122,18 @@ pub(crate) fn leg(leg: LegId, call: Option<CallId>, what: &str, status: u16) {
     match call {
         Some(call) => info!(%call, %leg, status, "{what}"),
         None => info!(%leg, status, "{what}"),
+    }
+}
+
+/// Writes the line of a prompt that says why something is not done: what a keypad asked for, or a target that is not had.
+pub(crate) fn cue(leg: LegId, call: Option<CallId>, cue: Cue) {
+    let call = call.map(tracing::field::display);
+    match cue {
+        Cue::Refused => info!(call, %leg, "a code on the keypad turned down"),
+        Cue::Unknown | Cue::Busy | Cue::Rejected | Cue::NoAnswer | Cue::Unreachable | Cue::Failure => {
+            info!(call, %leg, why = ?cue, "told that the target is not had");
+        }
+        Cue::Notice | Cue::Done => {}
     }
 }
 

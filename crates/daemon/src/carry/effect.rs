@@ -70,7 +70,10 @@ impl Carry {
             Effect::Relay { leg, keys } => self.mixer.relay(leg, &keys),
             Effect::LookUp { leg, dialled } => self.look_ups.push_back((leg, dialled)),
             Effect::Identify { leg, peer } => self.endpoint.wish(Wish::Identify { leg, peer }),
-            Effect::Cue { leg, cue } => self.mixer.cue(leg, cue),
+            Effect::Cue { leg, cue } => {
+                events::cue(leg, self.legs.call(leg), cue);
+                self.mixer.cue(leg, cue);
+            }
         }
     }
 
