@@ -306,7 +306,8 @@ pub enum Report {
         /// What its offer asks of the new leg.
         direction: Direction,
     },
-    /// A key was pressed and released on a leg whose digits are collected (`Effect::CollectDigits`).
+    /// A key was pressed and released on a leg whose digits are collected (`Effect::CollectDigits`). Of any other leg it
+    /// goes on as it is (`Effect::Relay`).
     Digit {
         /// The leg.
         leg: LegId,
