@@ -10,6 +10,7 @@
 //! ```
 
 mod account;
+mod alarm;
 mod arrive;
 mod branch;
 mod build;
@@ -59,6 +60,7 @@ use crate::settings::{Directory, Protocol, SipSettings};
 use crate::transaction::{Alarms, ClientEvent, ClientId, Out, ServerId, Transactions};
 use crate::wish::Wish;
 use account::PhoneState;
+use alarm::Alarm;
 use freeze::Frozen;
 use own::{Own, RouteTo};
 use replaces::Memory;
@@ -75,41 +77,6 @@ pub(crate) enum Output {
     Send(Flow, Bytes),
     /// To be told.
     News(News),
-}
-
-/// What time brings.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-enum Alarm {
-    /// The 200 of a leg is repeated.
-    Resend(LegId),
-    /// The ACK of a leg did not come.
-    NoAck(LegId),
-    /// An offer that met another is tried again.
-    Retry(LegId),
-    /// An INVITE that came has expired.
-    Expires(LegId),
-    /// A cancelled INVITE got no final answer.
-    GiveUp(ClientId),
-    /// A challenge that was held back after wrong passwords.
-    Challenge(ServerId, bool),
-    /// A contact is kept alive.
-    KeepAlive(String, String),
-    /// Registrations end.
-    Bindings,
-    /// A phone's registration is refreshed or tried again.
-    Account(String),
-    /// A provisional answer of ours is repeated until its PRACK.
-    Reliable(LegId),
-    /// A leg's session must be refreshed, or was not.
-    Session(LegId),
-    /// A leg has something to say that was put off.
-    Attend(LegId),
-    /// A frozen leg was not thawed.
-    Frozen(LegId),
-    /// A REFER got no word of its owner, or its subscription ends.
-    Refer(ReferId),
-    /// A BYE waits no longer for the answer to the last NOTIFY.
-    Farewell(LegId),
 }
 
 /// What a request of ours, INVITEs apart, was for.
@@ -485,10 +452,7 @@ impl Stack {
                 self.trunk_legs.remove(trunk);
             }
         }
-        let upkeep = [Alarm::Reliable(id), Alarm::Session(id), Alarm::Attend(id), Alarm::Farewell(id)];
-        for alarm in
-            [Alarm::Resend(id), Alarm::NoAck(id), Alarm::Retry(id), Alarm::Expires(id)].into_iter().chain(upkeep)
-        {
+        for alarm in Alarm::of_leg(id) {
             self.alarms.disarm(&alarm);
         }
         self.leave_refers(id);

@@ -37,7 +37,6 @@ impl Stack {
         if let Some(refusal) = Self::too_short(&request) {
             return self.reply(back, request, &refusal);
         }
-        self.see(leg, &request.headers);
         let Some(session) = self.session_mut(leg) else { return };
         let updating = matches!(session.offers, Offers::Theirs { update: true, .. });
         if update && !offered && !updating {
@@ -55,6 +54,10 @@ impl Stack {
         if let Some(status) = refusal {
             return self.respond_plain(server, status);
         }
+        if let Some((request, _)) = self.transactions.opened(server) {
+            let headers = request.headers.clone();
+            self.see(leg, &headers);
+        }
         if !update {
             self.respond_plain(server, 100);
             self.waiting.insert(server, leg);
@@ -65,7 +68,9 @@ impl Stack {
         let theirs = Offers::Theirs { server, number, update, offered };
         if let Offers::Glare { body, wanted } = std::mem::replace(&mut session.offers, theirs) {
             // what the endpoint wanted would say what holds no longer: it is asked for again, if it is needed still
-            if !wanted {
+            if wanted {
+                session.upkeep.said = None;
+            } else {
                 session.queued.get_or_insert(body);
             }
             self.alarms.disarm(&Alarm::Retry(leg));
@@ -78,6 +83,7 @@ impl Stack {
         let Some(session) = self.session_mut(leg) else { return };
         session.dialog.refresh(&request.headers);
         let dialog = session.dialog.clone();
+        self.see(leg, &request.headers);
         let mut response = self.in_dialog(&request, 200, &dialog);
         self.introduce(dialog.flow, &mut response.headers, Some(leg), None);
         self.grant_timer(leg, &request, &mut response);
@@ -252,7 +258,7 @@ impl Stack {
         session.offers = Offers::Rest;
         match (wanted, session.is_free() && session.queued.is_none()) {
             (true, true) => return self.send_offer(leg, body, true),
-            (true, false) => {}
+            (true, false) => session.upkeep.said = None,
             (false, _) => _ = session.queued.get_or_insert(body),
         }
         self.next_offer(leg);
