@@ -1,11 +1,6 @@
 //! Speaks SIP: turns messages into leg news, and leg wishes into messages. Bodies pass through unread.
 
 mod chance;
-#[allow(
-    dead_code,
-    unused_imports,
-    reason = "what transfers need (REFER, Replaces, Session-Expires) is read and proved already"
-)]
 mod codec;
 mod dialog;
 mod digest;

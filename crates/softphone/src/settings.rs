@@ -104,9 +104,6 @@ pub enum PhoneError {
     /// No such line, or not in a state for this.
     #[error("{0}: line {1} cannot do this now")]
     Line(String, LineId),
-    /// The server turned a transfer down: the status of its answer, or of its last NOTIFY.
-    #[error("{0}: line {1}: the transfer came to {2}")]
-    Transfer(String, LineId, u16),
     /// The registration was refused.
     #[error("{0}: registration refused with {1}")]
     Refused(String, u16),

@@ -22,11 +22,11 @@ mod write;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use fields::{all, field, name_value, one, push, push_first, remove, set};
+pub(crate) use fields::{all, field, one, push, push_first, remove, set};
 pub(crate) use framer::{Framed, StreamFramer};
-pub(crate) use malformed::{Fault, Malformed};
+pub(crate) use malformed::Malformed;
 pub(crate) use parse::{is_keep_alive, parse};
 pub(crate) use respond::{reason_phrase, respond, respond_in_dialog, stamp_source};
-pub(crate) use text::{Params, Unreadable, escape_uri_header, escape_user, quote, unescape, unquote};
-pub(crate) use uri::{Scheme, SipUri, host_ip};
+pub(crate) use text::{Params, Unreadable, escape_uri_header, quote, unescape};
+pub(crate) use uri::{Scheme, SipUri};
 pub(crate) use write::write;

@@ -113,6 +113,7 @@ impl SipUri {
     }
 
     /// A header of the `?` part, unescaped: `Replaces` of a Refer-To.
+    #[cfg(test)]
     pub(crate) fn header(&self, name: &str) -> Option<Cow<'_, str>> {
         self.headers.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, value)| unescape(value))
     }

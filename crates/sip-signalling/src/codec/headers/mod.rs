@@ -15,4 +15,4 @@ pub(crate) use auth::AuthParams;
 pub(crate) use name_addr::{Contacts, NameAddr, addresses, contacts, from, refer_to, to};
 pub(crate) use session::{EventValue, Reason, Replaces, SessionExpires, word_and_params};
 pub(crate) use simple::{CSeq, accepts, call_id, content_type, cseq, expires, max_forwards, min_expires, tokens};
-pub(crate) use via::{Via, top_via, vias};
+pub(crate) use via::{Via, top_via};

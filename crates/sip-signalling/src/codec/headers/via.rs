@@ -93,11 +93,6 @@ impl Via {
         self.params.has("rport")
     }
 
-    /// The `maddr` parameter.
-    pub(crate) fn maddr(&self) -> Option<&str> {
-        self.params.get("maddr")
-    }
-
     /// Notes where the request came from: `received` if `sent-by` says anything else or rport was asked for, and
     /// `rport` if asked for (RFC 3261 §18.2.1, RFC 3581 §4). What the sender wrote there itself is replaced.
     pub(crate) fn set_received(&mut self, source: SocketAddr) {
@@ -127,20 +122,6 @@ impl fmt::Display for Via {
         }
         write!(f, "{}", self.params)
     }
-}
-
-/// All Via values, topmost first.
-///
-/// # Errors
-/// What cannot be read; `Missing` if there is none.
-pub(crate) fn vias(headers: &Headers) -> Result<Vec<Via>, Unreadable> {
-    let mut found = Vec::new();
-    for value in all(headers, "Via") {
-        for part in split(value, b',')? {
-            found.push(Via::parse(part)?);
-        }
-    }
-    if found.is_empty() { Err(Unreadable::Missing) } else { Ok(found) }
 }
 
 /// The topmost Via.

@@ -7,7 +7,11 @@ mod stream;
 mod torture;
 mod wire;
 
-use rsip::{Request, Response, SipMessage};
+use rsip::{Headers, Request, Response, SipMessage};
+
+use super::fields::all;
+use super::headers::Via;
+use super::text::{Unreadable, split};
 
 /// A torture message by its RFC 4475 name.
 macro_rules! fixture {
@@ -47,4 +51,18 @@ pub(super) fn options_but(old: &str, new: &str) -> Vec<u8> {
     let text = String::from_utf8(options_with("")).unwrap();
     assert!(text.contains(old), "{old} is not in the message");
     text.replacen(old, new, 1).into_bytes()
+}
+
+/// All Via values, topmost first.
+///
+/// # Errors
+/// What cannot be read; `Missing` if there is none.
+pub(super) fn vias(headers: &Headers) -> Result<Vec<Via>, Unreadable> {
+    let mut found = Vec::new();
+    for value in all(headers, "Via") {
+        for part in split(value, b',')? {
+            found.push(Via::parse(part)?);
+        }
+    }
+    if found.is_empty() { Err(Unreadable::Missing) } else { Ok(found) }
 }

@@ -3,10 +3,10 @@
 
 use std::time::{Duration, Instant};
 
-use super::{fixture, options_with};
+use super::{fixture, options_with, vias};
 use crate::codec::headers::AuthParams;
 use crate::codec::headers::{
-    Contacts, NameAddr, Replaces, accepts, addresses, contacts, cseq, from, max_forwards, refer_to, to, tokens, vias,
+    Contacts, NameAddr, Replaces, accepts, addresses, contacts, cseq, from, max_forwards, refer_to, to, tokens,
 };
 use crate::codec::{Framed, SipUri, StreamFramer, all, parse, respond_in_dialog, stamp_source, write};
 use rsip::SipMessage;

@@ -1,8 +1,10 @@
 //! Rows of `trust.md` A that no torture message covers, and what phones get wrong.
 
 use super::{options_but, options_with, request};
+use crate::codec::fields::name_value;
 use crate::codec::headers::{from, top_via};
-use crate::codec::{Fault, all, is_keep_alive, limits, name_value, one, parse};
+use crate::codec::malformed::Fault;
+use crate::codec::{all, is_keep_alive, limits, one, parse};
 
 fn fault(bytes: &[u8]) -> Fault {
     parse(bytes).expect_err("it was read").fault

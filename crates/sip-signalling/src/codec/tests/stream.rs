@@ -1,7 +1,8 @@
 //! Messages on a stream: rows A3 and A20 of `trust.md`, and keep-alives.
 
 use super::{fixture, options_but, options_with};
-use crate::codec::{Fault, Framed, StreamFramer, limits};
+use crate::codec::malformed::Fault;
+use crate::codec::{Framed, StreamFramer, limits};
 
 /// Everything that comes out when these bytes are fed in pieces of `size`.
 fn frames(bytes: &[u8], size: usize) -> Vec<Framed> {

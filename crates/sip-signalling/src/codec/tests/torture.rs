@@ -4,11 +4,9 @@ use std::net::SocketAddr;
 
 use rsip::Method;
 
-use super::{fixture, request, response};
+use super::{fixture, request, response, vias};
 use crate::codec::headers::{AuthParams, Contacts};
-use crate::codec::headers::{
-    NameAddr, accepts, contacts, content_type, cseq, from, max_forwards, to, tokens, top_via, vias,
-};
+use crate::codec::headers::{NameAddr, accepts, contacts, content_type, cseq, from, max_forwards, to, tokens, top_via};
 use crate::codec::{SipUri, one, parse, stamp_source, write};
 
 /// Valid messages, and those a tolerant element may take: they are read.
