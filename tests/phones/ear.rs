@@ -24,6 +24,9 @@ const TRACE: f64 = 0.001;
 /// Shorter stretches are transitions and are left out of [`Recording::story`].
 const STRETCH_MS: usize = 250;
 
+/// A voice that begins may be broken for so long, on a machine that is busy, until a whole window holds it.
+const ONSET_MS: usize = 300;
+
 /// What one window holds.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Heard {
@@ -81,10 +84,10 @@ impl Recording {
     }
 
     /// The largest part that a pitch has of any window before it is first heard by itself: what of it leaks into something
-    /// else. Silence holds nobody. The two windows before that moment are left out: it may begin in them.
+    /// else. Silence holds nobody. What comes shortly before that moment is left out: a voice may begin in it.
     pub(crate) fn largest_trace_before_it_is_heard(&self, pitch: f64) -> f64 {
         let heard = |window: &[i16]| judge(window, self.rate, &[pitch]) == Heard::Tone(pitch);
-        let until = self.cut().position(heard).unwrap_or(usize::MAX).saturating_sub(2);
+        let until = self.cut().position(heard).unwrap_or(usize::MAX).saturating_sub(ONSET_MS / WINDOW_MS);
         let audible =
             self.cut().take(until).filter(|window| energy(window) / (window.len() as f64) > SILENCE * SILENCE);
         audible.map(|window| share(window, self.rate, pitch)).fold(0.0, f64::max)

@@ -6,6 +6,8 @@
 #[path = "../phones/mod.rs"]
 #[allow(dead_code, reason = "the real phones' scenarios use the rest")]
 mod phones;
+#[path = "sipp/transfers.rs"]
+mod transfers;
 
 use std::path::Path;
 use std::process::Command;
@@ -83,14 +85,14 @@ fn a_cancel_after_the_answer_changes_nothing() {
 #[test]
 fn alice_registers_refreshes_and_unregisters_with_md5() {
     let house = open_house("comes-and-goes");
-    agent(&house, "alice_comes_and_goes.xml", free_port(), "alice-secret").ends_well();
+    agent(&house, "alice_comes_and_goes.xml", "alice", free_port(), "alice-secret").ends_well();
     house.close();
 }
 
 #[test]
 fn alice_registers_over_tcp() {
     let house = open_house("register-tcp");
-    Sipp::new(&house, "alice_registers.xml", AGENT, "alice")
+    Sipp::new(&house, "agent_registers.xml", AGENT, "alice")
         .with(&["-t", "t1", "-au", "alice", "-ap", "alice-secret"])
         .start()
         .ends_well();
@@ -116,7 +118,7 @@ fn alice_registers_with_either_algorithm_where_both_are_offered() {
 #[test]
 fn a_wrong_password_is_refused() {
     let house = open_house("wrong-password");
-    agent(&house, "wrong_password.xml", free_port(), "guess").ends_well();
+    agent(&house, "wrong_password.xml", "alice", free_port(), "guess").ends_well();
     house.close();
 }
 
@@ -202,7 +204,7 @@ fn a_customer_is_hung_up_when_alice_hangs_up() {
 fn fifty_customers_call_alice_ten_a_second() {
     let house = open_house("load");
     let port = free_port();
-    agent(&house, "alice_registers.xml", port, "alice-secret").ends_well();
+    agent(&house, "agent_registers.xml", "alice", port, "alice-secret").ends_well();
     let alice = Sipp::phone(&house, "alice_answers.xml", port).calls(50).start();
     Sipp::new(&house, "customer_calls.xml", CUSTOMER, "+15551111").calls(50).with(&["-r", "10"]).start().ends_well();
     alice.ends_well();
@@ -217,8 +219,8 @@ fn customer(house: &House, file: &str, whom: &str) -> Running {
     Sipp::new(house, file, CUSTOMER, whom).start()
 }
 
-fn agent(house: &House, file: &str, port: u16, password: &str) -> Running {
-    Sipp::new(house, file, AGENT, "alice").port(port).with(&["-au", "alice", "-ap", password]).start()
+fn agent(house: &House, file: &str, name: &str, port: u16, password: &str) -> Running {
+    Sipp::new(house, file, AGENT, name).port(port).with(&["-au", name, "-ap", password]).start()
 }
 
 /// An agent's own call. SIPp must be told the URI to sign: by itself it leaves the user out.
@@ -231,9 +233,14 @@ fn alice_calls(house: &House, whom: &str) -> Running {
 
 /// Registers Alice's phone at a free port and starts it there; one call.
 fn alices_phone(house: &House, file: &str) -> Running {
+    Sipp::phone(house, file, registered(house, "alice")).start()
+}
+
+/// A free port that is registered as an agent's phone.
+fn registered(house: &House, name: &str) -> u16 {
     let port = free_port();
-    agent(house, "alice_registers.xml", port, "alice-secret").ends_well();
-    Sipp::phone(house, file, port).start()
+    agent(house, "agent_registers.xml", name, port, &format!("{name}-secret")).ends_well();
+    port
 }
 
 fn folder() -> &'static Path {
