@@ -230,13 +230,17 @@ impl Stack {
 
     fn branch_failed(&mut self, client: ClientId, leg: LegId, status: u16) {
         self.alarms.disarm(&Alarm::GiveUp(client));
-        let Some(Phase::Ringing(ringing)) = self.legs.get_mut(&leg).map(|leg| &mut leg.phase) else { return };
+        let Some(known) = self.legs.get_mut(&leg) else { return };
+        // a phone is told what its server says, a challenge too
+        let plainly = matches!(known.party, Party::Server(_));
+        let Phase::Ringing(ringing) = &mut known.phase else { return };
         ringing.open.retain(|open| *open != client);
         ringing.failures.note(status);
         if !ringing.open.is_empty() && !is_global(status) {
             return;
         }
-        let (rest, status) = (std::mem::take(&mut ringing.open), ringing.failures.told());
+        let status = if plainly { status } else { ringing.failures.told() };
+        let rest = std::mem::take(&mut ringing.open);
         for other in rest {
             self.call_off(other);
         }

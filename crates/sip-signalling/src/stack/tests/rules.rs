@@ -302,3 +302,14 @@ fn a_cancel_is_answered_with_the_tag_of_the_invite_also_when_it_is_late() {
         assert!(invited.iter().chain(&cancelled).all(|tag| *tag == invited[0]), "{invited:?} {cancelled:?}");
     }
 }
+
+#[test]
+fn a_phone_without_a_password_is_told_that_it_was_challenged() {
+    let mut net = Net::new(60, Protocol::Udp, &["127.0.0.2"]);
+    net.dial(PHONE, None, "101", 1);
+    let status = net.wait(PHONE, |news| match news {
+        News::Failed { status, .. } => Some(*status),
+        _ => None,
+    });
+    assert_eq!(status, 401);
+}
