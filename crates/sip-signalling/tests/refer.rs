@@ -321,6 +321,14 @@ async fn a_refer_outside_dialogs_finds_the_leg_it_means_or_the_conference() {
         late.cseq += 2;
         assert_eq!(raw.answer(&late).await.status(), 481);
     }
+    // no such conference: here no dialog could end by that (the table of refusals)
+    let request = outside(&raw, "sip:room@baton.local", bring).await;
+    raw.ask(&request).await;
+    let (refer, ..) = referred(&mut server).await;
+    let reason = Some("call_not_found".to_owned());
+    server.endpoint.wish(Wish::RefuseRefer { refer, status: 481, reason });
+    let refused = answer_to(&raw, &request).await;
+    assert_eq!((refused.status(), refused.one("Reason")), (481, "SIP;cause=481;text=\"call_not_found\""));
     for (uri, lines, status) in [
         ("sip:alice@baton.local", format!("{bring}Target-Dialog: nobody;local-tag=1;remote-tag=2\r\n"), 481),
         ("sip:alice@baton.local", format!("{bring}{target}{target}"), 400),

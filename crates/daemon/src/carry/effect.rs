@@ -62,7 +62,7 @@ impl Carry {
                 }
             }
             Effect::NotifyReferrer { leg, status, last } => {
-                if let Some(refer) = self.referrals.told(leg, last) {
+                if let Some(refer) = self.referrals.told(leg, status, last) {
                     self.endpoint.wish(Wish::Notify { refer, status, last });
                 }
             }

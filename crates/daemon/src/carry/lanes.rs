@@ -9,7 +9,7 @@
 //!   mixer:           '--- in force -'------------'→ opens
 //! ```
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 
 use conference::{CallId, ChangeSet, Effect, LegId, Output};
 
@@ -45,7 +45,13 @@ pub(super) struct Lanes {
 impl Lanes {
     /// Takes one reaction, each output with the call it is about. Returns what is ready.
     pub(super) fn reaction(&mut self, outputs: Vec<(CallId, Output)>) -> Vec<Ready> {
-        let touched: BTreeSet<CallId> = outputs.iter().map(|(call, _)| *call).collect();
+        // in the core's order: a call that legs leave is told before the one that takes them
+        let mut touched: Vec<CallId> = Vec::new();
+        for (call, _) in &outputs {
+            if !touched.contains(call) {
+                touched.push(*call);
+            }
+        }
         let gate = self.gate(&outputs);
         let mut gated = false;
         for (call, output) in outputs {
@@ -86,9 +92,15 @@ impl Lanes {
         self.advance(calls)
     }
 
-    /// Forgets what a call still had to do.
-    pub(super) fn clear(&mut self, call: CallId) {
-        self.lanes.remove(&call);
+    /// Forgets what a call still had to do. Tightenings among it will never be in force: whatever waited for them in other
+    /// calls is ready.
+    pub(super) fn clear(&mut self, call: CallId) -> Vec<Ready> {
+        let given_up = self.lanes.remove(&call).unwrap_or_default().into_iter().filter_map(|step| match step {
+            Step::Ready(Ready::Masks(_, gate)) => gate,
+            Step::Ready(Ready::Do(_) | Ready::Close(_)) | Step::Gate(_) => None,
+        });
+        let given_up: Vec<GateId> = given_up.collect();
+        given_up.into_iter().flat_map(|gate| self.in_force(gate)).collect()
     }
 
     /// How many steps of a call wait.
@@ -238,9 +250,28 @@ mod tests {
     fn a_word_on_a_gate_that_is_open_changes_nothing() {
         let mut lanes = Lanes::default();
         let ready = lanes.reaction(vec![masks(ONE, true), event(ONE)]);
-        lanes.clear(ONE);
+        assert!(lanes.clear(ONE).is_empty());
         assert!(lanes.in_force(gate_of(&ready)).is_empty());
         assert!(lanes.in_force(gate_of(&ready)).is_empty());
-        assert!(lanes.is_empty());
+        assert!(lanes.is_empty() && lanes.gates.is_empty());
+    }
+
+    #[test]
+    fn calls_are_told_in_the_order_of_the_core() {
+        let ready = Lanes::default().reaction(vec![masks(TWO, true), masks(ONE, false), event(ONE)]);
+        let calls = ready.iter().map(|step| if let Ready::Masks(change, _) = step { change.call } else { CallId(0) });
+        assert_eq!(calls.collect::<Vec<_>>(), [TWO, ONE]);
+    }
+
+    #[test]
+    fn a_call_that_is_given_up_keeps_no_other_call_waiting() {
+        let mut lanes = Lanes::default();
+        let first = gate_of(&lanes.reaction(vec![masks(ONE, true), event(ONE)]));
+        let both = lanes.reaction(vec![masks(ONE, true), masks(TWO, true), event(TWO)]);
+        assert_eq!(names(&both), ["masks!"], "that of the other call alone");
+        assert!(lanes.in_force(gate_of(&both)).is_empty());
+        assert_eq!(names(&lanes.clear(ONE)), ["event"], "the other's");
+        assert!(lanes.in_force(first).is_empty());
+        assert!(lanes.is_empty() && lanes.gates.is_empty());
     }
 }

@@ -24,7 +24,7 @@ use tracing::error;
 
 use lanes::{GateId, Lanes, Ready};
 pub(crate) use legs::{Leg, Legs, Waiting};
-use referrals::Referrals;
+use referrals::{Ended, Referrals};
 
 use crate::clock::Clock;
 use crate::events;
@@ -140,9 +140,13 @@ impl Carry {
         if self.legs.remove(leg).is_some() {
             self.mixer.close(leg);
         }
-        for refer in self.referrals.end(leg) {
+        let Ended { waiting, accepted } = self.referrals.end(leg);
+        for refer in waiting {
             let reason = Some(Refusal::CallNotLive.code().to_owned());
             self.endpoint.wish(Wish::RefuseRefer { refer, status: 403, reason });
+        }
+        for (refer, status) in accepted {
+            self.endpoint.wish(Wish::Notify { refer, status, last: true });
         }
     }
 
@@ -227,12 +231,14 @@ impl Carry {
 
     /// Ends a call whose masks nobody can vouch for: no leg of it keeps a voice.
     fn give_up(&mut self, call: CallId) {
-        self.lanes.clear(call);
+        let others = self.lanes.clear(call);
         for leg in self.legs.of_call(call) {
             self.endpoint.wish(Wish::End { leg, status: Some(500), reason: Some("media_failed".to_owned()) });
             self.forget(leg);
             self.reports.push_back(Report::Ended { leg, how: Ending::Dead });
         }
+        // whatever of other calls waited for what this one will never do
+        self.perform(others);
     }
 
     /// Every event from here on.

@@ -19,12 +19,25 @@ use sip_signalling::ReferId;
 /// REFERs of one leg that are not over. A phone needs one, and one more that completes the first.
 const OF_ONE_LEG: usize = 8;
 
+/// What a REFER is told at once when it is accepted.
+const TRYING: u16 = 100;
+
 #[derive(Debug, Default)]
 struct OfLeg {
     /// Not answered yet, oldest first: the core answers them in their order.
     waiting: VecDeque<ReferId>,
-    /// Accepted, newest last.
-    accepted: Vec<ReferId>,
+    /// Accepted, newest last, with what they were told last.
+    accepted: Vec<(ReferId, u16)>,
+}
+
+/// The REFERs of a leg that ended before they did.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Ended {
+    /// Never answered.
+    pub(super) waiting: Vec<ReferId>,
+    /// Accepted, with what they were told last. Nobody will have news for them; one that came outside the leg's dialog has
+    /// a dialog of its own, which would wait for news until its time is over.
+    pub(super) accepted: Vec<(ReferId, u16)>,
 }
 
 /// The book.
@@ -53,23 +66,26 @@ impl Referrals {
     pub(crate) fn accept(&mut self, leg: LegId) -> Option<ReferId> {
         let of_leg = self.legs.get_mut(&leg)?;
         let refer = of_leg.waiting.pop_front()?;
-        of_leg.accepted.push(refer);
+        of_leg.accepted.push((refer, TRYING));
         Some(refer)
     }
 
     /// There is news for whoever sent the newest accepted REFER on a leg; the last word ends it. What is asked and done
     /// at once (completion, removal) is told at once, so the newest is the one that is meant.
-    pub(crate) fn told(&mut self, leg: LegId, last: bool) -> Option<ReferId> {
-        let newest = self.legs.get(&leg)?.accepted.last().copied()?;
+    pub(crate) fn told(&mut self, leg: LegId, status: u16, last: bool) -> Option<ReferId> {
+        let (newest, said) = self.legs.get_mut(&leg)?.accepted.last_mut()?;
+        *said = status;
+        let newest = *newest;
         if last {
             self.change(leg, |of_leg| _ = of_leg.accepted.pop());
         }
         Some(newest)
     }
 
-    /// A leg ended, and its REFERs with it. Returns those that were never answered.
-    pub(crate) fn end(&mut self, leg: LegId) -> impl Iterator<Item = ReferId> + use<> {
-        self.legs.remove(&leg).unwrap_or_default().waiting.into_iter()
+    /// A leg ended. Returns its REFERs that did not.
+    pub(super) fn end(&mut self, leg: LegId) -> Ended {
+        let OfLeg { waiting, accepted } = self.legs.remove(&leg).unwrap_or_default();
+        Ended { waiting: waiting.into(), accepted }
     }
 
     fn change(&mut self, leg: LegId, change: impl FnOnce(&mut OfLeg)) {
@@ -97,18 +113,18 @@ mod tests {
     fn news_go_to_the_refer_that_was_accepted_and_the_last_word_ends_it() {
         let mut book = Referrals::default();
         assert!(book.came(LEG, refer(1)));
-        assert_eq!(book.told(LEG, false), None, "nobody hears of it before it is accepted");
+        assert_eq!(book.told(LEG, 180, false), None, "nobody hears of it before it is accepted");
         assert_eq!(book.accept(LEG), Some(refer(1)));
-        assert_eq!(book.told(LEG, false), Some(refer(1)));
-        assert_eq!(book.told(LEG, true), Some(refer(1)));
-        assert_eq!(book.told(LEG, true), None);
+        assert_eq!(book.told(LEG, 180, false), Some(refer(1)));
+        assert_eq!(book.told(LEG, 200, true), Some(refer(1)));
+        assert_eq!(book.told(LEG, 200, true), None);
         assert!(book.legs.is_empty());
     }
 
     #[test]
     fn where_no_refer_waits_nobody_is_told() {
         let mut book = Referrals::default();
-        assert_eq!((book.accept(LEG), book.told(LEG, true)), (None, None));
+        assert_eq!((book.accept(LEG), book.told(LEG, 200, true)), (None, None));
     }
 
     #[test]
@@ -118,7 +134,7 @@ mod tests {
         book.accept(LEG);
         assert!(book.came(LEG, refer(2)));
         assert_eq!(book.accept(LEG), Some(refer(2)));
-        assert_eq!((book.told(LEG, true), book.told(LEG, true)), (Some(refer(2)), Some(refer(1))));
+        assert_eq!((book.told(LEG, 200, true), book.told(LEG, 200, true)), (Some(refer(2)), Some(refer(1))));
     }
 
     #[test]
@@ -142,7 +158,11 @@ mod tests {
         assert!((0..8).all(|n| book.came(LEG, refer(n))));
         assert!(!book.came(LEG, refer(8)));
         book.accept(LEG);
-        assert_eq!(book.end(LEG).count(), 7, "the accepted one needs no answer");
-        assert!(book.legs.is_empty());
+        book.accept(LEG);
+        book.told(LEG, 180, false);
+        let ended = book.end(LEG);
+        assert_eq!(ended.waiting, [2, 3, 4, 5, 6, 7].map(refer));
+        assert_eq!(ended.accepted, [(refer(0), 100), (refer(1), 180)], "they hear that there is no more to hear");
+        assert!(book.legs.is_empty() && book.end(LEG) == Ended::default());
     }
 }

@@ -194,7 +194,8 @@ impl Stack {
             }
         };
         let Some(frozen) = self.frozen.get_mut(&leg) else { return Some(wish) };
-        if frozen.kept.len() < KEPT {
+        // the owner gives only so many, and a call would hang without some of them
+        if frozen.kept.len() < KEPT || wish.is_needed() {
             frozen.kept.push_back(Kept::Wish(wish));
         }
         None

@@ -26,7 +26,7 @@ use crate::leg::{Party, Phase};
 use crate::news::{News, ReferId, Referral, ReferredAt};
 use crate::refer::{Alone, Asked, At, LIFE, MOST, MOST_AT_ONE_PLACE, Named, OWNER, Subscription, Target, Word, leg_of};
 
-/// Statuses that refuse a REFER and nothing else: no phone drops its dialog or tries again for them.
+/// Statuses that refuse a REFER in a dialog and nothing else: no phone drops its dialog or tries again for them.
 const REFUSALS: [u16; 11] = [400, 403, 406, 415, 429, 486, 488, 500, 503, 603, 606];
 
 impl Stack {
@@ -167,8 +167,11 @@ impl Stack {
 
     /// A final status that is no 202.
     pub(super) fn refuse_refer(&mut self, id: ReferId, status: u16, reason: Option<&str>) {
-        let Some(server) = self.refers.all.get_mut(&id).and_then(|known| known.waits.take()) else { return };
-        let status = if REFUSALS.contains(&status) { status } else { 403 };
+        let Some(known) = self.refers.all.get_mut(&id) else { return };
+        let Some(server) = known.waits.take() else { return };
+        // outside dialogs there is none that a status could end
+        let harmless = matches!(known.at, At::Alone(_)) && (400..700).contains(&status) || REFUSALS.contains(&status);
+        let status = if harmless { status } else { 403 };
         if let Some((mut response, ..)) = self.refer_answer(id, server, status) {
             if let Some(text) = reason {
                 push(&mut response.headers, "Reason", Reason::sip(status, text).to_string());

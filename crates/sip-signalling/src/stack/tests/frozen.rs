@@ -72,6 +72,23 @@ fn a_wish_for_a_frozen_leg_is_carried_out_when_it_thaws() {
 }
 
 #[test]
+fn however_much_is_wished_of_a_frozen_leg_its_end_is_not_lost() {
+    let mut net = phone_net(93, Protocol::Udp);
+    let (here, _) = talking(&mut net, 7);
+    let now = net.now;
+    let state = net.stacks[SERVER].1.freeze(now, here).unwrap();
+    for _ in 0..100 {
+        net.wish(SERVER, Wish::Digit { leg: here, digit: '5', duration_ms: 100 });
+    }
+    net.wish(SERVER, Wish::End { leg: here, status: None, reason: None });
+    let now = net.now;
+    net.stacks[SERVER].1.thaw(now, state);
+    net.collect(SERVER);
+    net.wait(PHONE, |news| matches!(news, News::Ended { how: Ending::Bye, .. }).then_some(()));
+    net.nothing_is_left();
+}
+
+#[test]
 fn a_leg_thawed_in_another_process_goes_on() {
     let mut net = phone_net(91, Protocol::Udp);
     let (here, there) = talking(&mut net, 7);
