@@ -284,7 +284,7 @@ async fn b16_a_carrier_gets_its_digest_and_no_more_than_two_tries() {
     }
     let expected = [("1 INVITE", false), ("2 INVITE", true), ("3 INVITE", true)];
     assert_eq!(seen, expected.map(|(cseq, proved)| (cseq.to_owned(), proved)));
-    server.news.until(|news| matches!(news, News::Failed { status: 403, .. })).await;
+    server.news.until(|news| matches!(news, News::Failed { status: 503, .. })).await;
 
     // and one that is content: the numbers go on inside the dialog
     server.endpoint.wish(call(2));
