@@ -361,3 +361,47 @@ impl Leg {
         self.figures.own += u64::from(hears(self.voice.says) && !self.voice.hears.contains(&self.voice.says));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    /// A leg that hears these voices, one a packet.
+    fn hears(leg: &mut Leg, voices: &[usize]) {
+        for voice in voices {
+            let mut packet = [0; PACKET];
+            packet[0] = 0x80;
+            packet[2..4].copy_from_slice(&(leg.last.unwrap_or(0) + 1).to_be_bytes());
+            packet[12..].copy_from_slice(&ulaw::tone(PITCHES[*voice]));
+            leg.receive(&packet);
+        }
+    }
+
+    fn leg(hears: Vec<usize>, never: Option<usize>) -> Leg {
+        let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+        Leg::new(1, Voice { socket, says: 0, hears, never })
+    }
+
+    #[test]
+    fn one_packet_of_whom_nobody_may_hear_is_a_leak() {
+        let mut leg = leg(vec![3], Some(4));
+        hears(&mut leg, &[3, 3, 4, 3]);
+        assert_eq!(leg.figures.leaked, 1);
+    }
+
+    #[test]
+    fn whoever_is_waited_for_is_timed_once_and_a_wrong_ear_is_told() {
+        let mut leg = leg(vec![3], Some(4));
+        hears(&mut leg, &[3; 50]);
+        assert_eq!((leg.figures.judged, leg.figures.right), (2, 2));
+        leg.change(Change { hears: vec![4], never: None, await_voice: Some(4) }, Instant::now());
+        hears(&mut leg, &[3, 3]);
+        assert!(leg.figures.waited && leg.figures.audible_after.is_none());
+        hears(&mut leg, &[4]);
+        assert!(leg.figures.audible_after.is_some() && leg.awaited.is_none());
+        hears(&mut leg, &[3; 50]);
+        assert_eq!((leg.figures.leaked, leg.figures.right, leg.figures.judged > 2), (0, 2, true));
+    }
+}
