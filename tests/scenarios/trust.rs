@@ -1,8 +1,10 @@
 //! Scenarios with the untrusted: mutated, forged and hostile messages and media, by raw sockets, while people talk.
 
+mod dialog_trust;
 mod media_trust;
 mod mutations;
 mod mutator;
 mod sip_trust;
 mod stream_trust;
+mod transfer_trust;
 mod trunk_trust;

@@ -10,9 +10,10 @@ use softphone::{Ear, LineId, LineState, Mark};
 
 use crate::field::FieldPhone;
 use crate::field::{Dialling, FieldLine};
-use crate::hearing::{LONGEST_HOLE_MS, Listener, judge_for, no_trace_of, until};
+use crate::hearing::{LONGEST_HOLE_MS, Listener, judge_for, no_trace_of};
 use crate::house::{ALICES_NUMBER, House, Setup, tones};
 use crate::people::Person;
+use crate::raw::Audio;
 use crate::stalls;
 
 /// How long each scene is listened to.
@@ -199,7 +200,8 @@ pub async fn scene(listeners: &[Listener]) {
     judge_for(SCENE, listeners).await;
 }
 
-/// A tone is heard in a line for a moment within `limit`.
-pub async fn a_cue_is_heard(ear: &Ear, from: Mark, hertz: &[f64], limit: Duration) -> bool {
-    until(limit, || hertz.iter().any(|hertz| ear.since(from).present_ms(*hertz) >= 40)).await
+/// A socket that should hear the customer alone.
+#[must_use]
+pub fn new_ear(audio: &Audio) -> Listener {
+    Listener::of_voices("the new address", audio.ear(), &[tones::CUSTOMER])
 }
