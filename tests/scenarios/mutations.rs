@@ -65,7 +65,7 @@ async fn a_thousand_mutations_of_each_request_harm_nobody() {
 /// Ends the victim's call, which may be over by one of the mutations. Returns 1 if that cannot be: a mutated CSeq was the
 /// highest there is, so every BYE is out of order (500), and the call ends when its phone is found dead.
 async fn let_go(mut victim: RawCall) -> usize {
-    victim.dialog.cseq = u32::MAX - 1;
+    victim.dialog.cseq = (1 << 31) - 2;
     let ended = victim.hangs_up().await;
     match ended.status() {
         Some(200 | 481) => 0,

@@ -224,11 +224,13 @@ async fn a_held_customers_own_resume_opens_nothing() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_customers_codes_are_keys_like_any_other() {
     let stage = Stage::open("plain").await;
-    for how in [Keypad::Rtp, Keypad::Info] {
+    for (how, keys) in [(Keypad::Rtp, 6), (Keypad::Info, 12)] {
         stage.customer.phone.press(stage.theirs, "*2102#", how);
+        let heard = || stage.first.audio.events().len() >= keys;
+        assert!(baton_tests::hearing::until(LIMIT, heard).await, "Alice hears {:?}", stage.first.audio.events());
+        // the same key by the other way within a second would be the same press
+        tokio::time::sleep(Duration::from_millis(1_100)).await;
     }
-    let keys = || stage.first.audio.events().len() >= 12;
-    assert!(baton_tests::hearing::until(LIMIT, keys).await, "Alice hears the keys: {:?}", stage.first.audio.events());
     assert!(!stage.bob.is_busy(), "a customer transferred himself");
     is_unharmed(stage).await;
 }

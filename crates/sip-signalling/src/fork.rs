@@ -113,7 +113,8 @@ impl Failures {
         }
     }
 
-    /// What is told when all have failed. A challenge is not passed on: nobody there could answer it.
+    /// What is told when all have failed. A challenge is not passed on, nobody there could answer it: whoever asks so
+    /// cannot be reached.
     pub(crate) fn told(&self) -> u16 {
         match self.best {
             Some(401 | 407) => 503,

@@ -76,12 +76,16 @@ impl Event {
         (-i64::from(LONGEST)..0).contains(&self.ahead(timestamp))
     }
 
-    /// As long as its packets claim, but not longer than it was really down: its packets' span, and what may have been
+    /// Samples as its packets claim, but no more than it was really down: its packets' span, and what may have been
     /// lost before and after. Whoever claims more would keep those who hear the digit from hearing anything else.
+    fn down(&self) -> u32 {
+        let possible = (self.heard_us.saturating_sub(self.began_us) + TIMEOUT_US) / 1000 * u64::from(SAMPLES_PER_MS);
+        u32::try_from(possible).map_or(self.length, |possible| self.length.min(possible))
+    }
+
     fn digit(&self) -> Digit {
-        let claimed = u64::from(self.length / SAMPLES_PER_MS);
-        let possible = (self.heard_us.saturating_sub(self.began_us) + TIMEOUT_US) / 1000;
-        Digit { symbol: self.symbol, duration_ms: u16::try_from(claimed.min(possible)).unwrap_or(u16::MAX) }
+        let duration_ms = self.down() / SAMPLES_PER_MS;
+        Digit { symbol: self.symbol, duration_ms: u16::try_from(duration_ms).unwrap_or(u16::MAX) }
     }
 }
 
@@ -163,7 +167,7 @@ impl Receiver {
     /// Whether a sound that was made from RTP time `from` until before `until` is, or may be, that of a key.
     pub fn is_sound_of_key(&self, from: u32, until: u32) -> bool {
         let begun = |event: &Event| event.ahead(until) > 0;
-        let not_over = |event: &Event| event.ahead(from) < i64::from(event.length);
+        let not_over = |event: &Event| event.ahead(from) < i64::from(event.down());
         self.pressed.as_ref().is_some_and(begun)
             || self.last.as_ref().is_some_and(|event| begun(event) && not_over(event))
     }
@@ -218,6 +222,15 @@ mod tests {
     fn payload(event: u8, end: bool, duration: u16) -> [u8; 4] {
         let [high, low] = duration.to_be_bytes();
         [event, if end { 0x8a } else { 0x0a }, high, low]
+    }
+
+    #[test]
+    fn a_claimed_duration_keeps_nobody_from_being_heard_for_longer_than_the_key_was_down() {
+        let mut receiver = Receiver::default();
+        drop(receiver.packet(1_000, &payload(5, false, 65_535), 0));
+        assert!(receiver.expire(TIMEOUT_US).is_some());
+        assert!(receiver.is_sound_of_key(1_000, 1_160));
+        assert!(!receiver.is_sound_of_key(1_000 + 3_000, 1_160 + 3_000));
     }
 
     /// Feeds (timestamp, event, end, duration) every 20 ms, then waits; everything that became known.

@@ -18,5 +18,5 @@ fn the_best_failure_is_told_whatever_the_order() {
     assert_eq!(best(&[486, 603, 302]), 603, "a 6xx before all");
     assert_eq!(best(&[408, 480]), 480);
     assert_eq!(best(&[486, 484]), 484, "what says how to try again");
-    assert_eq!(best(&[401]), 503, "a challenge is not passed on: whoever asks so cannot be reached");
+    assert_eq!(best(&[401]), 503, "a challenge is not passed on");
 }
