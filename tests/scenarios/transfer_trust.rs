@@ -35,13 +35,10 @@ async fn strangers_and_customers_refer_nobody() {
     let answer = customer.ask(&refer).await;
     assert!(matches!(answer.status(), Some(401 | 403)), "outside a dialog: {answer:?}");
     let carols = FieldPhone::register("plain", "carol", stage.house.udp).await;
-    let (mut caller, carol) = tokio::join!(
-        RawCall::dial(CUSTOMERS, stage.house.udp, "103", tones::OUTSIDE),
-        async {
-            let invite = carols.is_rung().await;
-            carols.answers(&invite, tones::CAROL).await
-        }
-    );
+    let (mut caller, carol) = tokio::join!(RawCall::dial(CUSTOMERS, stage.house.udp, "103", tones::OUTSIDE), async {
+        let invite = carols.is_rung().await;
+        carols.answers(&invite, tones::CAROL).await
+    });
     let refer = caller.peer.request(&mut caller.dialog, "REFER", "Refer-To: <sip:102@baton.local>\r\n", "");
     let answer = caller.peer.ask(&refer).await;
     assert_eq!(answer.status(), Some(403), "in a customer's dialog: {answer:?}");

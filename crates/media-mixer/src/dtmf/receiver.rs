@@ -227,7 +227,7 @@ mod tests {
     #[test]
     fn a_claimed_duration_keeps_nobody_from_being_heard_for_longer_than_the_key_was_down() {
         let mut receiver = Receiver::default();
-        drop(receiver.packet(1_000, &payload(5, false, 65_535), 0));
+        assert_eq!(receiver.packet(1_000, &payload(5, false, 65_535), 0).into_iter().count(), 1);
         assert!(receiver.expire(TIMEOUT_US).is_some());
         assert!(receiver.is_sound_of_key(1_000, 1_160));
         assert!(!receiver.is_sound_of_key(1_000 + 3_000, 1_160 + 3_000));
