@@ -15,7 +15,7 @@
 //! | 10 the customer hangs up mid consult | `customer_goes::*` | `customer_goes::*_by_keypad` |
 //! | 11 the customer hangs up while it rings | `customer_goes::while_bob_rings*` | `customer_goes::while_bob_rings_by_keypad` |
 //! | 12, 13, 31, 32 removals | `removals::*` | – |
-//! | 14 the initiator's phone dies | `dead_phones::*` | `dead_phones::*` |
+//! | 14 the initiator's phone dies | `dead_phones::*` (both lines, either side) | – |
 //! | 17 two transfers at once | `refusals::a_second_transfer_is_refused` | – |
 //! | 18 onward | `onward::bob_transfers_onward` | `onward::bob_transfers_onward_by_keypad` |
 //! | 19 on hold | `refusals::whoever_is_on_hold_transfers_nobody` | – |
