@@ -100,10 +100,19 @@ impl Switch {
                 }
             },
         };
-        self.carry.legs.add(leg, Leg::new(waiting, direction));
         if let Some(old) = arrival.replaces {
+            // made before the core hears of it: the old leg ends with the answer, and only for one that there is
+            let waiting = match self.carry.made(leg, &waiting) {
+                Ok(made) => made,
+                Err(error) => {
+                    self.carry.mixer.close(leg);
+                    return self.turn_away(leg, error.status(), &error.to_string());
+                }
+            };
+            self.carry.legs.add(leg, Leg::new(waiting, direction));
             return self.report(Report::Replaced { leg, old, caller: arrival.caller, direction });
         }
+        self.carry.legs.add(leg, Leg::new(waiting, direction));
         let to = self.plan.look_up(&arrival.caller, &arrival.dialled, arrival.ours);
         self.report(Report::Arrived { leg, caller: arrival.caller, to, shown: arrival.dialled, direction });
     }

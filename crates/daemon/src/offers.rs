@@ -38,7 +38,7 @@ impl Switch {
             // its INVITE had no offer, and ours did not go out
             (Waiting::Ours, true) => self.carry.mixer.withdraw(leg),
             (Waiting::Nothing, true) => self.carry.mixer.restore(leg).map(|_| ()),
-            (Waiting::Ours | Waiting::Nothing, false) => Ok(()),
+            (Waiting::Ours | Waiting::Nothing, false) | (Waiting::Made { .. }, _) => Ok(()),
         };
         if let Err(error) = undone {
             self.note(leg, "a cancelled offer", &error.to_string(), NOT_ACCEPTABLE);

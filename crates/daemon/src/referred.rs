@@ -26,7 +26,7 @@ use crate::events::masked;
 use crate::switch::Switch;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 /// Replaces that name no leg of theirs which an agent may send within [`GUESSES_WITHIN`] (trust C4).
 const GUESSES: usize = 5;
@@ -187,13 +187,16 @@ impl Switch {
             self.carry.referrals.refused(leg, refer);
         })?;
         let answered = outputs.iter().any(|output| accepts(output, leg));
-        self.carry.reaction(outputs);
+        let behind = self.carry.reaction(outputs);
         self.settle();
         if !answered {
             // done without a word for whoever asked: that is a success
             self.carry.referrals.refused(leg, refer);
-            self.carry.endpoint.wish(Wish::AcceptRefer { refer });
-            self.carry.endpoint.wish(Wish::Notify { refer, status: 200, last: true });
+            let endpoint = self.carry.endpoint.clone();
+            self.carry.say(behind, move || {
+                endpoint.wish(Wish::AcceptRefer { refer });
+                endpoint.wish(Wish::Notify { refer, status: 200, last: true });
+            });
         }
         Ok(())
     }

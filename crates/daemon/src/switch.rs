@@ -13,7 +13,7 @@ use tokio::sync::{broadcast, mpsc, oneshot};
 use tokio::time::Instant;
 use tracing::error;
 
-use crate::carry::{Acknowledged, Carry, acknowledged};
+use crate::carry::{Acknowledged, Carry, GateId, acknowledged};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::dialplan::DialPlan;
@@ -21,6 +21,9 @@ use crate::freeze::FreezeError;
 use crate::referred::Guesses;
 use crate::translate;
 use crate::view::Masks;
+
+#[cfg(test)]
+mod tests;
 
 /// Inputs of our own that may wait.
 pub(crate) const INPUTS: usize = 256;
@@ -146,12 +149,12 @@ impl Switch {
         self.settle();
     }
 
-    /// Asks the core for something and carries out what it answers.
-    pub(crate) fn command(&mut self, command: Command) -> Result<(), Refusal> {
+    /// Asks the core for something and carries out what it answers. Returns what a word on it has to stand behind.
+    pub(crate) fn command(&mut self, command: Command) -> Result<Vec<GateId>, Refusal> {
         let outputs = self.board.command(self.clock.now(), command)?;
-        self.carry.reaction(outputs);
+        let behind = self.carry.reaction(outputs);
         self.settle();
-        Ok(())
+        Ok(behind)
     }
 
     /// Tells the core what carrying out led to, until nothing more does.
@@ -169,12 +172,19 @@ impl Switch {
         Some(Report::Looked { leg, target, shown: dialled })
     }
 
-    async fn take(&mut self, input: Input) {
+    pub(crate) async fn take(&mut self, input: Input) {
         // whoever asked may have gone meanwhile
         match input {
-            Input::Command(command, reply) => _ = reply.send(self.command(*command)),
+            Input::Command(command, reply) => match self.command(*command) {
+                // tighten before you tell: whoever asked is told too
+                Ok(behind) => self.carry.say(behind, move || _ = reply.send(Ok(()))),
+                Err(refusal) => _ = reply.send(Err(refusal)),
+            },
             Input::Masks(reply) => _ = reply.send(self.carry.view.clone()),
-            Input::Calls(reply) => _ = reply.send(self.board.calls().collect()),
+            Input::Calls(reply) => {
+                let calls = self.board.calls().collect();
+                self.carry.say(self.carry.not_in_force(), move || _ = reply.send(calls));
+            }
             Input::Counts(reply) => _ = reply.send(self.load()),
             Input::FreezeAndThaw(reply) => {
                 let frozen = self.freeze_and_thaw().await;

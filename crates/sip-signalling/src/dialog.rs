@@ -111,6 +111,27 @@ impl Dialog {
         })
     }
 
+    /// As it was when a re-INVITE of ours went out, with the Contact of its 2xx: a dialog's route set stays as it is, whatever
+    /// that says of it (RFC 3261 §12.2, §12.2.1.2).
+    pub(crate) fn called_again(invite: &Request, response: &Response, flow: Flow, routed: bool) -> Option<Self> {
+        let mut dialog = Self::calling(invite, response, flow, routed)?;
+        let uri = SipUri::from(&invite.uri);
+        let mut routes = routes(addresses(&invite.headers, "Route").unwrap_or_default());
+        // a strict router was the Request-URI, and the remote target the last route (see `routing`)
+        let strict = routes.last().and_then(|last| NameAddr::parse(last).ok()).filter(|last| !last.uri.params.has("lr"));
+        let target = match strict {
+            Some(target) => {
+                routes.pop();
+                routes.insert(0, NameAddr::new(uri).to_string());
+                target.uri
+            }
+            None => uri,
+        };
+        dialog.route_set = routes;
+        dialog.remote_target = contact(&response.headers).unwrap_or(target);
+        Some(dialog)
+    }
+
     /// A new request inside the dialog, without Via and Contact (RFC 3261 §12.2.1.1).
     pub(crate) fn request(&mut self, method: Method) -> Request {
         // nobody sends so many requests in one dialog; whoever writes such a state down is not followed beyond the end

@@ -336,6 +336,7 @@ impl Stack {
             (true, ClientEvent::Failed) => self.invite_failed(client, 503),
             (true, ClientEvent::Ended) => {
                 self.alarms.disarm(&Alarm::GiveUp(client));
+                self.alarms.disarm(&Alarm::Patience(client));
                 let early = self.branches.remove(&client).and_then(|branch| branch.early);
                 // the same INVITE with credentials may have taken its place
                 if let Some(early) = early.filter(|early| self.early.get(early) == Some(&client)) {
@@ -384,8 +385,9 @@ impl Stack {
             Alarm::NoAck(leg) => self.no_ack(leg),
             Alarm::Retry(leg) => self.retry_offer(leg),
             Alarm::Expires(leg) => self.arrival_expired(leg),
+            Alarm::Patience(client) => self.call_off(client),
             Alarm::GiveUp(client) => {
-                self.invite_failed(client, 408);
+                self.invite_given_up(client);
                 self.transactions.abandon(client);
             }
             Alarm::Challenge(server, stale) => self.late_challenge(server, stale),
@@ -441,8 +443,15 @@ impl Stack {
         self.legs.insert(leg.id, leg);
     }
 
-    /// Takes a leg out with its timers; its dialog is no longer found.
+    /// A leg has ended: takes it out, and remembers its dialog for whoever names it too late.
     fn drop_leg(&mut self, id: LegId) -> Option<Leg> {
+        let leg = self.take_leg(id)?;
+        self.memory.ended(self.now, &leg);
+        Some(leg)
+    }
+
+    /// Takes a leg out with its timers; its dialog is no longer found.
+    fn take_leg(&mut self, id: LegId) -> Option<Leg> {
         let leg = self.legs.remove(&id)?;
         if let Party::Trunk(trunk) = &leg.party
             && let Some(count) = self.trunk_legs.get_mut(trunk)
@@ -457,7 +466,6 @@ impl Stack {
         }
         self.leave_refers(id);
         self.referring.remove(&id);
-        self.memory.ended(self.now, &leg);
         if let Some(dialog) = leg.dialog() {
             self.dialogs.remove(&(dialog.call_id.clone(), dialog.local_tag.clone()));
         }

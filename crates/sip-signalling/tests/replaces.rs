@@ -9,8 +9,8 @@ use bytes::Bytes;
 use common::call::{authorized, replaces, rings, tag, taken, talks};
 use common::raw::{Raw, ask};
 use common::{Told, house, listener};
-use conference::Ending;
-use sip_signalling::{News, Protocol, Wish};
+use conference::{AgentName, Ending, Identity, LegId};
+use sip_signalling::{Callee, News, Protocol, Wish};
 
 #[tokio::test]
 async fn a_phone_takes_its_own_call_over_and_repairs_it() {
@@ -86,4 +86,38 @@ async fn c5_a_call_that_has_ended_is_declined_to_its_owner_alone() {
     let next = taken(&desk, &invite).await;
     let (_, again) = rings(&mut server, &desk, "alice", &format!("Replaces: {}\r\n", replaces(&next))).await;
     assert_eq!(again.replaces, Some(arrival.leg));
+}
+
+#[tokio::test]
+async fn a_phone_picks_up_what_rings_at_another_of_the_same_agent_and_nobody_elses() {
+    let mut server = house(|_| {}).await;
+    let address = listener(&server.endpoint, Protocol::Udp);
+    let (desk, mobile) = (Raw::at("127.0.0.1", address).await, Raw::at("127.0.0.3", address).await);
+    desk.register("alice").await;
+    mobile.register("bob").await;
+    let leg = LegId::rung(1);
+    let from = Identity { display: String::new(), user: "+4930111".into() };
+    let to = Callee::Agent(AgentName("alice".into()));
+    server.endpoint.wish(Wish::Call { leg, to, from, offer: Bytes::from_static(b"v=0\r\n") });
+    let invite = desk.until(|message| message.method() == "INVITE").await;
+    let (call, ours) = (invite.one("Call-ID"), invite.tag("From"));
+    let unheard = format!("Replaces: {call};to-tag={ours};from-tag=desk\r\n");
+    let early = authorized(&mobile, "alice", &unheard).await;
+    assert_eq!(mobile.answer(&early).await.status(), 481, "nobody rings there yet");
+    desk.reply(&invite, "180 Ringing", "desk", "", "").await;
+    server.news.until(|news| matches!(news, News::Progress { .. })).await;
+    for (user, value) in [
+        ("bob", format!("{call};to-tag={ours};from-tag=desk")),
+        ("alice", format!("{call};to-tag={ours};from-tag=other")),
+        ("alice", format!("{call};to-tag=desk;from-tag={ours}")),
+    ] {
+        let foreign = authorized(&mobile, user, &format!("Replaces: {value}\r\n")).await;
+        assert_eq!(mobile.answer(&foreign).await.status(), 481, "{user} {value}");
+    }
+    for more in ["", ";early-only"] {
+        let named = format!("Replaces: {call};to-tag={ours};from-tag=desk{more}\r\n");
+        let (_, arrival) = rings(&mut server, &mobile, "alice", &named).await;
+        assert_eq!(arrival.replaces, Some(leg), "{more}");
+        server.endpoint.wish(Wish::Reject { leg: arrival.leg, status: 486, reason: None });
+    }
 }

@@ -6,6 +6,7 @@ use std::net::IpAddr;
 
 use bytes::Bytes;
 use conference::{CallId, Destination, Direction, Effect, Ending, Identity, LegId, Output, Refusal, Report};
+use media_mixer::LegError;
 use sip_signalling::{Callee, Wish};
 use tracing::{error, info};
 
@@ -115,6 +116,19 @@ impl Carry {
         })
     }
 
+    /// What our 200 to an INVITE that waits so will say, made beforehand. The leg hears and says nothing by that: it has no
+    /// mask.
+    ///
+    /// # Errors
+    /// The mixer cannot answer it.
+    pub(crate) fn made(&self, leg: LegId, waiting: &Waiting) -> Result<Waiting, LegError> {
+        Ok(match waiting {
+            Waiting::Offer(offer) => Waiting::Made { body: self.mixer.answer(leg, offer)?, offers: false },
+            Waiting::NoOffer => Waiting::Made { body: self.mixer.offer(leg)?, offers: true },
+            Waiting::Nothing | Waiting::Ours | Waiting::Made { .. } => waiting.clone(),
+        })
+    }
+
     fn answer(&mut self, leg: LegId) {
         let body = match self.legs.take_waiting(leg) {
             Waiting::Offer(offer) => self.mixer.answer(leg, &offer),
@@ -122,6 +136,12 @@ impl Carry {
                 let offer = self.mixer.offer(leg);
                 self.wait_for_answer(leg);
                 offer
+            }
+            Waiting::Made { body, offers } => {
+                if offers {
+                    self.wait_for_answer(leg);
+                }
+                Ok(body)
             }
             // answered before
             Waiting::Nothing | Waiting::Ours => return,
@@ -150,7 +170,7 @@ impl Carry {
                 offer
             }
             // its offer was refused or called off: nobody waits for an answer of ours
-            Waiting::Nothing => return,
+            Waiting::Nothing | Waiting::Made { .. } => return,
             Waiting::Ours => return self.wait_for_answer(leg),
         };
         match body {

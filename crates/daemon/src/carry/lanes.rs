@@ -14,7 +14,7 @@ use std::collections::{BTreeMap, VecDeque};
 use conference::{CallId, ChangeSet, Effect, LegId, Output};
 
 /// The tightenings of one reaction.
-pub(super) type GateId = u64;
+pub(crate) type GateId = u64;
 
 /// Something to be done now.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,12 +33,21 @@ enum Step {
     Gate(GateId),
 }
 
+/// A gate that is closed.
+#[derive(Debug)]
+struct Gate {
+    /// Its tightenings that are not in force yet.
+    left: usize,
+    /// The calls that its reaction touched.
+    calls: Vec<CallId>,
+}
+
 /// All lanes.
 #[derive(Debug, Default)]
 pub(super) struct Lanes {
     lanes: BTreeMap<CallId, VecDeque<Step>>,
-    /// Tightenings that are not in force yet.
-    gates: BTreeMap<GateId, usize>,
+    /// The gates that are closed.
+    gates: BTreeMap<GateId, Gate>,
     last_gate: GateId,
 }
 
@@ -52,7 +61,7 @@ impl Lanes {
                 touched.push(*call);
             }
         }
-        let gate = self.gate(&outputs);
+        let gate = self.gate(&outputs, &touched);
         let mut gated = false;
         for (call, output) in outputs {
             let step = match output {
@@ -81,9 +90,9 @@ impl Lanes {
 
     /// One tightening of a gate is in force. Returns what is ready now.
     pub(super) fn in_force(&mut self, gate: GateId) -> Vec<Ready> {
-        let Some(left) = self.gates.get_mut(&gate) else { return Vec::new() };
-        *left = left.saturating_sub(1);
-        if *left > 0 {
+        let Some(closed) = self.gates.get_mut(&gate) else { return Vec::new() };
+        closed.left = closed.left.saturating_sub(1);
+        if closed.left > 0 {
             return Vec::new();
         }
         self.gates.remove(&gate);
@@ -108,12 +117,27 @@ impl Lanes {
         self.lanes.get(&call).map_or(0, VecDeque::len)
     }
 
+    /// The closed gates that whatever is said of this call from here on stands behind.
+    pub(super) fn closed(&self, call: CallId) -> impl Iterator<Item = GateId> {
+        self.gates.iter().filter(move |(_, gate)| gate.calls.contains(&call)).map(|(id, _)| *id)
+    }
+
+    /// Every closed gate.
+    pub(super) fn all_closed(&self) -> Vec<GateId> {
+        self.gates.keys().copied().collect()
+    }
+
+    /// Whether a gate is closed still.
+    pub(super) fn is_closed(&self, gate: GateId) -> bool {
+        self.gates.contains_key(&gate)
+    }
+
     /// Whether nothing waits anywhere.
     pub(super) fn is_empty(&self) -> bool {
         self.lanes.is_empty()
     }
 
-    fn gate(&mut self, outputs: &[(CallId, Output)]) -> Option<GateId> {
+    fn gate(&mut self, outputs: &[(CallId, Output)], touched: &[CallId]) -> Option<GateId> {
         let tightens =
             |output: &Output| matches!(output, Output::Effect(Effect::SetAudibility(change)) if change.tightens);
         let tightenings = outputs.iter().filter(|(_, output)| tightens(output)).count();
@@ -121,7 +145,7 @@ impl Lanes {
             return None;
         }
         self.last_gate += 1;
-        self.gates.insert(self.last_gate, tightenings);
+        self.gates.insert(self.last_gate, Gate { left: tightenings, calls: touched.to_vec() });
         Some(self.last_gate)
     }
 
@@ -254,6 +278,19 @@ mod tests {
         assert!(lanes.in_force(gate_of(&ready)).is_empty());
         assert!(lanes.in_force(gate_of(&ready)).is_empty());
         assert!(lanes.is_empty() && lanes.gates.is_empty());
+    }
+
+    #[test]
+    fn a_word_on_a_call_stands_behind_every_gate_that_touches_it() {
+        let mut lanes = Lanes::default();
+        let first = gate_of(&lanes.reaction(vec![masks(ONE, true)]));
+        let both = lanes.reaction(vec![masks(ONE, false), masks(TWO, true), event(TWO)]);
+        let second = gate_of(&both);
+        assert_eq!(lanes.closed(ONE).collect::<Vec<_>>(), [first, second]);
+        assert_eq!(lanes.closed(TWO).collect::<Vec<_>>(), [second]);
+        assert_eq!(lanes.all_closed(), [first, second]);
+        lanes.in_force(first);
+        assert!(!lanes.is_closed(first) && lanes.is_closed(second));
     }
 
     #[test]

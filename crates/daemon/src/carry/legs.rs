@@ -21,6 +21,13 @@ pub(crate) enum Waiting {
     NoOffer,
     /// Our offer is out: their ACK (or 200) answers it.
     Ours,
+    /// What our 200 will say is made already: an answer, or the offer where theirs has none.
+    Made {
+        /// The description.
+        body: Bytes,
+        /// Whether it makes the offer.
+        offers: bool,
+    },
 }
 
 /// One leg.

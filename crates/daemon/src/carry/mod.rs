@@ -10,7 +10,7 @@ mod referrals;
 #[cfg(test)]
 pub(crate) mod tests;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -22,7 +22,8 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 use tracing::error;
 
-use lanes::{GateId, Lanes, Ready};
+pub(crate) use lanes::GateId;
+use lanes::{Lanes, Ready};
 pub(crate) use legs::{Leg, Legs, Waiting};
 use referrals::{Ended, Referrals};
 
@@ -60,6 +61,12 @@ pub(crate) struct Edges {
     pub(crate) behind_nat: bool,
 }
 
+/// Something to be said, once every tightening that it stands behind is in force.
+struct Word {
+    behind: Vec<GateId>,
+    say: Box<dyn FnOnce() + Send + Sync>,
+}
+
 /// The hands of the daemon.
 pub(crate) struct Carry {
     pub(crate) endpoint: Endpoint,
@@ -83,6 +90,8 @@ pub(crate) struct Carry {
     pub(crate) alarms: u64,
     pub(crate) acknowledgements: JoinSet<Acknowledged>,
     lanes: Lanes,
+    /// What is to be said behind tightenings, besides what the core said.
+    words: Vec<Word>,
     log: events::Log,
     told: broadcast::Sender<Told>,
     clock: Clock,
@@ -104,24 +113,48 @@ impl Carry {
             alarms: 0,
             acknowledgements: JoinSet::new(),
             lanes: Lanes::default(),
+            words: Vec::new(),
             log: events::Log::default(),
             told,
             clock,
         }
     }
 
-    /// Carries out one reaction, as far as it need not wait.
-    pub(crate) fn reaction(&mut self, outputs: Vec<Output>) {
+    /// Carries out one reaction, as far as it need not wait. Returns what a word on it has to stand behind ([`Carry::say`]).
+    pub(crate) fn reaction(&mut self, outputs: Vec<Output>) -> Vec<GateId> {
         let Some(main) = outputs.iter().find_map(|output| self.call_of(output)) else {
             outputs.into_iter().for_each(|output| self.carry_out(output));
-            return;
+            return Vec::new();
         };
         for output in &outputs {
             self.note_legs(output, main);
         }
-        let outputs = outputs.into_iter().map(|output| (self.call_of(&output).unwrap_or(main), output)).collect();
+        let outputs: Vec<(CallId, Output)> =
+            outputs.into_iter().map(|output| (self.call_of(&output).unwrap_or(main), output)).collect();
+        let calls: BTreeSet<CallId> = outputs.iter().map(|(call, _)| *call).collect();
         let ready = self.lanes.reaction(outputs);
         self.perform(ready);
+        let behind: BTreeSet<GateId> = calls.into_iter().flat_map(|call| self.lanes.closed(call)).collect();
+        behind.into_iter().collect()
+    }
+
+    /// Says something once these tightenings are in force: at once, if they are.
+    pub(crate) fn say(&mut self, behind: Vec<GateId>, say: impl FnOnce() + Send + Sync + 'static) {
+        self.words.push(Word { behind, say: Box::new(say) });
+        self.speak();
+    }
+
+    /// What a word on everything there is has to stand behind.
+    pub(crate) fn not_in_force(&self) -> Vec<GateId> {
+        self.lanes.all_closed()
+    }
+
+    /// Says whatever has nothing to wait for any more, in the order in which it came.
+    fn speak(&mut self) {
+        let lanes = &self.lanes;
+        for word in self.words.extract_if(.., |word| !word.behind.iter().any(|gate| lanes.is_closed(*gate))) {
+            (word.say)();
+        }
     }
 
     /// Ends a leg's media once everything that was said about it is carried out.
@@ -186,6 +219,7 @@ impl Carry {
                 Ready::Close(leg) => self.forget(leg),
             }
         }
+        self.speak();
     }
 
     /// One tightening is in force: goes on with what waited for it.

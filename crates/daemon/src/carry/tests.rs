@@ -125,3 +125,19 @@ async fn a_call_whose_mixer_is_silent_for_seconds_is_ended() {
     assert_eq!(told.try_recv(), Err(TryRecvError::Empty), "nobody was ever told");
     assert!(!carry.waits() && carry.legs.len() == 0);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_answer_of_a_leg_that_takes_anothers_place_is_made_before_the_old_one_ends() {
+    let (mut carry, _told) = carry().await;
+    let (new, old) = (LegId::arrived(1), LegId::arrived(2));
+    assert!(carry.made(LegId::arrived(3), &Waiting::NoOffer).is_err(), "the mixer cannot, and nobody has ended");
+    assert!(carry.made(new, &Waiting::Offer("no description".into())).is_err());
+    carry.legs.get_mut(new).unwrap().waiting = carry.made(new, &Waiting::NoOffer).unwrap();
+    // whatever the mixer says from here on, it is answered
+    carry.mixer.close(new);
+    let effects = [Effect::Answer { leg: new }, Effect::Hangup { leg: old, status: None }];
+    carry.reaction(effects.into_iter().map(Output::Effect).collect());
+    assert!(carry.reports.is_empty(), "{:?}", carry.reports);
+    assert_eq!(carry.legs.get(new).unwrap().waiting, Waiting::Ours);
+    assert!(carry.legs.get(old).is_none());
+}

@@ -75,7 +75,7 @@ fn after_five_in_a_minute_a_guess_is_one_too_many() {
 }
 
 /// Alice's leg of a call with a customer, both answered, and the switch that has it.
-async fn talking() -> (Switch, LegId, CallId) {
+pub(crate) async fn talking() -> (Switch, LegId, CallId) {
     let config = from_text(HOUSE).unwrap();
     let (endpoint, _news) = Endpoint::start(translate::signalling(&config)).await.unwrap();
     let (mixer, _news) = Mixer::start(translate::media(&config)).unwrap();

@@ -47,6 +47,27 @@ fn requests_of_the_called_side_turn_the_names_around() {
 }
 
 #[test]
+fn what_follows_a_re_invite_keeps_the_route_set_whatever_its_answer_says_of_it() {
+    let sets = ["<sip:p1.example.org;lr>, <sip:p2.example.org;lr>", "<sip:p1.example.org>, <sip:p2.example.org;lr>", ""];
+    for set in sets {
+        let recorded = if set.is_empty() { String::new() } else { format!("Record-Route: {set}\n") };
+        let mut dialog = Dialog::called(&invite(&recorded), flow(), true, "near").unwrap();
+        let mut again = dialog.request(Method::Invite);
+        push(&mut again.headers, "Via", "SIP/2.0/UDP 192.0.2.1;branch=z9hG4bKb");
+        for more in [&[][..], &[("Record-Route", "<sip:elsewhere;lr>"), ("Contact", "<sip:moved@192.0.2.8>")]] {
+            let mut ok = crate::codec::respond(&again, 200, None);
+            for (name, value) in more {
+                push(&mut ok.headers, name, *value);
+            }
+            dialog.refresh(&ok.headers);
+            let number = cseq(&again.headers).unwrap().number;
+            let ack = Dialog::called_again(&again, &ok, flow(), true).unwrap().ack(number);
+            assert_eq!(ack.to_string(), dialog.ack(number).to_string(), "{set}");
+        }
+    }
+}
+
+#[test]
 fn loose_routers_are_routes_and_a_strict_one_becomes_the_request_uri() {
     let loose = invite("Record-Route: <sip:p1.example.org;lr>, <sip:p2.example.org;lr>\n");
     let mut dialog = Dialog::called(&loose, flow(), true, "near").unwrap();

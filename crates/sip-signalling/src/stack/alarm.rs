@@ -18,6 +18,8 @@ pub(super) enum Alarm {
     Retry(LegId),
     /// An INVITE that came has expired.
     Expires(LegId),
+    /// A re-INVITE of ours got a provisional answer and then none.
+    Patience(ClientId),
     /// A cancelled INVITE got no final answer.
     GiveUp(ClientId),
     /// A challenge that was held back after wrong passwords.

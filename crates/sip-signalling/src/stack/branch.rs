@@ -3,6 +3,7 @@
 //! A branch outlives its leg: a 200 that comes late gets its ACK and a BYE and is told to nobody (RFC 3261 §13.2.2.4).
 
 use std::borrow::Cow;
+use std::time::Duration;
 
 use bytes::Bytes;
 use conference::LegId;
@@ -18,6 +19,10 @@ use crate::leg::upkeep::Upkeep;
 use crate::leg::{Party, Phase, Session};
 use crate::news::News;
 use crate::transaction::{ClientId, TIMEOUT};
+
+/// A re-INVITE of ours that got a provisional answer is called off so long after the last one: until its final answer no
+/// other offer can be made in that dialog. As long as one that got none (64*T1).
+const PATIENCE: Duration = TIMEOUT;
 
 impl Stack {
     /// A response to an INVITE or re-INVITE of ours.
@@ -36,6 +41,9 @@ impl Stack {
             branch.remote_tag = Some(tag);
         }
         let (leg, again, cancel) = (branch.leg, branch.again, branch.cancel);
+        if again && cancel == Cancel::No {
+            self.alarms.arm(self.now + PATIENCE, Alarm::Patience(client));
+        }
         // also while it is called off: whoever waits for the PRACK would turn the INVITE down for its lack
         let counts = self.prove(client, response);
         if cancel == Cancel::Wanted {
@@ -65,6 +73,7 @@ impl Stack {
         }
         branch.acks.push((tag, None));
         let (leg, again) = (branch.leg, branch.again);
+        self.alarms.disarm(&Alarm::Patience(client));
         if again {
             return self.offer_accepted(client, leg, response);
         }
@@ -167,6 +176,7 @@ impl Stack {
         branch.closed = true;
         let (leg, again, tries, party) = (branch.leg, branch.again, branch.tries, branch.party.clone());
         let wanted = branch.cancel == Cancel::No && self.legs.contains_key(&leg);
+        self.alarms.disarm(&Alarm::Patience(client));
         if matches!(status, 401 | 407) && wanted {
             if let Some((flow, request)) = self.answer_challenge(client, response, source, &party, tries) {
                 return self.invite_again(client, flow, request, tries + 1);
@@ -218,6 +228,18 @@ impl Stack {
             Some(Phase::Arrived(_)) | None => {}
         }
         self.send_invite(flow, request, branch);
+    }
+
+    /// A cancelled INVITE got no final answer: it counts as cancelled (RFC 3261 §9.1). With a re-INVITE the offer is all that
+    /// comes to nothing: the other side answered something, and its dialog lives as long as its session timer.
+    pub(super) fn invite_given_up(&mut self, client: ClientId) {
+        let Some(branch) = self.branches.get_mut(&client).filter(|branch| !branch.closed) else { return };
+        if !branch.again {
+            return self.invite_failed(client, 408);
+        }
+        branch.closed = true;
+        let leg = branch.leg;
+        self.offer_failed(leg, 408);
     }
 
     /// An INVITE got no answer in time (408) or could not be sent (503).

@@ -4,10 +4,12 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use conference::{LegId, Moment};
-use rsip::{Request, SipMessage};
+use rsip::{Method, Request, SipMessage};
 
 use super::{Alarm, Pending, Stack, User};
-use crate::codec::headers::{call_id, to};
+use super::replaces::tag_fits;
+use crate::codec::headers::{Replaces, call_id, to};
+use crate::codec::one;
 use crate::flow::Flow;
 use crate::leg::{DialogState, Leg, Offers, Phase};
 use crate::news::ReferId;
@@ -49,7 +51,8 @@ impl Stack {
         self.session_mut(id)?;
         let refers = self.take_refers(id);
         let referring = self.referring.remove(&id).unwrap_or_default();
-        let Leg { party, phase, .. } = self.drop_leg(id)?;
+        // it has not ended: an INVITE that names it meanwhile is kept for it
+        let Leg { party, phase, .. } = self.take_leg(id)?;
         let Phase::Talking(session) = phase else { return None };
         let dialog = (session.dialog.call_id.clone(), session.dialog.local_tag.clone());
         self.dialogs.insert(dialog.clone(), id);
@@ -102,7 +105,9 @@ impl Stack {
                 let opened = self.transactions.opened(*server);
                 opened.is_some_and(|(request, _)| call_id(&request.headers) == call)
             }
-            Offers::Ours { .. } => self.branches.values().any(|branch| branch.leg == id && !branch.closed),
+            Offers::Ours { .. } => {
+                self.branches.values().any(|branch| branch.leg == id && branch.again && !branch.closed)
+            }
             Offers::Glare { .. } => {
                 self.alarms.arm(self.now + Duration::from_secs(2), Alarm::Retry(id));
                 true
@@ -155,16 +160,29 @@ impl Stack {
         self.frozen.iter().find(|(_, frozen)| frozen.refers.contains(&refer)).map(|(leg, _)| *leg)
     }
 
-    /// Whether a request belongs to a frozen leg; then it is kept.
+    /// Whether a request belongs to a frozen leg, or is to take its place; then it is kept.
     pub(super) fn is_kept_for_thaw(&mut self, flow: Flow, request: &Request) -> bool {
         if self.frozen.is_empty() {
             return false;
         }
-        let Some(tag) = to(&request.headers).ok().and_then(|to| to.tag().map(str::to_owned)) else { return false };
-        let leg = self.dialogs.get(&(call_id(&request.headers).to_owned(), tag));
-        let Some(frozen) = leg.and_then(|leg| self.frozen.get_mut(leg)) else { return false };
+        let tag = to(&request.headers).ok().and_then(|to| to.tag().map(str::to_owned));
+        let leg = match tag {
+            Some(tag) => self.dialogs.get(&(call_id(&request.headers).to_owned(), tag)).copied(),
+            None => self.frozen_replaced(request),
+        };
+        let Some(frozen) = leg.and_then(|leg| self.frozen.get_mut(&leg)) else { return false };
         frozen.keep_message(flow, SipMessage::Request(request.clone()));
         true
+    }
+
+    /// The frozen leg that the Replaces of an INVITE names. Whether its sender may, is asked when it thaws.
+    fn frozen_replaced(&self, request: &Request) -> Option<LegId> {
+        let value = one(&request.headers, "Replaces").filter(|_| request.method == Method::Invite)?;
+        let named = Replaces::parse(value).ok()?;
+        let fits = |frozen: &Frozen| {
+            frozen.dialog.0 == named.call_id && tag_fits(named.to_tag.as_deref(), &frozen.dialog.1)
+        };
+        self.frozen.iter().find(|(_, frozen)| fits(frozen)).map(|(leg, _)| *leg)
     }
 
     /// A wish for a frozen leg is kept; any other is given back.

@@ -99,11 +99,13 @@ impl Stack {
     pub(super) fn acknowledge_alone(&mut self, client: ClientId, response: &Response) {
         let Some((request, flow)) = self.transactions.sent(client) else { return };
         let number = cseq(&request.headers).map_or(0, |cseq| cseq.number);
-        let Some(dialog) = Dialog::calling(request, response, flow, false) else { return };
+        let routed = self.branches.get(&client).is_some_and(|branch| matches!(branch.party, Party::Trunk(_)));
+        let Some(dialog) = Dialog::called_again(request, response, flow, routed) else { return };
         let mut ack = dialog.ack(number);
-        self.sign(flow, &mut ack);
+        let way = dialog.way();
+        self.sign(way, &mut ack);
         let bytes = write(&SipMessage::Request(ack));
-        self.out.push_back(Output::Send(flow, bytes));
+        self.out.push_back(Output::Send(way, bytes));
     }
 
     /// A response to a request of ours other than INVITE.

@@ -3,6 +3,7 @@
 //! ```text
 //!   Rest ── their INVITE or UPDATE ──> Theirs ── AnswerOffer, RefuseOffer ──> Rest
 //!   Rest ── Offer ──> Ours ── 2xx: ACK ──> Rest
+//!                      ├── 1xx and then nothing: CANCEL ── 487, or nothing ──> Rest     RFC 3261 §9.1
 //!                      └── 491 ──> Glare ── 2.1-4 s or 0-2 s ──> Ours          RFC 3261 §14.1
 //!   Ours, or a 200 with an offer unacknowledged: theirs gets 491
 //!   Glare: theirs goes first, ours after it
@@ -237,11 +238,19 @@ impl Stack {
             let span = self.glare_span(caller);
             return self.alarms.arm(self.now + span, Alarm::Retry(leg));
         }
-        session.offers = Offers::Rest;
         // RFC 3261 §12.2.1.2: the other side is gone, or does not know the dialog
         if matches!(status, 408 | 481) {
+            session.offers = Offers::Rest;
             return self.lost(leg);
         }
+        self.offer_failed(leg, status);
+    }
+
+    /// Our re-INVITE came to nothing, and the dialog goes on as it was (RFC 3261 §14.1).
+    pub(super) fn offer_failed(&mut self, leg: LegId, status: u16) {
+        let Some(session) = self.session_mut(leg) else { return };
+        let Offers::Ours { wanted, .. } = session.offers else { return };
+        session.offers = Offers::Rest;
         if wanted {
             self.refresh_refused(leg);
         }

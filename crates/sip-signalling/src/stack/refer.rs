@@ -121,13 +121,8 @@ impl Stack {
     /// What is asked, as the owner is told it; `None` for what nobody can do.
     fn referral(&mut self, target: Target, agent: &AgentName, own: Option<LegId>, flow: Flow) -> Option<Referral> {
         match target {
-            Target::Dialog(named) => Some(match self.leg_named(agent, own, &named) {
-                Some(leg) => Referral::Join(leg),
-                None => {
-                    self.guessed(agent, flow);
-                    Referral::NoSuchLeg
-                }
-            }),
+            // whoever guesses is counted by the owner, who has the last word on it
+            Target::Dialog(named) => Some(self.leg_named(agent, own, &named).map_or(Referral::NoSuchLeg, Referral::Join)),
             Target::Address(uri) => {
                 let dialled = uri.user_text().map(|user| user.into_owned()).unwrap_or_default();
                 let ours = self.own.is_ours(&uri, flow);

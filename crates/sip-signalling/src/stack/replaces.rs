@@ -13,10 +13,12 @@ use super::door::Sender;
 use crate::codec::all;
 use crate::codec::headers::Replaces;
 use crate::flow::Flow;
+use crate::fork::Cancel;
 use crate::gate::Refusal;
 use crate::leg::{Leg, Party, Phase};
 use crate::refer::Named;
 use crate::settings::Doorkeeping;
+use crate::transaction::ClientId;
 
 /// Ended dialogs that are remembered, and for how long.
 const MOST_ENDED: usize = 4096;
@@ -75,7 +77,7 @@ fn is_past(ended: &Ended, now: Moment) -> bool {
 
 /// Exactly, or `0` for a tag that the sender does not know (RFC 3891 §3: a dialog without a tag; Linphone sends it when
 /// it repairs a call).
-fn tag_fits(named: Option<&str>, known: &str) -> bool {
+pub(super) fn tag_fits(named: Option<&str>, known: &str) -> bool {
     named.is_some_and(|named| named == known || named == "0")
 }
 
@@ -129,6 +131,9 @@ impl Stack {
             Sender::Agent(name) => AgentName(name.clone()),
             Sender::Trunk(_) | Sender::Anyone => return Err(Refusal::plain(481)),
         };
+        if let Some(leg) = self.rings_there(&agent, &replaces) {
+            return Ok(Some(leg));
+        }
         let Some(leg) = self.exactly(&agent, &replaces) else {
             if self.memory.has_ended(self.now, &agent, &replaces) {
                 return Err(Refusal::plain(603));
@@ -143,6 +148,23 @@ impl Stack {
             // an early dialog that we did not begin (RFC 3891 §3)
             Phase::Arrived(_) | Phase::Ringing(_) => Err(Refusal::plain(481)),
         }
+    }
+
+    /// The leg of an INVITE of ours that still rings at a phone of this agent: another of its phones picks it up, as it may
+    /// with an early dialog that we began (RFC 3891 §3), `early-only` or not.
+    fn rings_there(&self, agent: &AgentName, replaces: &Replaces) -> Option<LegId> {
+        let fits = |(early, client): &(&(String, String), &ClientId)| {
+            let Some(branch) = self.branches.get(client) else { return false };
+            early.0 == replaces.call_id
+                && tag_fits(replaces.to_tag.as_deref(), &early.1)
+                && branch.remote_tag.as_deref().is_some_and(|tag| tag_fits(replaces.from_tag.as_deref(), tag))
+                && !branch.closed
+                && branch.cancel == Cancel::No
+        };
+        let mut found = self.early.iter().filter(fits);
+        let client = found.next().filter(|_| found.next().is_none())?.1;
+        let leg = self.legs.get(&self.branches.get(client)?.leg)?;
+        (is_of(leg, agent) && matches!(leg.phase, Phase::Ringing(_))).then_some(leg.id)
     }
 
     fn exactly(&self, agent: &AgentName, replaces: &Replaces) -> Option<&Leg> {

@@ -195,3 +195,44 @@ fn holds_identities_and_refreshes_in_any_weather_end_in_agreement() {
         net.nothing_is_left();
     }
 }
+
+/// A re-INVITE of ours that is answered 100 and then never: called off after 64*T1; whether a 487 follows or nothing, the
+/// next offer goes out and the leg lives.
+#[test]
+fn a_re_invite_that_is_answered_100_and_then_never_is_called_off() {
+    for (seed, answered) in [(140, true), (141, false)] {
+        let mut net = phone_net(seed, Protocol::Udp);
+        let (here, there) = talking(&mut net, 7);
+        net.rule(|from, message| match is_request(message, Method::Invite) && from == SERVER {
+            true => Fate::Lose,
+            false => Fate::Pass,
+        });
+        net.wish(SERVER, Wish::Offer { leg: here, body: Bytes::from_static(b"v=0 first") });
+        let invite = net.sent(SERVER, Method::Invite);
+        net.answer(SERVER, &invite, 100, &[]);
+        net.pass(Duration::from_secs(20));
+        net.answer(SERVER, &invite, 180, &[]);
+        net.wish(SERVER, Wish::Offer { leg: here, body: Bytes::from_static(b"v=0 second") });
+        net.pass(Duration::from_secs(31));
+        assert_eq!(net.count(SERVER, Method::Cancel), 0, "somebody may be asked there");
+        net.pass(Duration::from_secs(2));
+        let cancel = net.sent(SERVER, Method::Cancel);
+        assert_eq!(cancel.uri, invite.uri);
+        net.rule(|_, _| Fate::Pass);
+        let status = if answered { 487 } else { 408 };
+        if answered {
+            net.answer(SERVER, &invite, 487, &[]);
+        }
+        let told = net.wait(SERVER, |news| match news {
+            News::OfferRefused { status, .. } => Some(*status),
+            News::Ended { .. } => panic!("the leg lives"),
+            _ => None,
+        });
+        assert_eq!(told, status);
+        let number = net.offered(PHONE);
+        net.wish(PHONE, Wish::AnswerOffer { leg: there, number, body: Bytes::from_static(b"v=0") });
+        net.wait(SERVER, |news| matches!(news, News::OfferAnswered { .. }).then_some(()));
+        net.wish(SERVER, Wish::End { leg: here, status: None, reason: None });
+        net.nothing_is_left();
+    }
+}

@@ -1,0 +1,47 @@
+//! Whoever asks by a command or for a snapshot is told nothing before the masks are in force.
+
+#![allow(clippy::unwrap_used)]
+
+use std::time::Duration;
+
+use conference::Asker;
+use tokio::sync::oneshot::error::TryRecvError;
+
+use super::*;
+use crate::referred::tests::talking;
+
+const LIMIT: Duration = Duration::from_secs(10);
+
+async fn until_in_force(switch: &mut Switch) {
+    while !switch.carry.not_in_force().is_empty() {
+        let word = acknowledged(&mut switch.carry.acknowledgements);
+        let word = tokio::time::timeout(LIMIT, word).await.unwrap();
+        switch.carry.go_on(word);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_command_is_answered_and_calls_are_shown_once_the_masks_are_in_force() {
+    let (mut switch, leg, call) = talking().await;
+    until_in_force(&mut switch).await;
+    let (_, who) = switch.board.person_of(leg).unwrap();
+    let mute = |muted| Box::new(Command::Mute { call, by: Asker::Operator, who, muted });
+    let (reply, mut muted) = oneshot::channel();
+    switch.take(Input::Command(mute(true), reply)).await;
+    let (reply, mut calls) = oneshot::channel();
+    switch.take(Input::Calls(reply)).await;
+    assert_eq!(muted.try_recv(), Err(TryRecvError::Empty));
+    assert_eq!(calls.try_recv(), Err(TryRecvError::Empty), "it would show a voice as off that is heard");
+    until_in_force(&mut switch).await;
+    assert_eq!(muted.try_recv(), Ok(Ok(())));
+    assert_eq!(calls.try_recv().unwrap(), switch.board.calls().collect::<Vec<_>>());
+
+    // what tightens nothing, and what is refused, waits for nothing
+    let (reply, mut heard) = oneshot::channel();
+    switch.take(Input::Command(mute(false), reply)).await;
+    assert_eq!(heard.try_recv(), Ok(Ok(())));
+    let (reply, mut refused) = oneshot::channel();
+    let nobody = Box::new(Command::Mute { call: conference::CallId(999), by: Asker::Operator, who, muted: true });
+    switch.take(Input::Command(nobody, reply)).await;
+    assert_eq!(refused.try_recv(), Ok(Err(Refusal::CallNotFound)));
+}
