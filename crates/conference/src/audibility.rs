@@ -7,8 +7,8 @@
 //! place    Side: the target's legs, and the initiator's leg that faces the target, while a consult is private
 //!          Main: every other leg
 //! ready    live, not away, its person not held, and no older such leg of that person in the same place
-//! waiting  its person is a customer, the call is not a room, and no ready leg of an agent or outside party shares
-//!          its place
+//! waiting  its person is a customer, the call is not a room (or one that waits for an agent), and no ready leg of an
+//!          agent or outside party shares its place
 //! open     ready and not waiting
 //! hears    persons differ, both open, places equal, the speaker not muted        (see `LegMask::hears`)
 //! ```

@@ -91,7 +91,11 @@ impl Keypad {
         while !self.pending.is_empty() {
             match read(&self.pending, &around.settings.codes, around.transferring) {
                 Reading::Nothing => {
-                    none.push(self.pending.remove(0));
+                    // what followed the code that was answered with a tone is no number: the code was alone
+                    match self.warned_code(&around.settings.codes).filter(|code| self.pending.len() == code + 1) {
+                        Some(code) => drop(self.pending.drain(..code)),
+                        None => none.push(self.pending.remove(0)),
+                    }
                     self.warned = false;
                     continue;
                 }
@@ -131,7 +135,7 @@ impl Keypad {
         if self.until.is_none_or(|until| until > now) {
             return Vec::new();
         }
-        let alone = self.warned && self.pending.len() == codes.start.chars().count();
+        let alone = self.warned_code(codes).is_some_and(|code| self.pending.len() == code);
         let keys = std::mem::take(&mut self.pending);
         self.forget();
         if alone { Vec::new() } else { keys }
@@ -140,6 +144,11 @@ impl Keypad {
     /// Whether the dial plan's answer about a number is waited for; it is given once.
     pub(crate) fn found(&mut self, number: &str) -> bool {
         self.looking.take_if(|asked| asked == number).is_some()
+    }
+
+    /// How many keys the start code has, if it was answered with a tone.
+    fn warned_code(&self, codes: &Codes) -> Option<usize> {
+        self.warned.then(|| codes.start.chars().count())
     }
 
     fn forget(&mut self) {

@@ -5,7 +5,7 @@ mod house;
 
 use std::time::Duration;
 
-use conference::{Command, Destination, Direction, Ears, Effect, Ending, Event, Outcome, Refusal, Report, Status};
+use conference::{Command, Cue, Destination, Direction, Ears, Effect, Ending, Event, Outcome, Refusal, Report, Status};
 use house::{House, agent};
 
 #[test]
@@ -94,6 +94,8 @@ fn two_lines_a_failed_target_ends_the_line_that_faced_it() {
     house.fails(house.rung(), 486);
     assert!(house.did(&Effect::Reject { leg: a2, status: 486, refusal: None }));
     assert!(house.talk(a1, c), "an away that was only assumed ends with the second line");
+    assert_eq!(house.heard(a1), [Cue::Failure], "and the line that is back hears why");
+    assert_eq!(house.changes(), 1, "all in one change of the masks");
 
     let mut house = House::new();
     let (a1, a2, c, b) = house.consult_on_two_lines();

@@ -64,6 +64,10 @@ impl Call {
             person.legs.retain(|other| *other != id);
         }
         desk.books.legs.remove(&id);
+        // a line taken to be away because of it is back in the same change; those in other calls follow (`dropped`)
+        for first in self.legs.values_mut().filter(|first| first.assumed_away == Some(id)) {
+            first.assumed_away = None;
+        }
         desk.out.dropped.push(id);
         if !tell || leg.dying == Some(true) {
             return;

@@ -102,6 +102,12 @@ fn after_a_transfer_that_ended_by_itself_the_code_alone_is_a_tone_and_nothing_el
     assert_eq!(phone.press("*2"), [Said::Warn]);
     assert_eq!(phone.wait(5_000), "", "not relayed either");
     assert_eq!(phone.press("*2101#"), [Said::Warn, Said::Dial("101".to_owned())]);
+    assert_eq!(
+        phone.press("*2*2101#"),
+        [Said::Warn, Said::Warn, Said::Dial("101".to_owned())],
+        "nor before another code"
+    );
+    assert_eq!(relayed(&phone.press("*27*7")[1..]), "*27*7", "with digits after it, it is digits like any other");
     phone.bereft = false;
     phone.press("*2");
     assert_eq!(phone.wait(5_000), "*2");

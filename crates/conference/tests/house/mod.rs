@@ -241,6 +241,11 @@ impl House {
         self.all.iter().any(|output| matches!(output, Output::Event(event) if wanted(event)))
     }
 
+    /// How often masks changed in the last reaction.
+    pub fn changes(&self) -> usize {
+        self.last.iter().filter(|output| matches!(output, Output::Effect(Effect::SetAudibility(_)))).count()
+    }
+
     pub fn masks_came_first(&self) -> bool {
         let is_mask = |output: &Output| matches!(output, Output::Effect(Effect::SetAudibility(_)));
         self.last.iter().skip_while(|output| is_mask(output)).all(|output| !is_mask(output))

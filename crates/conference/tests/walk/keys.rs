@@ -79,6 +79,11 @@ impl Walk {
         let bereft = self.bereft.get(&(call, agent.clone())).is_some_and(|until| *until > self.now);
         let held = self.held.entry(leg).or_default();
         held.keys.push(key);
+        if held.warned && held.keys.len() == 3 && reads(&text(&held.keys), transferring) == Reads::No {
+            // the code that was answered with a tone, and no number after it
+            held.keys.drain(..2);
+            held.warned = false;
+        }
         while !held.keys.is_empty() && reads(&text(&held.keys), transferring) == Reads::No {
             expected.relayed.push(held.keys.remove(0));
             held.warned = false;
