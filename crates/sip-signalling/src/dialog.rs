@@ -118,7 +118,8 @@ impl Dialog {
         let uri = SipUri::from(&invite.uri);
         let mut routes = routes(addresses(&invite.headers, "Route").unwrap_or_default());
         // a strict router was the Request-URI, and the remote target the last route (see `routing`)
-        let strict = routes.last().and_then(|last| NameAddr::parse(last).ok()).filter(|last| !last.uri.params.has("lr"));
+        let strict =
+            routes.last().and_then(|last| NameAddr::parse(last).ok()).filter(|last| !last.uri.params.has("lr"));
         let target = match strict {
             Some(target) => {
                 routes.pop();

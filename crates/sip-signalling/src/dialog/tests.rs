@@ -48,7 +48,8 @@ fn requests_of_the_called_side_turn_the_names_around() {
 
 #[test]
 fn what_follows_a_re_invite_keeps_the_route_set_whatever_its_answer_says_of_it() {
-    let sets = ["<sip:p1.example.org;lr>, <sip:p2.example.org;lr>", "<sip:p1.example.org>, <sip:p2.example.org;lr>", ""];
+    let sets =
+        ["<sip:p1.example.org;lr>, <sip:p2.example.org;lr>", "<sip:p1.example.org>, <sip:p2.example.org;lr>", ""];
     for set in sets {
         let recorded = if set.is_empty() { String::new() } else { format!("Record-Route: {set}\n") };
         let mut dialog = Dialog::called(&invite(&recorded), flow(), true, "near").unwrap();

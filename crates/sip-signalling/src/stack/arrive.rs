@@ -17,8 +17,9 @@ use conference::{AgentName, Caller, Ending, LegId, Phone};
 use rsip::{Method, Request, Response, SipMessage};
 
 use super::door::Sender;
+use super::identity::ANONYMOUS;
 use super::{Alarm, MOST_LEGS, Stack};
-use crate::codec::headers::{Reason, addresses, contacts, cseq, expires, from};
+use crate::codec::headers::{Reason, addresses, contacts, cseq, expires, from, tokens};
 use crate::codec::{SipUri, push, respond, write};
 use crate::dialog::Dialog;
 use crate::flow::Flow;
@@ -38,6 +39,7 @@ impl Stack {
             Ok(replaces) => replaces,
             Err(refusal) => return self.refuse(back, &request, &refusal),
         };
+        let withheld = matches!(sender, Sender::Trunk(_)) && is_withheld(&request);
         let (party, caller) = self.caller(flow, &request, sender);
         let tag = self.chance.word();
         let routed = matches!(party, Party::Trunk(_));
@@ -53,7 +55,11 @@ impl Stack {
         let arrival = Arrival {
             leg: id,
             caller,
-            display: from(&request.headers).ok().and_then(|from| from.display).unwrap_or_default(),
+            display: from(&request.headers)
+                .ok()
+                .filter(|_| !withheld)
+                .and_then(|from| from.display)
+                .unwrap_or_default(),
             dialled: uri.user_text().map(|user| user.into_owned()).unwrap_or_default(),
             ours: self.own.is_ours(&uri, flow),
             host: uri.host,
@@ -98,7 +104,7 @@ impl Stack {
                 (Party::Agent { name: name.clone(), phone: phone.clone() }, Caller::Agent { name, phone })
             }
             Sender::Trunk(trunk) => {
-                let number = number_of(request);
+                let number = if is_withheld(request) { ANONYMOUS.to_owned() } else { number_of(request) };
                 (Party::Trunk(trunk.clone()), Caller::Customer { trunk, number })
             }
             Sender::Anyone => {
@@ -242,6 +248,13 @@ impl Stack {
         debug_assert!(request.method == Method::Options);
         self.refuse(back, request, &refusal);
     }
+}
+
+/// Whether a caller asked that nobody be told who it is (RFC 3323 §4.2, RFC 3325 §9.3). The whole house is told nothing then,
+/// agents too: what nobody knows is shown to nobody, whoever joins the call later and by whichever trunk.
+fn is_withheld(request: &Request) -> bool {
+    let asked = tokens(&request.headers, "Privacy").into_iter().flat_map(|value| value.split(';'));
+    asked.into_iter().any(|value| ["id", "header", "user"].iter().any(|kind| value.trim().eq_ignore_ascii_case(kind)))
 }
 
 /// The number to show of a caller that a trunk brings: what the trunk asserts, else what the caller says.

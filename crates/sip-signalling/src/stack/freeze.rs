@@ -6,8 +6,8 @@ use std::time::Duration;
 use conference::{LegId, Moment};
 use rsip::{Method, Request, SipMessage};
 
-use super::{Alarm, Pending, Stack, User};
 use super::replaces::tag_fits;
+use super::{Alarm, Pending, Stack, User};
 use crate::codec::headers::{Replaces, call_id, to};
 use crate::codec::one;
 use crate::flow::Flow;
@@ -179,9 +179,8 @@ impl Stack {
     fn frozen_replaced(&self, request: &Request) -> Option<LegId> {
         let value = one(&request.headers, "Replaces").filter(|_| request.method == Method::Invite)?;
         let named = Replaces::parse(value).ok()?;
-        let fits = |frozen: &Frozen| {
-            frozen.dialog.0 == named.call_id && tag_fits(named.to_tag.as_deref(), &frozen.dialog.1)
-        };
+        let fits =
+            |frozen: &Frozen| frozen.dialog.0 == named.call_id && tag_fits(named.to_tag.as_deref(), &frozen.dialog.1);
         self.frozen.iter().find(|(_, frozen)| fits(frozen)).map(|(leg, _)| *leg)
     }
 

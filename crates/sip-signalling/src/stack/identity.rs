@@ -6,7 +6,7 @@
 //!   server's INVITE, 200, re-INVITE, UPDATE ──> Identified, when it is another one than before
 //! ```
 //!
-//! What a trunk says of its callers is `arrive`'s to read.
+//! What a trunk says of its callers is `arrive`'s to read. Who withheld the number is [`ANONYMOUS`] in all the house.
 
 use conference::{Identity, LegId};
 use rsip::Headers;
@@ -18,6 +18,16 @@ use crate::leg::{Party, Phase};
 use crate::news::News;
 use crate::settings::Doorkeeping;
 
+/// Who withheld the number, as a name.
+pub(super) const ANONYMOUS: &str = "anonymous";
+/// The domain of whoever is not to be known (RFC 3323 §4.1.1.3).
+pub(super) const NOWHERE: &str = "anonymous.invalid";
+
+/// Whether somebody is not to be known.
+pub(super) fn is_anonymous(who: &Identity) -> bool {
+    who.user.is_empty() || who.user.eq_ignore_ascii_case(ANONYMOUS)
+}
+
 impl Stack {
     /// The owner shows somebody else as the other side from here on.
     pub(super) fn identify(&mut self, leg: LegId, peer: Identity) {
@@ -27,7 +37,7 @@ impl Stack {
             return;
         }
         let flow = known.dialog().map(|dialog| dialog.flow);
-        let asserted = flow.map(|flow| self.asserted(&party, flow, &peer).to_string());
+        let asserted = flow.and_then(|flow| self.asserted(&party, flow, &peer));
         let Some(known) = self.legs.get_mut(&leg) else { return };
         match &mut known.phase {
             Phase::Ringing(ringing) => ringing.shown = Some(peer),
@@ -56,15 +66,20 @@ impl Stack {
         }
         let flow = session.dialog.flow;
         let Some(party) = self.legs.get(&leg).map(|leg| leg.party.clone()) else { return };
-        let asserted = self.is_told_identities(&party).then(|| self.asserted(&party, flow, &shown).to_string());
+        let asserted = self.asserted(&party, flow, &shown);
         if let Some(session) = self.session_mut(leg) {
             session.dialog.asserted = asserted;
         }
     }
 
-    /// The P-Asserted-Identity of somebody towards a party.
-    pub(super) fn asserted(&mut self, party: &Party, flow: Flow, who: &Identity) -> NameAddr {
-        self.shown_as(party, flow, who)
+    /// The P-Asserted-Identity of somebody towards a party; `None` if it is told none. Of a caller who is not to be known a
+    /// carrier is told nothing, unless it is the house itself that it is shown (RFC 3325 §7).
+    pub(super) fn asserted(&mut self, party: &Party, flow: Flow, who: &Identity) -> Option<String> {
+        if who.user.is_empty() || !self.is_told_identities(party) {
+            return None;
+        }
+        let shown = self.shown_as(party, flow, who);
+        (shown.uri.host != NOWHERE).then(|| shown.to_string())
     }
 
     /// A phone of ours looks whom its server shows.

@@ -122,7 +122,9 @@ impl Stack {
     fn referral(&mut self, target: Target, agent: &AgentName, own: Option<LegId>, flow: Flow) -> Option<Referral> {
         match target {
             // whoever guesses is counted by the owner, who has the last word on it
-            Target::Dialog(named) => Some(self.leg_named(agent, own, &named).map_or(Referral::NoSuchLeg, Referral::Join)),
+            Target::Dialog(named) => {
+                Some(self.leg_named(agent, own, &named).map_or(Referral::NoSuchLeg, Referral::Join))
+            }
             Target::Address(uri) => {
                 let dialled = uri.user_text().map(|user| user.into_owned()).unwrap_or_default();
                 let ours = self.own.is_ours(&uri, flow);

@@ -17,6 +17,7 @@ use conference::{AgentName, Identity, LegId, Phone};
 use rsip::Method;
 
 use super::Stack;
+use super::identity::{ANONYMOUS, NOWHERE, is_anonymous};
 use crate::codec::headers::NameAddr;
 use crate::codec::{SipUri, one, push, set};
 use crate::flow::Flow;
@@ -126,14 +127,14 @@ impl Stack {
     fn invite(&mut self, leg: LegId, target: Target, from: &Identity, offer: &Bytes) {
         let Target { flow, uri, to, route, party } = target;
         let shown = self.shown_as(&party, flow, from);
-        let asserted = NameAddr { params: crate::codec::Params::default(), ..shown.clone() };
+        let asserted = self.asserted(&party, flow, from);
         let user = shown.uri.user_text().map(|user| user.into_owned());
         let mut request = self.outside(Method::Invite, &uri, shown, to, 1);
         for route in route {
             push(&mut request.headers, "Route", route);
         }
-        if !from.user.is_empty() && self.is_told_identities(&party) {
-            push(&mut request.headers, "P-Asserted-Identity", asserted.to_string());
+        if let Some(asserted) = asserted {
+            push(&mut request.headers, "P-Asserted-Identity", asserted);
         }
         self.introduce(flow, &mut request.headers, Some(leg), user.as_deref());
         if offer.is_empty() {
@@ -162,7 +163,8 @@ impl Stack {
         }
     }
 
-    /// Who is shown as calling.
+    /// Who is shown as calling. A carrier is shown of an anonymous caller nothing but that: or the number of the house, which
+    /// says nothing of the caller and without which many carriers take no call.
     pub(super) fn shown_as(&mut self, party: &Party, flow: Flow, from: &Identity) -> NameAddr {
         let display = Some(from.display.clone()).filter(|display| !display.is_empty());
         let (user, host) = match party {
@@ -170,7 +172,16 @@ impl Stack {
             Party::Trunk(name) => {
                 let trunk = self.settings.directory.trunks.iter().find(|trunk| trunk.name == *name);
                 let number = trunk.map(|trunk| trunk.caller_id.clone()).filter(|number| !number.is_empty());
-                (number.unwrap_or_else(|| from.user.clone()), self.settings.domain.clone())
+                match number {
+                    Some(number) if is_anonymous(from) => {
+                        return NameAddr::new(SipUri::new(Some(&number), &self.settings.domain, None));
+                    }
+                    None if is_anonymous(from) => {
+                        let nobody = NameAddr::new(SipUri::new(Some(ANONYMOUS), NOWHERE, None));
+                        return NameAddr { display: Some("Anonymous".to_owned()), ..nobody };
+                    }
+                    number => (number.unwrap_or_else(|| from.user.clone()), self.settings.domain.clone()),
+                }
             }
             Party::Server(Some(account)) => {
                 let domain = self.accounts.get(account).map(|known| known.domain().to_owned());
@@ -178,7 +189,7 @@ impl Stack {
             }
             Party::Server(None) => (from.user.clone(), self.own.shown(flow).ip().to_string()),
         };
-        let user = if user.is_empty() { "anonymous".to_owned() } else { user };
+        let user = if user.is_empty() { ANONYMOUS.to_owned() } else { user };
         NameAddr { display, ..NameAddr::new(SipUri::new(Some(&user), &host, None)) }
     }
 }

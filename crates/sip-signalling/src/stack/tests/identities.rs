@@ -3,15 +3,16 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use conference::{Identity, LegId};
+use conference::{Caller, Identity, LegId};
 use rsip::Method;
 
 use super::net::{Fate, Net, SERVER, phone_net, talking};
 use super::races::{is_request, status_of};
 use crate::codec::headers::addresses;
 use crate::codec::one;
+use crate::flow::Flow;
 use crate::settings::Protocol;
-use crate::{News, Wish};
+use crate::{Callee, News, Wish};
 
 const PHONE: usize = 1;
 
@@ -170,7 +171,7 @@ fn who_changes_while_it_rings_is_told_after_the_answer() {
 #[test]
 fn a_carrier_is_shown_its_own_number_and_a_phone_of_ours_asserts_nothing() {
     let mut net = Net::new(127, Protocol::Udp, &["127.0.0.9"]);
-    let to = crate::Callee::Trunk { trunk: "pstn".into(), number: "+4930222".into() };
+    let to = Callee::Trunk { trunk: "pstn".into(), number: "+4930222".into() };
     net.wish(
         SERVER,
         Wish::Call { leg: LegId::rung(3), to, from: person("Alice", "alice"), offer: Bytes::from_static(b"v=0") },
@@ -184,4 +185,66 @@ fn a_carrier_is_shown_its_own_number_and_a_phone_of_ours_asserts_nothing() {
     net.wish(PHONE, Wish::Identify { leg: there, peer: person("Nobody", "nobody") });
     net.pass(Duration::from_secs(5));
     assert_eq!(net.count(PHONE, Method::Update), 0);
+}
+
+const CARRIER: &str = "127.0.0.9:5060";
+
+/// An INVITE of the carrier's with these lines.
+fn from_carrier(net: &mut Net, id: u32, more: &str) -> crate::Arrival {
+    let flow = Flow { protocol: Protocol::Udp, local: net.stacks[SERVER].0, peer: CARRIER.parse().unwrap() };
+    let text = format!(
+        "INVITE sip:+15550000@127.0.0.1 SIP/2.0\r\nVia: SIP/2.0/UDP {CARRIER};branch=z9hG4bK{id}\r\nMax-Forwards: 70\r\n\
+         From: \"Ann Secret\" <sip:+4930999@carrier.example>;tag=c{id}\r\nTo: <sip:+15550000@127.0.0.1>\r\nCall-ID: c{id}\r\n\
+         CSeq: 1 INVITE\r\nContact: <sip:{CARRIER}>\r\n{more}Content-Length: 0\r\n\r\n"
+    );
+    net.inject(flow, &text);
+    net.arrived(SERVER)
+}
+
+#[test]
+fn whoever_withheld_the_number_is_anonymous_in_all_the_house() {
+    let mut net = phone_net(130, Protocol::Udp);
+    net.stacks[SERVER].1.settings.directory.trunks[0].max_calls = 100;
+    let asserted = "P-Asserted-Identity: \"Ann\" <sip:+4930999@carrier.example>\r\n";
+    let withheld = ["id", "ID", "header", "user", "id;critical", "session;user", "header;user;id"];
+    let open = ["none", "session", "critical"];
+    let values = withheld.iter().map(|value| (value, true)).chain(open.iter().map(|value| (value, false)));
+    for (id, (value, hidden)) in values.enumerate() {
+        let id = u32::try_from(id).unwrap();
+        let arrival = from_carrier(&mut net, id, &format!("{asserted}Privacy: {value}\r\n"));
+        let number = if hidden { "anonymous" } else { "+4930999" };
+        assert_eq!(arrival.caller, Caller::Customer { trunk: "pstn".into(), number: number.into() }, "{value}");
+        assert_eq!(arrival.display, if hidden { "" } else { "Ann Secret" }, "{value}");
+    }
+}
+
+#[test]
+fn a_carrier_is_shown_nothing_of_an_anonymous_caller() {
+    for (own_number, from, said) in [
+        ("", "Anonymous <sip:anonymous@anonymous.invalid>", None),
+        ("+15550000", "<sip:+15550000@baton.local>", Some("<sip:+15550000@baton.local>")),
+    ] {
+        let mut net = phone_net(131, Protocol::Udp);
+        net.stacks[SERVER].1.settings.directory.trunks[0].caller_id = own_number.into();
+        let leg = LegId::rung(3);
+        let to = Callee::Trunk { trunk: "pstn".into(), number: "+33123".into() };
+        let who = person("Ann Secret", "anonymous");
+        net.wish(SERVER, Wish::Call { leg, to, from: who.clone(), offer: Bytes::from_static(b"v=0") });
+        let invite = net.sent(SERVER, Method::Invite);
+        let told = one(&invite.headers, "From").unwrap();
+        assert!(told.starts_with(&format!("{from};tag=")), "{told}");
+        assert_eq!(one(&invite.headers, "P-Asserted-Identity"), said);
+        assert!(!invite.to_string().contains("Ann"));
+        // and the same when it takes the place of somebody who was shown
+        let mut ok = crate::codec::respond(&invite, 200, Some("carrier"));
+        crate::codec::push(&mut ok.headers, "Contact", format!("<sip:{CARRIER}>"));
+        let flow = Flow { protocol: Protocol::Udp, local: net.stacks[SERVER].0, peer: CARRIER.parse().unwrap() };
+        net.inject(flow, &ok.to_string());
+        net.wait(SERVER, |news| matches!(news, News::Answered { .. }).then_some(()));
+        net.wish(SERVER, Wish::Identify { leg, peer: person("Bob", "bob") });
+        let asserted = |net: &mut Net| net.stacks[SERVER].1.session_mut(leg).unwrap().dialog.asserted.clone();
+        assert!(asserted(&mut net).is_some_and(|asserted| asserted.starts_with("Bob <")));
+        net.wish(SERVER, Wish::Identify { leg, peer: who });
+        assert_eq!(asserted(&mut net).as_deref(), said);
+    }
 }
