@@ -214,12 +214,34 @@ impl Walk {
             match output {
                 Output::Effect(Effect::LookUp { leg, dialled }) => self.lookups.push((*leg, dialled.clone())),
                 Output::Event(Event::TransferEnded { call, outcome }) => self.note_end(before, *call, *outcome, input),
+                Output::Event(Event::ParticipantLeft { call, who, .. }) => {
+                    // Whoever comes back is told afresh.
+                    let agent = |view: &CallView| view.participant(*who)?.agent.clone();
+                    let left = before.iter().find(|view| view.id == *call).and_then(agent);
+                    left.map(|agent| self.bereft.remove(&(*call, agent)));
+                }
+                Output::Event(Event::CallsJoined { call, joined }) => self.bereft_move(before, *call, *joined),
                 Output::Effect(Effect::Cue { leg, cue }) => self.may_be_played(*leg, *cue)?,
                 _ => {}
             }
         }
         self.held.retain(|leg, _| self.board.call_of(*leg).is_some());
         Ok(())
+    }
+
+    /// Two calls became one: whoever is new in it takes along what was so before.
+    fn bereft_move(&mut self, before: &[CallView], to: CallId, from: CallId) {
+        let there = |agent: &AgentName| {
+            let mut people = before.iter().filter(|view| view.id == to).flat_map(|view| &view.participants);
+            people.any(|person| person.agent.as_ref() == Some(agent))
+        };
+        for ((call, agent), until) in std::mem::take(&mut self.bereft) {
+            if call != from {
+                self.bereft.insert((call, agent), until);
+            } else if !there(&agent) {
+                self.bereft.insert((to, agent), until);
+            }
+        }
     }
 
     /// Whose transfer ended without their doing.
