@@ -321,20 +321,36 @@ fn a_completion_opens_in_time_what_was_closed_and_leaves_alone_what_was_open() {
     stage.assert_goes_on(bob, CUSTOMER, before_us);
 }
 
-/// Alice's customer (0) waits on her first line; on her second she has an outside party (1). Both calls become one.
+/// Alice's customer (0) waits on her first line; on her second she has an outside party (1).
+struct TwoCalls {
+    stage: Stage,
+    customer: LegId,
+    first: LegId,
+    second: LegId,
+    outside: LegId,
+}
+
+impl TwoCalls {
+    fn new() -> Self {
+        let mut stage = Stage::new();
+        let customer = stage.customer_dials("alice");
+        let first = stage.answers("alice-desk");
+        stage.talks(customer);
+        stage.run_ms(200);
+        stage.offers.insert(first, Direction::Away);
+        stage.report(Report::Offered { leg: first, direction: Direction::Away });
+        let caller = Caller::Agent { name: agent("alice"), phone: Phone("alice-desk".into()) };
+        let second = stage.dials(caller, Destination::Outside { trunk: "pstn".into(), number: "+33".into() });
+        let outside = stage.answers("");
+        stage.talks(outside);
+        Self { stage, customer, first, second, outside }
+    }
+}
+
+/// Both calls become one.
 #[test]
 fn a_join_of_two_calls_opens_in_time_and_lets_nothing_through_that_was_said_before_it() {
-    let mut stage = Stage::new();
-    let customer = stage.customer_dials("alice");
-    let first = stage.answers("alice-desk");
-    stage.talks(customer);
-    stage.run_ms(200);
-    stage.offers.insert(first, Direction::Away);
-    stage.report(Report::Offered { leg: first, direction: Direction::Away });
-    let caller = Caller::Agent { name: agent("alice"), phone: Phone("alice-desk".into()) };
-    let second = stage.dials(caller, Destination::Outside { trunk: "pstn".into(), number: "+33".into() });
-    let outside = stage.answers("");
-    stage.talks(outside);
+    let TwoCalls { mut stage, customer, first, second, outside } = TwoCalls::new();
     stage.run_ms(GROWN_UP_MS);
     assert_ne!(stage.board.call_of(first), stage.board.call_of(second), "two calls");
     stage.assert_silent(customer, 1, 0);
@@ -366,17 +382,7 @@ fn who_talked_before_a_join_goes_on_talking() {
 /// Those who talked in the younger call move into the older one, which ticks at another moment.
 #[test]
 fn who_talked_in_the_younger_call_goes_on_talking_in_the_older_one() {
-    let mut stage = Stage::new();
-    let customer = stage.customer_dials("alice");
-    let first = stage.answers("alice-desk");
-    stage.talks(customer);
-    stage.run_ms(200);
-    stage.offers.insert(first, Direction::Away);
-    stage.report(Report::Offered { leg: first, direction: Direction::Away });
-    let caller = Caller::Agent { name: agent("alice"), phone: Phone("alice-desk".into()) };
-    let second = stage.dials(caller, Destination::Outside { trunk: "pstn".into(), number: "+33".into() });
-    let outside = stage.answers("");
-    stage.talks(outside);
+    let TwoCalls { mut stage, customer, first, second, outside } = TwoCalls::new();
     let call = stage.board.call_of(second).unwrap();
     let target = Destination::Agent(agent("dave"));
     stage.command(Command::Start { call, by: Asker::Leg(second), target, shown: String::new() });
