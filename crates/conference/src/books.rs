@@ -129,7 +129,7 @@ mod tests {
     fn only_calls_that_others_put_on_an_agent_make_them_busy() {
         let bob = AgentName("bob".to_owned());
         let mut settings = Settings::default();
-        let known = AgentSettings { display_name: String::new(), max_calls: 1, supervisor: false };
+        let known = AgentSettings { display_name: String::new(), max_calls: 1, ..AgentSettings::default() };
         settings.agents.insert(bob.clone(), known);
         let mut books = Books::default();
         books.note_agent(&bob, CallId(1), false);

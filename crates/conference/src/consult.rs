@@ -15,6 +15,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::ids::{AgentName, LegId, ParticipantId};
+use crate::input::Destination;
 use crate::mask::Place;
 use crate::moment::Moment;
 use crate::output::Phase;
@@ -107,6 +108,8 @@ pub(crate) struct Transfer {
     /// Whom to recall.
     pub(crate) agent: Option<AgentName>,
     pub(crate) target: ParticipantId,
+    /// Whom the target was asked as.
+    pub(crate) to: Destination,
     pub(crate) stage: Stage,
     /// The leg on which a REFER waits for its final word.
     pub(crate) referrer: Option<LegId>,

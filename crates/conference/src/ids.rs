@@ -50,6 +50,16 @@ impl fmt::Display for LegId {
     }
 }
 
+/// One offer of a waiting call to one agent. Shown as `r-0001`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct ReservationId(pub u64);
+
+impl fmt::Display for ReservationId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "r-{:04x}", self.0)
+    }
+}
+
 /// One person in one call; counted within the call. Shown as `p1`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct ParticipantId(pub u32);

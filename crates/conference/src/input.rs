@@ -2,7 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::ids::{AgentName, CallId, LegId, ParticipantId, Phone};
+use crate::ids::{AgentName, CallId, LegId, ParticipantId, Phone, ReservationId};
+use crate::output::Cue;
 use crate::settings::Settings;
 
 /// Whom a dialled address or number reaches, after the dial plan was asked.
@@ -79,6 +80,17 @@ pub enum SuperviseMode {
     Whisper,
     /// Is an agent in Main.
     Barge,
+}
+
+/// What an agent, or somebody for them, may say of their availability. What people are shown is `AgentState`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum Availability {
+    /// Takes calls from queues.
+    Ready,
+    /// Does not.
+    Paused,
+    /// Finishes the last call; ends by itself with the queue's limit, if it has one.
+    WrapUp,
 }
 
 /// Asked by people. A command that is not allowed now is refused and changes nothing.
@@ -195,6 +207,72 @@ pub enum Command {
         agent: AgentName,
         /// How.
         mode: SuperviseMode,
+    },
+    /// An agent's availability.
+    SetState {
+        /// Whose.
+        agent: AgentName,
+        /// Who asks: the agent, a supervisor, the operator.
+        by: Asker,
+        /// What.
+        availability: Availability,
+    },
+    /// The offered agent takes the call: nobody else is offered it any more, and their phone is rung as long as any
+    /// other (`transfer.ring_timeout`).
+    Accept {
+        /// The offer.
+        reservation: ReservationId,
+        /// Who asks.
+        by: Asker,
+    },
+    /// The offered agent does not take the call: it is offered to the next at once.
+    Reject {
+        /// The offer.
+        reservation: ReservationId,
+        /// Who asks.
+        by: Asker,
+    },
+    /// Lets nobody into a room any more, or again.
+    Lock {
+        /// The call.
+        call: CallId,
+        /// Who asks.
+        by: Asker,
+        /// Shut (true) or open.
+        locked: bool,
+    },
+    /// Keys sent to one participant's phone alone.
+    Press {
+        /// The call.
+        call: CallId,
+        /// Who asks.
+        by: Asker,
+        /// Who hears them.
+        who: ParticipantId,
+        /// The keys.
+        keys: Vec<Key>,
+    },
+    /// A tone or prompt for one participant alone.
+    Play {
+        /// The call.
+        call: CallId,
+        /// Who asks.
+        by: Asker,
+        /// Who hears it.
+        who: ParticipantId,
+        /// What.
+        cue: Cue,
+    },
+    /// How loud somebody's voice is for the others.
+    SetVolume {
+        /// The call.
+        call: CallId,
+        /// Who asks.
+        by: Asker,
+        /// Whose voice.
+        who: ParticipantId,
+        /// Decibels, -40 to 20; 0: as it comes.
+        volume_db: i8,
     },
     /// The daemon stops: end every call.
     Shutdown,
@@ -322,5 +400,19 @@ pub enum Report {
         target: Destination,
         /// The digits.
         shown: String,
+    },
+    /// How many phones of an agent are registered now.
+    Registered {
+        /// The agent.
+        agent: AgentName,
+        /// Phones.
+        phones: u32,
+    },
+    /// A queue's hours began or ended. A queue of which nothing was said is open.
+    Hours {
+        /// The queue.
+        queue: String,
+        /// Whether it is open now.
+        open: bool,
     },
 }

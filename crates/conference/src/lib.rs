@@ -19,15 +19,23 @@ mod mutants;
 mod output;
 mod participant;
 mod reaction;
+pub mod record;
 mod refusal;
 mod settings;
 mod switchboard;
 
-pub use ids::{AgentName, CallId, LegId, ParticipantId, Phone};
-pub use input::{Asker, Caller, Command, Destination, Direction, Ending, Key, Report, Service, SuperviseMode};
+pub use ids::{AgentName, CallId, LegId, ParticipantId, Phone, ReservationId};
+pub use input::{
+    Asker, Availability, Caller, Command, Destination, Direction, Ending, Key, Report, Service, SuperviseMode,
+};
 pub use mask::{ChangeSet, Ears, LegMask, Place, Supervision};
 pub use moment::Moment;
-pub use output::{Cue, Effect, Event, Identity, Left, Outcome, Output, Phase, Role, Status};
+pub use output::{
+    AgentState, Cue, Effect, Event, Identity, Left, Outcome, Output, Phase, QueueExit, ReservationEnd, Role, Status,
+};
 pub use refusal::Refusal;
-pub use settings::{AgentSettings, Codes, RoomSettings, Settings, TransferSettings};
-pub use switchboard::{CallView, LegView, ParticipantView, Switchboard, TransferView};
+pub use settings::{AgentSettings, Codes, QueueSettings, RoomSettings, Settings, Strategy, TransferSettings};
+pub use switchboard::{
+    Action, AgentView, Allowed, CallView, LegView, ParticipantView, QueueView, ReservationView, Switchboard,
+    TransferView,
+};

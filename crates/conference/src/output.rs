@@ -2,9 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::ids::{AgentName, CallId, LegId, ParticipantId};
+use crate::ids::{AgentName, CallId, LegId, ParticipantId, ReservationId};
 use crate::input::{Destination, Direction, Key};
 use crate::mask::ChangeSet;
+use crate::moment::Moment;
 use crate::refusal::Refusal;
 
 /// One step of a reaction. Outputs are carried out in their order.
@@ -46,6 +47,18 @@ pub enum Cue {
     NoAnswer,
     /// Spoken: cannot be reached.
     Unreachable,
+    /// Spoken: the queue is closed.
+    Closed,
+    /// Spoken: the caller's place in the queue, 1 being next.
+    Position(u16),
+    /// Spoken: type the room's number, then the pound key.
+    EnterPin,
+    /// Spoken: that was wrong, once more.
+    WrongPin,
+    /// Somebody came into the room.
+    Entered,
+    /// Somebody left the room.
+    Left,
 }
 
 /// To be done by the edges.
@@ -140,6 +153,20 @@ pub enum Effect {
         /// Who.
         peer: Identity,
     },
+    /// Send keys to one leg's phone.
+    Press {
+        /// The leg.
+        leg: LegId,
+        /// The keys.
+        keys: Vec<Key>,
+    },
+    /// How loud a leg's voice is for the others from here on.
+    SetVolume {
+        /// The leg.
+        leg: LegId,
+        /// Decibels, -40 to 20; 0: as it comes.
+        volume_db: i8,
+    },
     /// Play a cue into one leg.
     Cue {
         /// The leg.
@@ -217,6 +244,8 @@ pub enum Outcome {
     TargetGone,
     /// The customer hung up.
     CustomerGone,
+    /// The target is a queue in which nobody took the call in time.
+    QueueTimeout,
     /// The call was ended for everybody.
     CallEnded,
 }
@@ -230,6 +259,59 @@ pub enum Phase {
     Private,
     /// Everybody hears everybody.
     Merged,
+}
+
+/// What an agent does, as people are shown it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum AgentState {
+    /// No phone is registered.
+    Offline,
+    /// Takes calls from queues.
+    Ready,
+    /// Does not.
+    Paused,
+    /// Finishes the last call.
+    WrapUp,
+    /// Is offered a call, or is rung by a caller.
+    Reserved,
+    /// In a call.
+    OnCall,
+}
+
+/// How a reservation ended; exactly one per reservation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum ReservationEnd {
+    /// The agent's phone answered.
+    Answered,
+    /// The agent turned it down, on the phone or by command.
+    Rejected,
+    /// No answer in time.
+    Expired,
+    /// Somebody else took the call.
+    Elsewhere,
+    /// The call is gone, or the agent left.
+    Withdrawn,
+    /// The agent's phone could not be reached.
+    Unreachable,
+}
+
+/// How a call left a queue; exactly one per entry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum QueueExit {
+    /// An agent answered.
+    Answered,
+    /// The caller hung up.
+    Abandoned,
+    /// The consult was cancelled, or its initiator's call ended.
+    Cancelled,
+    /// Waited too long.
+    TimedOut,
+    /// The queue was full.
+    Full,
+    /// The queue was closed, or closed while the call waited.
+    Closed,
+    /// Nobody who serves it has a phone registered.
+    Empty,
 }
 
 /// Already true; told to logs, history, API and desktops.
@@ -313,6 +395,8 @@ pub enum Event {
         by: ParticipantId,
         /// The target.
         target: ParticipantId,
+        /// Whom the target was asked as: an agent, a queue, an outside number.
+        to: Destination,
     },
     /// A transfer's phase, or the side the initiator faces, changed.
     TransferChanged {
@@ -353,4 +437,146 @@ pub enum Event {
         /// Begun (true) or over.
         bridged: bool,
     },
+    /// An agent's state changed.
+    AgentChanged {
+        /// The agent.
+        agent: AgentName,
+        /// What they do now.
+        state: AgentState,
+    },
+    /// How many wait in a queue, or how many agents are ready for it, changed.
+    QueueChanged {
+        /// The queue.
+        queue: String,
+        /// Calls that wait.
+        waiting: u32,
+        /// Agents who serve it and are ready.
+        ready: u32,
+        /// Whether it is open.
+        open: bool,
+    },
+    /// A call entered a queue.
+    QueueEntered {
+        /// The call.
+        call: CallId,
+        /// Who is looked for an agent on their behalf: the participant who will be the agent.
+        who: ParticipantId,
+        /// The queue.
+        queue: String,
+        /// Its place, 1 being next.
+        position: u32,
+    },
+    /// A waiting call moved up (or down, behind a call of higher priority).
+    QueueMoved {
+        /// The call.
+        call: CallId,
+        /// As in `QueueEntered`.
+        who: ParticipantId,
+        /// Its place, 1 being next.
+        position: u32,
+    },
+    /// A call left a queue.
+    QueueLeft {
+        /// The call.
+        call: CallId,
+        /// As in `QueueEntered`.
+        who: ParticipantId,
+        /// The queue.
+        queue: String,
+        /// How.
+        how: QueueExit,
+    },
+    /// A waiting call is offered to an agent.
+    Reserved {
+        /// The offer.
+        reservation: ReservationId,
+        /// To whom.
+        agent: AgentName,
+        /// From which queue.
+        queue: String,
+        /// The call.
+        call: CallId,
+        /// As in `QueueEntered`.
+        who: ParticipantId,
+        /// When the offer ends.
+        until: Moment,
+    },
+    /// The offered agent said yes by command; their phone rings on.
+    ReservationAccepted {
+        /// The offer.
+        reservation: ReservationId,
+        /// Who.
+        agent: AgentName,
+        /// The call.
+        call: CallId,
+    },
+    /// An offer ended.
+    ReservationEnded {
+        /// The offer.
+        reservation: ReservationId,
+        /// To whom it was made.
+        agent: AgentName,
+        /// The call.
+        call: CallId,
+        /// How.
+        how: ReservationEnd,
+    },
+    /// Somebody's voice is louder or softer from here on.
+    VolumeChanged {
+        /// The call.
+        call: CallId,
+        /// Whose.
+        who: ParticipantId,
+        /// Decibels.
+        volume_db: i8,
+    },
+    /// A room was locked, or opened again.
+    LockChanged {
+        /// The call.
+        call: CallId,
+        /// Shut (true) or open.
+        locked: bool,
+    },
+    /// Somebody typed a room's PIN.
+    PinTyped {
+        /// The call.
+        call: CallId,
+        /// Who.
+        who: ParticipantId,
+        /// Whether it was right.
+        right: bool,
+    },
+}
+
+impl Event {
+    /// The call it is about; `None`: about an agent or a queue.
+    #[must_use]
+    pub const fn call(&self) -> Option<CallId> {
+        match self {
+            Self::AgentChanged { .. } | Self::QueueChanged { .. } => None,
+            Self::CallStarted { call, .. }
+            | Self::CallEnded { call }
+            | Self::CallsJoined { call, .. }
+            | Self::ParticipantJoined { call, .. }
+            | Self::StatusChanged { call, .. }
+            | Self::MuteChanged { call, .. }
+            | Self::DirectionChanged { call, .. }
+            | Self::ParticipantLeft { call, .. }
+            | Self::TransferStarted { call, .. }
+            | Self::TransferChanged { call, .. }
+            | Self::TransferEnded { call, .. }
+            | Self::Recalling { call, .. }
+            | Self::FellBack { call, .. }
+            | Self::BridgedByPhone { call, .. }
+            | Self::QueueEntered { call, .. }
+            | Self::QueueMoved { call, .. }
+            | Self::QueueLeft { call, .. }
+            | Self::Reserved { call, .. }
+            | Self::ReservationAccepted { call, .. }
+            | Self::ReservationEnded { call, .. }
+            | Self::VolumeChanged { call, .. }
+            | Self::LockChanged { call, .. }
+            | Self::PinTyped { call, .. } => Some(*call),
+        }
+    }
 }

@@ -146,6 +146,8 @@ pub(crate) struct Participant {
     pub(crate) legs: Vec<LegId>,
     pub(crate) held: Option<HeldBy>,
     pub(crate) muted: bool,
+    /// How loud their voice is for the others, in decibels.
+    pub(crate) volume_db: i8,
     /// What a person is rung for, until the answer.
     pub(crate) errand: Option<Errand>,
     /// Until when they are rung.
@@ -181,12 +183,22 @@ impl Participant {
             legs: Vec::new(),
             held: None,
             muted: false,
+            volume_db: 0,
             errand: None,
             rings_until: None,
             announced_until: None,
             supervises: None,
             parting: None,
             bereft_until: None,
+        }
+    }
+
+    /// As whom they could be dialled.
+    pub(crate) fn destination(&self) -> Destination {
+        match (&self.agent, &self.dialled) {
+            (Some(agent), _) => Destination::Agent(agent.clone()),
+            (None, Some(dialled)) => dialled.clone(),
+            (None, None) => Destination::Unknown,
         }
     }
 

@@ -31,6 +31,12 @@ pub enum Refusal {
     TargetBusy,
     /// A limit of this call (participants, room size) is reached.
     LimitReached,
+    /// No such reservation, or it is over.
+    ReservationNotFound,
+    /// No such participant in this call.
+    ParticipantNotFound,
+    /// The room is locked.
+    Locked,
 }
 
 impl Refusal {
@@ -51,6 +57,9 @@ impl Refusal {
             Self::TargetUnavailable => "target_unavailable",
             Self::TargetBusy => "target_busy",
             Self::LimitReached => "limit_reached",
+            Self::ReservationNotFound => "reservation_not_found",
+            Self::ParticipantNotFound => "participant_not_found",
+            Self::Locked => "locked",
         }
     }
 }

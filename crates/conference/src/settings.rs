@@ -1,6 +1,6 @@
 //! What the core must know of the configuration: agents, rooms, and the rules of transfers. No addresses, no secrets.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -13,6 +13,8 @@ use crate::input::Destination;
 pub struct Settings {
     /// The agents by name.
     pub agents: BTreeMap<AgentName, AgentSettings>,
+    /// The queues by name.
+    pub queues: BTreeMap<String, QueueSettings>,
     /// Rooms with settings of their own.
     pub rooms: BTreeMap<String, RoomSettings>,
     /// The rules of transfers.
@@ -20,7 +22,7 @@ pub struct Settings {
 }
 
 /// What is known of one agent.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AgentSettings {
     /// Shown to people.
     pub display_name: String,
@@ -28,6 +30,66 @@ pub struct AgentSettings {
     pub max_calls: u32,
     /// Whether the agent may supervise.
     pub supervisor: bool,
+    /// The queues they serve.
+    pub queues: BTreeSet<String>,
+    /// What they can, and how well (1 to 10).
+    pub skills: BTreeMap<String, u8>,
+}
+
+/// Whom of the ready agents a queue offers a call.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum Strategy {
+    /// Whoever has been without a call longest.
+    #[default]
+    LongestIdle,
+    /// Each in turn, by name, after whoever was offered one last.
+    RoundRobin,
+    /// All at once; the first answer wins.
+    RingAll,
+    /// Those who have every skill the queue asks for; of them the most skilled, then the longest idle.
+    Skills,
+}
+
+/// What is known of one queue.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct QueueSettings {
+    /// Whom it offers a call.
+    pub strategy: Strategy,
+    /// How long one agent is offered a call.
+    pub ring_timeout: Duration,
+    /// How long an agent is in wrap-up after a call of this queue; zero: not at all.
+    pub wrap_up: Duration,
+    /// Calls that may wait; one more goes to `overflow`.
+    pub max_length: u32,
+    /// How long a call may wait before it goes to `overflow`; zero: for ever.
+    pub max_wait: Duration,
+    /// Where calls go that may not wait here (full, closed, too long, nobody there); `None`: the announcement, then BYE.
+    pub overflow: Option<Destination>,
+    /// Whether a call waits while no agent of the queue has a phone registered (else: `overflow`).
+    pub wait_when_empty: bool,
+    /// How often callers are told their position; zero: never.
+    pub position_every: Duration,
+    /// An agent of several queues takes the call of the highest priority first.
+    pub priority: u8,
+    /// What an agent must be able to do, and how well, for `Strategy::Skills`.
+    pub skills: BTreeMap<String, u8>,
+}
+
+impl Default for QueueSettings {
+    fn default() -> Self {
+        Self {
+            strategy: Strategy::LongestIdle,
+            ring_timeout: Duration::from_secs(15),
+            wrap_up: Duration::ZERO,
+            max_length: 1000,
+            max_wait: Duration::ZERO,
+            overflow: None,
+            wait_when_empty: true,
+            position_every: Duration::from_secs(30),
+            priority: 0,
+            skills: BTreeMap::new(),
+        }
+    }
 }
 
 /// What is known of one room.
@@ -37,11 +99,15 @@ pub struct RoomSettings {
     pub max_participants: u32,
     /// Whether participants hear music until an agent is in.
     pub wait_for_agent: bool,
+    /// The digits to be typed at the door; empty: it is open.
+    pub pin: String,
+    /// Whether a short tone tells those inside that somebody came or went.
+    pub tones: bool,
 }
 
 impl Default for RoomSettings {
     fn default() -> Self {
-        Self { max_participants: 1000, wait_for_agent: false }
+        Self { max_participants: 1000, wait_for_agent: false, pin: String::new(), tones: true }
     }
 }
 

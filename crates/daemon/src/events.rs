@@ -49,7 +49,7 @@ impl Log {
                 }
                 write(event);
             }
-            Event::TransferStarted { call, by, target } => {
+            Event::TransferStarted { call, by, target, .. } => {
                 self.calls.entry(*call).or_default().transfer = Some((*by, *target));
                 let (by, target) = self.between(*call);
                 info!(%call, by, target, "transfer started");
@@ -77,7 +77,18 @@ impl Log {
             | Event::ParticipantLeft { .. }
             | Event::Recalling { .. }
             | Event::FellBack { .. }
-            | Event::BridgedByPhone { .. } => write(event),
+            | Event::BridgedByPhone { .. }
+            | Event::AgentChanged { .. }
+            | Event::QueueChanged { .. }
+            | Event::QueueEntered { .. }
+            | Event::QueueMoved { .. }
+            | Event::QueueLeft { .. }
+            | Event::Reserved { .. }
+            | Event::ReservationAccepted { .. }
+            | Event::ReservationEnded { .. }
+            | Event::VolumeChanged { .. }
+            | Event::LockChanged { .. }
+            | Event::PinTyped { .. } => write(event),
         }
     }
 
@@ -111,6 +122,21 @@ fn write(event: &Event) {
         Event::ParticipantLeft { call, who, why } => person(*call, *who, "left", &format!("{why:?}")),
         // written with names
         Event::TransferStarted { .. } | Event::TransferChanged { .. } | Event::TransferEnded { .. } => {}
+        Event::AgentChanged { agent, state } => info!(%agent, ?state, "agent"),
+        // told as often as somebody comes or goes
+        Event::QueueChanged { .. } | Event::QueueMoved { .. } => {}
+        Event::QueueEntered { call, who, queue, position } => {
+            info!(%call, participant = %who, queue, position, "waits in queue");
+        }
+        Event::QueueLeft { call, who, queue, how } => info!(%call, participant = %who, queue, ?how, "left queue"),
+        Event::Reserved { reservation, agent, queue, call, .. } => info!(%call, %reservation, %agent, queue, "offered"),
+        Event::ReservationAccepted { reservation, agent, call } => info!(%call, %reservation, %agent, "accepted"),
+        Event::ReservationEnded { reservation, agent, call, how } => {
+            info!(%call, %reservation, %agent, ?how, "offer ended");
+        }
+        Event::VolumeChanged { call, who, volume_db } => person(*call, *who, "volume", &volume_db.to_string()),
+        Event::LockChanged { call, locked } => info!(%call, locked, "room"),
+        Event::PinTyped { call, who, right } => person(*call, *who, "typed the PIN", &right.to_string()),
         Event::Recalling { call, agent } => info!(%call, %agent, "recalling"),
         Event::FellBack { call, who } => person(*call, *who, "goes to", "transfer.fallback"),
         Event::BridgedByPhone { call, who, bridged } => person(*call, *who, "bridged by phone", &bridged.to_string()),
@@ -133,7 +159,14 @@ pub(crate) fn cue(leg: LegId, call: Option<CallId>, cue: Cue) {
         Cue::Unknown | Cue::Busy | Cue::Rejected | Cue::NoAnswer | Cue::Unreachable | Cue::Failure => {
             info!(call, %leg, why = ?cue, "told that the target is not had");
         }
-        Cue::Notice | Cue::Done => {}
+        Cue::Notice
+        | Cue::Done
+        | Cue::Closed
+        | Cue::Position(_)
+        | Cue::EnterPin
+        | Cue::WrongPin
+        | Cue::Entered
+        | Cue::Left => {}
     }
 }
 
@@ -158,7 +191,12 @@ mod tests {
         };
         log.note(&joined(1, Some("alice"), "Alice"));
         log.note(&joined(3, None, "+49\u{1b}30"));
-        log.note(&Event::TransferStarted { call, by: ParticipantId(1), target: ParticipantId(3) });
+        log.note(&Event::TransferStarted {
+            call,
+            by: ParticipantId(1),
+            target: ParticipantId(3),
+            to: conference::Destination::Unknown,
+        });
         assert_eq!(log.between(call), ("p1 alice".to_owned(), "p3 +49\u{fffd}30".to_owned()));
         log.note(&Event::CallEnded { call });
         assert!(log.calls.is_empty());

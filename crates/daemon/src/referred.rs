@@ -54,6 +54,9 @@ const fn turned_down(refusal: Refusal, joins: bool) -> TurnedDown {
         | Refusal::TargetNotLive
         | Refusal::InitiatorAway
         | Refusal::BridgedByPhone
+        | Refusal::ReservationNotFound
+        | Refusal::ParticipantNotFound
+        | Refusal::Locked
         | Refusal::LimitReached => TurnedDown::Refused(403),
         Refusal::TargetUnknown => TurnedDown::Accepted(if joins { 481 } else { 404 }),
         Refusal::TargetUnavailable => TurnedDown::Accepted(480),

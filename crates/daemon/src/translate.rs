@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use conference::{AgentSettings, RoomSettings, Settings, TransferSettings};
+use conference::{AgentSettings, QueueSettings, RoomSettings, Settings, TransferSettings};
 use media_mixer::sdp::Codec;
 use media_mixer::{HoldMusic, MediaSettings, Nat};
 use sip_signalling::{Account, Directory, Doorkeeping, SipSettings, Trunk};
@@ -20,6 +20,8 @@ pub(crate) fn core(config: &Config, plan: &DialPlan) -> Settings {
                 display_name: agent.display_name.clone(),
                 max_calls: agent.max_calls,
                 supervisor: agent.supervisor,
+                queues: agent.queues.iter().cloned().collect(),
+                skills: BTreeMap::new(),
             };
             (agent.name.clone(), settings)
         })
@@ -28,8 +30,11 @@ pub(crate) fn core(config: &Config, plan: &DialPlan) -> Settings {
         .rooms
         .iter()
         .map(|room| {
-            let settings =
-                RoomSettings { max_participants: room.max_participants, wait_for_agent: room.wait_for_agent };
+            let settings = RoomSettings {
+                max_participants: room.max_participants,
+                wait_for_agent: room.wait_for_agent,
+                ..RoomSettings::default()
+            };
             (room.name.clone(), settings)
         })
         .collect();
@@ -48,7 +53,8 @@ pub(crate) fn core(config: &Config, plan: &DialPlan) -> Settings {
             swap: config.transfer.codes.swap.clone(),
         },
     };
-    Settings { agents, rooms, transfer }
+    let queues = config.queues.iter().map(|queue| (queue.name.clone(), QueueSettings::default())).collect();
+    Settings { agents, queues, rooms, transfer }
 }
 
 /// What the signalling is started with.

@@ -283,7 +283,7 @@ async fn a_transfer_by_keypad_needs_one_line_and_is_completed_by_the_server() {
         scene.alice.press(scene.line, "*2102#", keypad);
         let bobs = scene.bob_answers().await;
         let private = async {
-            while scene.house.calls().await[0].transfer.is_none_or(|t| t.phase != conference::Phase::Private) {
+            while scene.house.calls().await[0].transfer.as_ref().is_none_or(|t| t.phase != conference::Phase::Private) {
                 tokio::time::sleep(Duration::from_millis(10)).await;
             }
         };

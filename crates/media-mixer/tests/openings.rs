@@ -65,7 +65,7 @@ impl Stage {
         };
         let mut settings = Settings::default();
         for name in ["alice", "bob", "dave"] {
-            let known = AgentSettings { display_name: String::new(), max_calls: 2, supervisor: false };
+            let known = AgentSettings { max_calls: 2, ..AgentSettings::default() };
             settings.agents.insert(agent(name), known);
         }
         stage.command(Command::Configure(settings));

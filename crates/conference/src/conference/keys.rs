@@ -109,5 +109,6 @@ pub(super) fn spoken(outcome: Outcome) -> Option<Cue> {
         | Outcome::TargetGone
         | Outcome::CustomerGone
         | Outcome::CallEnded => None,
+        Outcome::QueueTimeout => Some(Cue::NoAnswer),
     }
 }

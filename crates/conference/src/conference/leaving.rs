@@ -214,6 +214,7 @@ impl Call {
             | Outcome::NoAnswer
             | Outcome::Unreachable(_)
             | Outcome::TargetGone
+            | Outcome::QueueTimeout
             | Outcome::CustomerGone => self.removing != Some(transfer.initiator),
             Outcome::Completed | Outcome::Joined | Outcome::Cancelled | Outcome::CallEnded => false,
         };

@@ -5,6 +5,7 @@
 //! those left in `leaving`, keypad codes in `keys`, time in `clock`. It does not decide who hears whom (`audibility`).
 
 mod clock;
+mod extras;
 mod keys;
 mod leaving;
 mod news;
@@ -53,6 +54,8 @@ pub(crate) enum Kind {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 struct Told {
     statuses: BTreeMap<ParticipantId, Status>,
+    /// Since when.
+    since: BTreeMap<ParticipantId, Moment>,
     transfer: Option<(Phase, bool)>,
     bridged: BTreeSet<ParticipantId>,
 }
@@ -65,6 +68,10 @@ pub(crate) struct Call {
     pub(crate) people: BTreeMap<ParticipantId, Participant>,
     pub(crate) legs: BTreeMap<LegId, Leg>,
     pub(crate) transfer: Option<Transfer>,
+    /// When it began.
+    pub(crate) started: Moment,
+    /// Whether nobody is let in any more.
+    pub(crate) locked: bool,
     next_person: u32,
     /// The version of the last change-set.
     version: u64,
@@ -88,13 +95,15 @@ pub(crate) struct Call {
 }
 
 impl Call {
-    pub(crate) fn new(id: CallId, kind: Kind) -> Self {
+    pub(crate) fn new(id: CallId, kind: Kind, started: Moment) -> Self {
         Self {
             id,
             kind,
             people: BTreeMap::new(),
             legs: BTreeMap::new(),
             transfer: None,
+            started,
+            locked: false,
             next_person: 1,
             version: 0,
             published: BTreeMap::new(),
@@ -295,8 +304,11 @@ impl Call {
     /// Events for what differs from what was told last.
     fn tell(&mut self, desk: &mut Desk<'_>, picture: Picture) {
         let call = self.id;
+        let mut since = std::mem::take(&mut self.told.since);
+        since.retain(|who, _| picture.statuses.contains_key(who));
         for (who, status) in &picture.statuses {
             if self.told.statuses.get(who) != Some(status) {
+                since.insert(*who, desk.now);
                 desk.out.event(Event::StatusChanged { call, who: *who, status: *status });
             }
         }
@@ -311,7 +323,7 @@ impl Call {
                 desk.out.event(Event::BridgedByPhone { call, who, bridged });
             }
         }
-        self.told = Told { statuses: picture.statuses, transfer, bridged: picture.bridged };
+        self.told = Told { statuses: picture.statuses, since, transfer, bridged: picture.bridged };
         self.published = picture.masks;
     }
 
@@ -323,6 +335,11 @@ impl Call {
     /// The status of somebody as it was told last.
     pub(crate) fn status(&self, who: ParticipantId) -> Option<Status> {
         self.told.statuses.get(&who).copied()
+    }
+
+    /// Since when somebody has the status that was told last.
+    pub(crate) fn since(&self, who: ParticipantId) -> Moment {
+        self.told.since.get(&who).copied().unwrap_or(self.started)
     }
 
     /// Whether a transfer may still be started this minute; notes it if so.

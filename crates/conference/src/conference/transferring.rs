@@ -146,18 +146,19 @@ impl Call {
         let mut person = Participant::new(role, agent, shown);
         person.errand = Some(Errand::Target);
         let identity = self.identity(initiator, desk.settings);
-        let (target, _) = self.ring(desk, to, person, identity);
+        let (target, _) = self.ring(desk, to.clone(), person, identity);
         self.note_start(desk.now);
         self.transfer = Some(Transfer {
             initiator,
             agent: self.people.get(&initiator).and_then(|person| person.agent.clone()),
             target,
+            to: to.clone(),
             stage: Stage::Ringing,
             referrer: opening.asked().and_then(Asked::referrer),
             by_keypad: opening.asked().is_some_and(Asked::by_keypad),
             grace: None,
         });
-        desk.out.event(Event::TransferStarted { call: self.id, by: initiator, target });
+        desk.out.event(Event::TransferStarted { call: self.id, by: initiator, target, to });
     }
 
     /// Which legs of the initiator face the target: the second line, or whatever they talk by now (nothing: their last

@@ -4,6 +4,7 @@ use super::{Call, Exit, Kind};
 use crate::books::Desk;
 use crate::consult::{Stage, Step, Transfer, allowed};
 use crate::ids::{AgentName, CallId, LegId, ParticipantId};
+use crate::input::Destination;
 use crate::moment::Moment;
 use crate::output::{Event, Left, Outcome, Role};
 use crate::participant::{Errand, Leg, Line, Participant};
@@ -104,11 +105,20 @@ impl Call {
             }
         }
         if let Some((target, rings)) = target {
-            desk.out.event(Event::TransferStarted { call: self.id, by: initiator, target });
+            let to = self.people.get(&target).map_or(Destination::Unknown, Participant::destination);
+            desk.out.event(Event::TransferStarted { call: self.id, by: initiator, target, to: to.clone() });
             if rings {
                 let (agent, stage) = (Some(agent.clone()), Stage::Ringing);
-                self.transfer =
-                    Some(Transfer { initiator, agent, target, stage, referrer: None, by_keypad: false, grace: None });
+                self.transfer = Some(Transfer {
+                    initiator,
+                    agent,
+                    target,
+                    to,
+                    stage,
+                    referrer: None,
+                    by_keypad: false,
+                    grace: None,
+                });
             } else {
                 desk.out.event(Event::TransferEnded { call: self.id, outcome: Outcome::Completed });
             }

@@ -70,12 +70,12 @@ impl Switchboard {
             }
             (None, Destination::Room(name)) => self.enter_room(now, name, &arrival, &mut out),
             (None, Destination::Service(service)) => {
-                let call = self.open(Kind::Service(*service), &mut out);
+                let call = self.open(now, Kind::Service(*service), &mut out);
                 self.seat(now, call, &arrival, &mut out);
                 call
             }
             (None, _) => {
-                let call = self.open(Kind::Plain, &mut out);
+                let call = self.open(now, Kind::Plain, &mut out);
                 self.call_up(now, call, &arrival, &mut out);
                 call
             }
@@ -204,7 +204,7 @@ impl Switchboard {
 
     fn enter_room(&mut self, now: Moment, name: &str, arrival: &Arrival, out: &mut Reaction) -> CallId {
         let known = self.rooms.get(name).copied();
-        let id = known.unwrap_or_else(|| self.open(Kind::Room(name.to_owned()), out));
+        let id = known.unwrap_or_else(|| self.open(now, Kind::Room(name.to_owned()), out));
         self.seat(now, id, arrival, out);
         id
     }
@@ -219,11 +219,11 @@ impl Switchboard {
         let id = match &to {
             Destination::Room(name) => {
                 let known = self.rooms.get(name).copied();
-                known.unwrap_or_else(|| self.open(Kind::Room(name.clone()), &mut out))
+                known.unwrap_or_else(|| self.open(now, Kind::Room(name.clone()), &mut out))
             }
-            Destination::Service(service) => self.open(Kind::Service(*service), &mut out),
+            Destination::Service(service) => self.open(now, Kind::Service(*service), &mut out),
             Destination::Agent(_) | Destination::Outside { .. } | Destination::Queue(_) | Destination::Unknown => {
-                self.open(Kind::Plain, &mut out)
+                self.open(now, Kind::Plain, &mut out)
             }
         };
         let mut person = Participant::new(Role::Agent, Some(from.clone()), from.0.clone());

@@ -92,6 +92,9 @@ fn tone(refusal: Refusal) -> Cue {
         | Refusal::TargetNotLive
         | Refusal::InitiatorAway
         | Refusal::BridgedByPhone
+        | Refusal::ReservationNotFound
+        | Refusal::ParticipantNotFound
+        | Refusal::Locked
         | Refusal::LimitReached => Cue::Refused,
     }
 }

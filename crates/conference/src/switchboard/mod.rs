@@ -23,7 +23,9 @@ use crate::reaction::Reaction;
 use crate::refusal::Refusal;
 use crate::settings::Settings;
 
-pub use views::{CallView, LegView, ParticipantView, TransferView};
+pub use views::{
+    Action, AgentView, Allowed, CallView, LegView, ParticipantView, QueueView, ReservationView, TransferView,
+};
 
 /// All calls. Owned by one task; a serde value that can be stored and goes on after a restart.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -77,6 +79,20 @@ impl Switchboard {
             Command::Remove { call, by, who } => {
                 self.ask(now, call, Some(by), |call, desk, asked| call.remove(desk, asked, who))
             }
+            Command::SetState { .. } => Err(Refusal::NotAllowed),
+            Command::Accept { .. } | Command::Reject { .. } => Err(Refusal::ReservationNotFound),
+            Command::Lock { call, by, locked } => {
+                self.ask(now, call, Some(by), |call, desk, asked| call.lock(desk, asked, locked))
+            }
+            Command::Press { call, by, who, keys } => {
+                self.ask(now, call, Some(by), |call, desk, asked| call.press(desk, asked, who, keys))
+            }
+            Command::Play { call, by, who, cue } => {
+                self.ask(now, call, Some(by), |call, desk, asked| call.play(desk, asked, who, cue))
+            }
+            Command::SetVolume { call, by, who, volume_db } => {
+                self.ask(now, call, Some(by), |call, desk, asked| call.set_volume(desk, asked, who, volume_db))
+            }
             Command::End { call, by } => self.ask(now, call, Some(by), Call::end),
         }
     }
@@ -109,6 +125,7 @@ impl Switchboard {
             Report::Probed { leg, alive } => self.tell(now, leg, |call, desk| call.probed(desk, leg, alive)),
             Report::Replaced { leg, old, caller, direction } => self.replaced(now, leg, old, caller, direction),
             Report::Digit { leg, key } => self.pressed(now, leg, key),
+            Report::Registered { .. } | Report::Hours { .. } => Vec::new(),
             Report::Looked { leg, target, shown } => self.looked(now, leg, target, shown),
         }
     }
@@ -266,7 +283,7 @@ impl Switchboard {
     }
 
     /// Opens a call.
-    fn open(&mut self, kind: Kind, out: &mut Reaction) -> CallId {
+    fn open(&mut self, now: Moment, kind: Kind, out: &mut Reaction) -> CallId {
         let id = self.books.next_call();
         let room = match &kind {
             Kind::Room(name) => Some(name.clone()),
@@ -275,7 +292,7 @@ impl Switchboard {
         if let Some(name) = &room {
             self.rooms.insert(name.clone(), id);
         }
-        self.calls.insert(id, Call::new(id, kind));
+        self.calls.insert(id, Call::new(id, kind, now));
         out.event(Event::CallStarted { call: id, room });
         id
     }

@@ -5,11 +5,13 @@ use std::collections::BTreeMap;
 use super::Switchboard;
 use crate::conference::Call;
 use crate::consult::Stage;
-use crate::ids::{AgentName, CallId, LegId, ParticipantId, Phone};
-use crate::input::Direction;
+use crate::ids::{AgentName, CallId, LegId, ParticipantId, Phone, ReservationId};
+use crate::input::{Availability, Destination, Direction};
 use crate::mask::{ChangeSet, LegMask};
-use crate::output::{Phase, Role, Status};
+use crate::moment::Moment;
+use crate::output::{AgentState, Phase, Role, Status};
 use crate::participant::{Leg, Line};
+use crate::refusal::Refusal;
 use crate::settings::Settings;
 
 /// One call as people are shown it.
@@ -19,6 +21,10 @@ pub struct CallView {
     pub id: CallId,
     /// The room's name, if it is one.
     pub room: Option<String>,
+    /// When it began.
+    pub started: Moment,
+    /// Whether it is a room that lets nobody in.
+    pub locked: bool,
     /// Who is in, in the order in which they joined.
     pub participants: Vec<ParticipantView>,
     /// The transfer that is under way.
@@ -40,8 +46,14 @@ pub struct ParticipantView {
     pub status: Status,
     /// Whether somebody put them on hold (as against waiting).
     pub on_hold_by_somebody: bool,
+    /// Since when they have that status.
+    pub since: Moment,
     /// Whether their voice is switched off.
     pub muted: bool,
+    /// How loud their voice is for the others, in decibels.
+    pub volume_db: i8,
+    /// Where they wait to be, or to find, an agent: the queue and the place, 1 being next.
+    pub queue: Option<(String, u32)>,
     /// Their legs, oldest first.
     pub legs: Vec<LegView>,
 }
@@ -62,18 +74,119 @@ pub struct LegView {
 }
 
 /// A transfer that is under way.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TransferView {
     /// Who started it.
     pub by: ParticipantId,
     /// Who is brought in.
     pub target: ParticipantId,
+    /// Whom they were asked as.
+    pub to: Destination,
+    /// Whether the initiator's open leg faces the target (else the customer).
+    pub faces_target: bool,
     /// Its phase.
     pub phase: Phase,
     /// Whether the initiator has left while the target rings.
     pub cold: bool,
     /// Whether a BYE on one of the initiator's two lines waits for its judgement.
     pub undecided: bool,
+}
+
+/// An agent as people are shown them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AgentView {
+    /// Their name.
+    pub name: AgentName,
+    /// Shown to people.
+    pub display_name: String,
+    /// What they do.
+    pub state: AgentState,
+    /// Since when.
+    pub since: Moment,
+    /// What they, or somebody for them, said last: taken up again after calls and restarts.
+    pub availability: Availability,
+    /// Phones that are registered.
+    pub phones: u32,
+    /// The calls they are in.
+    pub calls: Vec<CallId>,
+    /// The queues they serve.
+    pub queues: Vec<String>,
+    /// The call they are offered.
+    pub reservation: Option<ReservationView>,
+}
+
+/// A queue as people are shown it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct QueueView {
+    /// Its name.
+    pub name: String,
+    /// Whether it is open.
+    pub open: bool,
+    /// The calls that wait, next first: the call, who is looked for an agent, since when.
+    pub waiting: Vec<(CallId, ParticipantId, Moment)>,
+    /// Agents who serve it and are ready.
+    pub ready: u32,
+    /// Agents who serve it.
+    pub agents: Vec<AgentName>,
+}
+
+/// An offer as people are shown it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReservationView {
+    /// Its name.
+    pub id: ReservationId,
+    /// To whom it is made.
+    pub agent: AgentName,
+    /// From which queue.
+    pub queue: String,
+    /// The call.
+    pub call: CallId,
+    /// The participant who will be the agent.
+    pub who: ParticipantId,
+    /// When it ends.
+    pub until: Moment,
+    /// Whether the agent said yes by command.
+    pub accepted: bool,
+}
+
+/// Something that somebody could ask in a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Action {
+    /// Start a transfer.
+    Transfer,
+    /// Cancel it.
+    Cancel,
+    /// Swap.
+    Swap,
+    /// Merge.
+    Merge,
+    /// Complete.
+    Complete,
+    /// Hold somebody.
+    Hold(ParticipantId),
+    /// End somebody's hold.
+    Unhold(ParticipantId),
+    /// Switch a voice off.
+    Mute(ParticipantId),
+    /// Switch it on.
+    Unmute(ParticipantId),
+    /// Remove somebody; oneself: leave.
+    Remove(ParticipantId),
+    /// End the call.
+    End,
+    /// Lock a room.
+    Lock,
+    /// Open it again.
+    Unlock,
+}
+
+/// An action, and why it is not possible now if it is not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Allowed {
+    /// What could be asked.
+    pub action: Action,
+    /// Why it would be refused; `None`: it would be done.
+    pub refused: Option<Refusal>,
 }
 
 impl CallView {
@@ -89,17 +202,29 @@ impl CallView {
             name: person.name.clone(),
             status: call.status(*who).unwrap_or(Status::Calling),
             on_hold_by_somebody: person.held.is_some(),
+            since: call.since(*who),
             muted: person.muted,
+            volume_db: person.volume_db,
+            queue: None,
             legs: call.legs_of(person).map(|(id, leg)| LegView::of(id, leg)).collect(),
         });
         let transfer = call.transfer.as_ref().map(|transfer| TransferView {
             by: transfer.initiator,
             target: transfer.target,
+            to: transfer.to.clone(),
+            faces_target: crate::audibility::faces_side(call),
             phase: transfer.stage.phase(),
             cold: transfer.stage == Stage::Cold,
             undecided: transfer.grace.is_some(),
         });
-        Self { id: call.id, room, participants: participants.collect(), transfer }
+        Self {
+            id: call.id,
+            room,
+            started: call.started,
+            locked: call.locked,
+            participants: participants.collect(),
+            transfer,
+        }
     }
 
     /// One participant.

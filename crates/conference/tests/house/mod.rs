@@ -27,14 +27,20 @@ pub fn outside(number: &str) -> Destination {
 }
 
 pub fn settings() -> Settings {
-    let known = |supervisor| AgentSettings { display_name: String::new(), max_calls: 2, supervisor };
+    let known = |supervisor| AgentSettings { max_calls: 2, supervisor, ..AgentSettings::default() };
     let mut settings = Settings::default();
     for name in ["alice", "bob", "carol", "dave"] {
         settings.agents.insert(name.into_agent(), known(false));
     }
     settings.agents.insert("susan".into_agent(), known(true));
-    settings.rooms.insert("small".to_owned(), RoomSettings { max_participants: 3, wait_for_agent: false });
-    settings.rooms.insert("lobby".to_owned(), RoomSettings { max_participants: 30, wait_for_agent: true });
+    settings.rooms.insert(
+        "small".to_owned(),
+        RoomSettings { max_participants: 3, wait_for_agent: false, ..RoomSettings::default() },
+    );
+    settings.rooms.insert(
+        "lobby".to_owned(),
+        RoomSettings { max_participants: 30, wait_for_agent: true, ..RoomSettings::default() },
+    );
     settings
 }
 

@@ -36,6 +36,8 @@ impl Oracle {
             Command::Supervise { call, by, agent, mode } => self.supervise(*call, &by.0, &agent.0, *mode),
             Command::Join { by, named } => self.join(*by, *named),
             Command::Cancel { .. } | Command::Remove { .. } | Command::End { .. } => {}
+            Command::SetState { .. } | Command::Accept { .. } | Command::Reject { .. } => {}
+            Command::Lock { .. } | Command::Press { .. } | Command::Play { .. } | Command::SetVolume { .. } => {}
             Command::Dial { .. } | Command::Shutdown => {}
         }
         self.outputs(outputs, &before)?;

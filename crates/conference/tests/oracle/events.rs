@@ -139,7 +139,7 @@ impl Oracle {
                     person.told = Some(*status);
                 }
             }
-            Event::TransferStarted { call, by, target } => self.started(*call, *by, *target)?,
+            Event::TransferStarted { call, by, target, .. } => self.started(*call, *by, *target)?,
             Event::TransferChanged { call, phase, faces_target } => {
                 let Some(transfer) = self.calls.get_mut(call).and_then(|call| call.transfer.as_mut()) else {
                     return Err("outcome: a transfer changed that is over".to_owned());

@@ -44,6 +44,7 @@ impl Oracle {
             }
             // A code is read as the command it stands for.
             Report::Digit { .. } | Report::Looked { .. } => {}
+            Report::Registered { .. } | Report::Hours { .. } => {}
         }
         self.outputs(outputs, &before)?;
         self.arriving = None;

@@ -66,6 +66,13 @@ impl Cells {
                 Command::Remove { call, .. } => (Some(*call), "remove"),
                 Command::End { call, .. } => (Some(*call), "end"),
                 Command::Supervise { call, .. } => (Some(*call), "supervise"),
+                Command::SetState { .. }
+                | Command::Accept { .. }
+                | Command::Reject { .. }
+                | Command::Lock { .. }
+                | Command::Press { .. }
+                | Command::Play { .. }
+                | Command::SetVolume { .. } => return,
                 Command::Configure(_) | Command::Dial { .. } | Command::Shutdown => return,
             },
             Input::Report(report) => match report {
@@ -91,6 +98,7 @@ impl Cells {
                 Report::Replaced { old, .. } => (of(*old), "replaced"),
                 Report::Digit { leg, .. } => (of(*leg), "digit"),
                 Report::Looked { leg, .. } => (of(*leg), "looked"),
+                Report::Registered { .. } | Report::Hours { .. } => return,
             },
         };
         if let Some(call) = call {

@@ -279,12 +279,13 @@ impl Walk {
         let likely: Vec<Seen> = legs
             .iter()
             .filter(|seen| {
-                let initiates = seen.call.transfer.is_none_or(|transfer| transfer.by == seen.person.who);
+                let initiates = seen.call.transfer.as_ref().is_none_or(|transfer| transfer.by == seen.person.who);
                 seen.person.role == Role::Agent && seen.leg.live && initiates
             })
             .cloned()
             .collect();
-        let cold: Vec<Seen> = legs.iter().filter(|seen| seen.call.transfer.is_some_and(|t| t.cold)).cloned().collect();
+        let cold: Vec<Seen> =
+            legs.iter().filter(|seen| seen.call.transfer.as_ref().is_some_and(|t| t.cold)).cloned().collect();
         let first = if self.random.chance(10) { self.random.pick(&cold) } else { None };
         let seen = first
             .or_else(|| if self.random.chance(80) { self.random.pick(&likely) } else { None })

@@ -57,7 +57,8 @@ impl Walk {
                 Output::Event(Event::TransferEnded { call, outcome }) => {
                     let failed = matches!(outcome, Outcome::Rejected(_) | Outcome::NoAnswer | Outcome::Unreachable(_));
                     let view = before.iter().find(|view| view.id == *call).filter(|_| failed);
-                    if let Some(view) = view.filter(|view| view.transfer.is_some_and(|transfer| transfer.cold)) {
+                    if let Some(view) = view.filter(|view| view.transfer.as_ref().is_some_and(|transfer| transfer.cold))
+                    {
                         recalled(view, outputs)?;
                     }
                 }
@@ -83,7 +84,7 @@ impl Walk {
             let ears = masks.and_then(|masks| masks.get(&leg.leg)).map(|mask| &mask.ears);
             matches!(ears, Some(Ears::Announcement | Ears::Nothing))
         });
-        let undecided = view.transfer.is_some_and(|transfer| transfer.undecided);
+        let undecided = view.transfer.as_ref().is_some_and(|transfer| transfer.undecided);
         let bye = matches!(input, Input::Report(Report::Ended { how: Ending::Bye | Ending::Cancelled, .. }));
         let line_ended = bye && view.transfer.is_some();
         if waited && !heard_announcement && !undecided && !line_ended {
@@ -95,7 +96,7 @@ impl Walk {
 
 /// A cold hand-over failed: the initiator is rung again if a customer has nobody else.
 fn recalled(view: &CallView, outputs: &[Output]) -> Result<(), Finding> {
-    let Some(transfer) = view.transfer else { return Ok(()) };
+    let Some(transfer) = &view.transfer else { return Ok(()) };
     let customer =
         view.participants.iter().any(|person| person.role == Role::Customer && person.legs.iter().any(|leg| leg.live));
     let others = view.participants.iter().any(|person| person.role != Role::Customer && person.who != transfer.target);
@@ -112,7 +113,7 @@ fn nobody_waits_for_ever(call: &CallView, anybody_open: bool) -> Result<(), Find
     if let Some(person) = call.participants.iter().find(|person| !live(person)) {
         return Err(("rings for ever", format!("{}: {}", call.id, person.who)));
     }
-    if call.transfer.is_some_and(|transfer| transfer.undecided) {
+    if call.transfer.as_ref().is_some_and(|transfer| transfer.undecided) {
         return Err(("never judged", format!("{}", call.id)));
     }
     let served = call.participants.iter().any(|person| person.role != Role::Customer);

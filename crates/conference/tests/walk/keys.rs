@@ -247,7 +247,7 @@ impl Walk {
     /// Whose transfer ended without their doing.
     fn note_end(&mut self, before: &[CallView], id: CallId, outcome: Outcome, input: &Input) {
         let by = before.iter().find(|call| call.id == id).and_then(|call| {
-            let transfer = call.transfer?;
+            let transfer = call.transfer.clone()?;
             let initiator = call.participant(transfer.by)?;
             Some((initiator.legs.clone(), initiator.agent.clone()?))
         });
@@ -258,7 +258,7 @@ impl Walk {
             Asker::Operator => false,
         };
         let by_itself = match outcome {
-            Outcome::Rejected(_) | Outcome::NoAnswer | Outcome::Unreachable(_) => true,
+            Outcome::Rejected(_) | Outcome::NoAnswer | Outcome::Unreachable(_) | Outcome::QueueTimeout => true,
             Outcome::TargetGone | Outcome::CustomerGone => {
                 !matches!(input, Input::Command(Command::Remove { by, .. }) if asks(by))
             }

@@ -75,10 +75,13 @@ pub const AGENTS: [&str; 5] = ["alice", "bob", "carol", "dave", "susan"];
 pub fn settings(random: &mut Random) -> Settings {
     let mut settings = Settings::default();
     for name in AGENTS {
-        let known = AgentSettings { display_name: String::new(), max_calls: 2, supervisor: name == "susan" };
+        let known = AgentSettings { max_calls: 2, supervisor: name == "susan", ..AgentSettings::default() };
         settings.agents.insert(AgentName(name.to_owned()), known);
     }
-    settings.rooms.insert("lobby".to_owned(), RoomSettings { max_participants: 4, wait_for_agent: true });
+    settings.rooms.insert(
+        "lobby".to_owned(),
+        RoomSettings { max_participants: 4, wait_for_agent: true, ..RoomSettings::default() },
+    );
     settings.transfer.supervise_consults = random.chance(30);
     settings.transfer.fallback = match random.below(4) {
         0 => None,

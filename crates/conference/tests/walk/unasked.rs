@@ -36,7 +36,7 @@ impl Walk {
     pub(super) fn nobody_meets_unasked(&self, before: &[CallView], input: &Input) -> Result<(), Finding> {
         for view in before {
             let private =
-                view.transfer.filter(|transfer| !transfer.cold && transfer.phase != conference::Phase::Merged);
+                view.transfer.as_ref().filter(|transfer| !transfer.cold && transfer.phase != conference::Phase::Merged);
             let (Some(transfer), Some(after)) = (private, self.board.call(view.id)) else { continue };
             if may_meet(input)
                 || self.keyed.as_ref().is_some_and(asks_to_meet)

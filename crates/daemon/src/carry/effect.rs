@@ -33,6 +33,8 @@ pub(super) const fn leg(effect: &Effect) -> Option<LegId> {
         | Effect::Relay { leg, .. }
         | Effect::LookUp { leg, .. }
         | Effect::Identify { leg, .. }
+        | Effect::Press { leg, .. }
+        | Effect::SetVolume { leg, .. }
         | Effect::Cue { leg, .. } => Some(*leg),
     }
 }
@@ -69,6 +71,8 @@ impl Carry {
             }
             Effect::CollectDigits { leg } => self.mixer.collect(leg),
             Effect::Relay { leg, keys } => self.mixer.relay(leg, &keys),
+            Effect::Press { leg, keys } => self.mixer.press(leg, &keys),
+            Effect::SetVolume { leg, volume_db } => self.mixer.set_volume(leg, volume_db),
             Effect::LookUp { leg, dialled } => self.look_ups.push_back((leg, dialled)),
             Effect::Identify { leg, peer } => self.endpoint.wish(Wish::Identify { leg, peer }),
             Effect::Cue { leg, cue } => {

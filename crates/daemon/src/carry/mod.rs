@@ -290,7 +290,7 @@ impl Carry {
     /// Which call an output is about; `None` for a leg that is in no call.
     fn call_of(&self, output: &Output) -> Option<CallId> {
         match output {
-            Output::Event(event) => Some(event_call(event)),
+            Output::Event(event) => event.call(),
             Output::Effect(Effect::SetAudibility(change)) => Some(change.call),
             Output::Effect(Effect::Ring { call, .. }) => Some(*call),
             Output::Effect(effect) => effect::leg(effect).and_then(|leg| self.legs.call(leg)),
@@ -336,24 +336,5 @@ pub(crate) async fn acknowledged(acknowledgements: &mut JoinSet<Acknowledged>) -
             Some(Err(_)) => {}
             None => std::future::pending().await,
         }
-    }
-}
-
-const fn event_call(event: &Event) -> CallId {
-    match event {
-        Event::CallStarted { call, .. }
-        | Event::CallEnded { call }
-        | Event::CallsJoined { call, .. }
-        | Event::ParticipantJoined { call, .. }
-        | Event::StatusChanged { call, .. }
-        | Event::MuteChanged { call, .. }
-        | Event::DirectionChanged { call, .. }
-        | Event::ParticipantLeft { call, .. }
-        | Event::TransferStarted { call, .. }
-        | Event::TransferChanged { call, .. }
-        | Event::TransferEnded { call, .. }
-        | Event::Recalling { call, .. }
-        | Event::FellBack { call, .. }
-        | Event::BridgedByPhone { call, .. } => *call,
     }
 }

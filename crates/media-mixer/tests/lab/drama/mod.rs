@@ -156,7 +156,7 @@ impl Drama {
     pub fn new(seed: u64, wire: Wire, media: &MediaSettings) -> Self {
         let mut settings = Settings::default();
         for agent in AGENTS {
-            let known = AgentSettings { display_name: String::new(), max_calls: 2, supervisor: false };
+            let known = AgentSettings { max_calls: 2, ..AgentSettings::default() };
             settings.agents.insert(name(agent), known);
         }
         let mut drama = Self {
@@ -268,6 +268,8 @@ impl Drama {
                 | Effect::AcceptRefer { .. }
                 | Effect::NotifyReferrer { .. }
                 | Effect::Identify { .. }
+                | Effect::Press { .. }
+                | Effect::SetVolume { .. }
                 | Effect::Cue { .. } => {}
             }
         }

@@ -1,0 +1,80 @@
+//! What people ask of one call besides holds and transfers: keys and prompts for one participant, volumes, a room's lock.
+//!
+//! None of it changes who hears whom.
+
+use super::{Asked, Call, Kind};
+use crate::books::Desk;
+use crate::ids::{LegId, ParticipantId};
+use crate::input::Key;
+use crate::output::{Cue, Effect, Event};
+use crate::refusal::Refusal;
+
+/// How loud a voice may be made, in decibels.
+const VOLUMES: std::ops::RangeInclusive<i8> = -40..=20;
+
+impl Call {
+    /// Keys for one participant's phone.
+    pub(crate) fn press(
+        &mut self,
+        desk: &mut Desk<'_>,
+        asked: Asked,
+        who: ParticipantId,
+        keys: Vec<Key>,
+    ) -> Result<(), Refusal> {
+        let leg = self.may_reach(asked, who)?;
+        desk.out.effect(Effect::Press { leg, keys });
+        Ok(())
+    }
+
+    /// A tone or prompt for one participant.
+    pub(crate) fn play(
+        &mut self,
+        desk: &mut Desk<'_>,
+        asked: Asked,
+        who: ParticipantId,
+        cue: Cue,
+    ) -> Result<(), Refusal> {
+        let leg = self.may_reach(asked, who)?;
+        desk.out.effect(Effect::Cue { leg, cue });
+        Ok(())
+    }
+
+    /// The leg by which something can be said to one participant alone.
+    fn may_reach(&self, asked: Asked, who: ParticipantId) -> Result<LegId, Refusal> {
+        self.may_act(asked)?;
+        let person = self.people.get(&who).ok_or(Refusal::ParticipantNotFound)?;
+        person.legs.iter().copied().find(|leg| self.has_ear(*leg)).ok_or(Refusal::CallNotLive)
+    }
+
+    /// How loud somebody's voice is for the others.
+    pub(crate) fn set_volume(
+        &mut self,
+        desk: &mut Desk<'_>,
+        asked: Asked,
+        who: ParticipantId,
+        volume_db: i8,
+    ) -> Result<(), Refusal> {
+        self.may_act(asked)?;
+        let volume_db = volume_db.clamp(*VOLUMES.start(), *VOLUMES.end());
+        let person = self.people.get_mut(&who).ok_or(Refusal::ParticipantNotFound)?;
+        if std::mem::replace(&mut person.volume_db, volume_db) != volume_db {
+            for leg in person.legs.clone() {
+                desk.out.effect(Effect::SetVolume { leg, volume_db });
+            }
+            desk.out.event(Event::VolumeChanged { call: self.id, who, volume_db });
+        }
+        Ok(())
+    }
+
+    /// Lets nobody into a room any more, or again.
+    pub(crate) fn lock(&mut self, desk: &mut Desk<'_>, asked: Asked, locked: bool) -> Result<(), Refusal> {
+        self.may_act(asked)?;
+        if !matches!(self.kind, Kind::Room(_)) {
+            return Err(Refusal::NotAllowed);
+        }
+        if std::mem::replace(&mut self.locked, locked) != locked {
+            desk.out.event(Event::LockChanged { call: self.id, locked });
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,129 @@
+//! The record of one call, as it is stored and shown. All times are microseconds of Unix time, all spans microseconds of
+//! the monotonic clock, so that a clock that is set right does not change them.
+
+use serde::{Deserialize, Serialize};
+
+use crate::ids::{AgentName, CallId, LegId, ParticipantId};
+use crate::input::Destination;
+use crate::output::{Left, Outcome, QueueExit, Role};
+
+/// One call.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct CallRecord {
+    /// Its id.
+    pub call: CallId,
+    /// The room's name, if it was one.
+    pub room: Option<String>,
+    /// When it began.
+    pub started_at: i64,
+    /// When it ended; `None`: it goes on.
+    pub ended_at: Option<i64>,
+    /// The call it became part of, if it did.
+    pub joined_into: Option<CallId>,
+    /// Everybody who was in it, in the order in which they joined.
+    pub parties: Vec<PartyRecord>,
+    /// Its transfers, oldest first.
+    pub transfers: Vec<TransferRecord>,
+    /// The queues it waited in, oldest first.
+    pub queues: Vec<QueueRecord>,
+}
+
+/// Somebody in a call.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PartyRecord {
+    /// Their id in the call.
+    pub who: ParticipantId,
+    /// Their role.
+    pub role: Role,
+    /// The agent, if it was one.
+    pub agent: Option<AgentName>,
+    /// The name or number shown.
+    pub name: String,
+    /// When they joined (were called, or arrived).
+    pub joined_at: i64,
+    /// When they first were live, if ever.
+    pub answered_at: Option<i64>,
+    /// When they left; `None`: they are in.
+    pub left_at: Option<i64>,
+    /// Why.
+    pub why: Option<Left>,
+    /// How long they rang, talked, were on hold, and waited in a queue.
+    pub times: AgentTimes,
+    /// Their legs.
+    pub legs: Vec<LegRecord>,
+}
+
+/// How long each phase lasted for one party, in microseconds. The phases do not overlap; their sum is the time in the call.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AgentTimes {
+    /// Called and ringing.
+    pub ring_us: u64,
+    /// Waiting in a queue.
+    pub queued_us: u64,
+    /// Live, outside any private consult.
+    pub talk_us: u64,
+    /// On hold.
+    pub hold_us: u64,
+    /// In a private consult, as its initiator or its target, and not on hold.
+    pub consult_us: u64,
+}
+
+/// One leg of a party.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct LegRecord {
+    /// Its id.
+    pub leg: LegId,
+    /// How it sounded.
+    pub quality: Option<Quality>,
+}
+
+/// How a leg sounded.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Quality {
+    /// Packets that came.
+    pub received: u64,
+    /// Packets that were lost on the way to us.
+    pub lost: u64,
+    /// Interarrival jitter, in milliseconds.
+    pub jitter_ms: f32,
+    /// Round trip by RTCP, in milliseconds, once it is known.
+    pub round_trip_ms: Option<f32>,
+    /// Estimated mean opinion score, 1 to 4.5 (ITU-T G.107).
+    pub mos: Option<f32>,
+}
+
+/// One transfer.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TransferRecord {
+    /// The initiator.
+    pub by: ParticipantId,
+    /// The target.
+    pub target: ParticipantId,
+    /// Whom the target was asked as.
+    pub to: Destination,
+    /// When it began.
+    pub started_at: i64,
+    /// When the target answered, if it did.
+    pub answered_at: Option<i64>,
+    /// When it was merged, if it was.
+    pub merged_at: Option<i64>,
+    /// When it ended.
+    pub ended_at: Option<i64>,
+    /// How it came out.
+    pub outcome: Option<Outcome>,
+}
+
+/// One wait in a queue.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct QueueRecord {
+    /// The queue.
+    pub queue: String,
+    /// When the call entered it.
+    pub entered_at: i64,
+    /// When it left.
+    pub left_at: Option<i64>,
+    /// How.
+    pub how: Option<QueueExit>,
+    /// To whom it was offered, in that order.
+    pub offered: Vec<AgentName>,
+}

@@ -1,0 +1,151 @@
+//! What is kept, in the words of the house. No table and no query stands here.
+
+use std::path::PathBuf;
+
+use conference::record::{AudibilityHistory, CallRecord};
+use conference::{AgentName, Availability, CallId};
+use serde::{Deserialize, Serialize};
+
+/// Where things are kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoreSettings {
+    /// The folder of the database file (`baton.db`) and of the spool.
+    pub data_dir: PathBuf,
+}
+
+/// Why the store cannot be had, or did not do what it was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The folder cannot be made or written.
+    #[error("{path}: {source}")]
+    Folder {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The database says no. Its words.
+    #[error("database: {0}")]
+    Database(String),
+    /// A user of that name exists.
+    #[error("there is a user {0} already")]
+    UserExists(String),
+    /// No such user.
+    #[error("there is no user {0}")]
+    NoSuchUser(String),
+    /// A cursor that is none of ours.
+    #[error("not a cursor")]
+    Cursor,
+}
+
+/// A user whom `baton user` manages. Passwords are kept as HA1 alone (RFC 7616 §3.4.2), one per algorithm.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StoredUser {
+    /// The name.
+    pub name: String,
+    /// Shown to people.
+    pub display_name: String,
+    /// What a keypad dials.
+    pub extension: String,
+    /// The queues served.
+    pub queues: Vec<String>,
+    /// Whether a supervisor.
+    pub supervisor: bool,
+    /// Calls others may put on them at once.
+    pub max_calls: u32,
+    /// HA1 by SHA-256, in hexadecimal.
+    pub ha1_sha256: String,
+    /// HA1 by MD5, in hexadecimal.
+    pub ha1_md5: String,
+}
+
+/// One registered phone, as the registrar knows it, opaque to the store.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Contact {
+    /// Its address and flow, in the registrar's own words (JSON).
+    pub binding: String,
+    /// When it expires, microseconds of Unix time.
+    pub expires_at: i64,
+}
+
+/// What an agent said last.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Known {
+    /// Who.
+    pub agent: AgentName,
+    /// What.
+    pub availability: Availability,
+    /// When, microseconds of Unix time.
+    pub at: i64,
+}
+
+/// What was kept when the process ended.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Restored {
+    /// Users of the database.
+    pub users: Vec<StoredUser>,
+    /// Registrations that have not expired, by agent.
+    pub registrations: Vec<(AgentName, Vec<Contact>)>,
+    /// What agents said last.
+    pub availabilities: Vec<Known>,
+    /// The highest call there is a record of, or that was begun: the next has a higher id.
+    pub last_call: u64,
+    /// The highest event number that was told, rounded up: the next is higher.
+    pub last_event: u64,
+}
+
+/// Something to be kept. Given to the store without waiting; what cannot be written at once is spooled and written exactly
+/// once later.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum Write {
+    /// A call is over.
+    Call(Box<CallRecord>),
+    /// Who could hear whom in it.
+    Audibility(Box<AudibilityHistory>),
+    /// All phones of an agent, as they are now.
+    Registrations {
+        /// Whose.
+        agent: AgentName,
+        /// The phones; empty: none.
+        contacts: Vec<Contact>,
+    },
+    /// What an agent said of their availability.
+    Availability(Known),
+    /// Ids up to these are taken.
+    Reserved {
+        /// Calls.
+        last_call: u64,
+        /// Events.
+        last_event: u64,
+    },
+}
+
+/// Which records are asked for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct HistoryFilter {
+    /// Only this call.
+    pub call: Option<CallId>,
+    /// Only calls in which this agent was.
+    pub agent: Option<AgentName>,
+    /// Only calls in which this number or name was.
+    pub number: Option<String>,
+    /// Only calls that waited in this queue.
+    pub queue: Option<String>,
+    /// Only calls that began at or after, microseconds of Unix time.
+    pub from: Option<i64>,
+    /// Only calls that began before.
+    pub to: Option<i64>,
+    /// Where the last page ended.
+    pub cursor: Option<String>,
+    /// Records a page, 1 to 500.
+    pub limit: u32,
+}
+
+/// One page of a list.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Page<T> {
+    /// What is on it, newest first.
+    pub items: Vec<T>,
+    /// Where the next page begins; `None`: there is none.
+    pub next: Option<String>,
+}
