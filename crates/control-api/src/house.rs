@@ -3,6 +3,7 @@
 //! Every answer to a command comes once the masks are in force. Nothing here decides anything.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use conference::record::{AudibilityHistory, CallRecord, Quality};
@@ -10,7 +11,9 @@ use conference::{
     AgentName, AgentView, Allowed, CallId, CallView, Command, Destination, Event, LegId, ParticipantId, QueueView,
     Refusal, ReservationView,
 };
-use tokio::sync::{broadcast, mpsc, oneshot};
+use tokio::sync::{Notify, broadcast, mpsc, oneshot};
+
+use crate::limits::{EVENTS, PATIENCE};
 
 /// Where an answer goes.
 pub type Reply<T> = oneshot::Sender<T>;
@@ -58,6 +61,15 @@ pub struct Snapshot {
     pub extensions: BTreeMap<String, String>,
     /// The moment 0 of the core, in microseconds of Unix time.
     pub epoch: i64,
+}
+
+/// Calls at one place in the order of events.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Calls {
+    /// The number of the last event that is part of it.
+    pub seq: u64,
+    /// The calls, oldest first.
+    pub calls: Vec<CallSheet>,
 }
 
 /// Who hears whom in a call, now and until now.
@@ -177,7 +189,8 @@ pub struct Health {
 pub enum Ask {
     /// The core is asked for something; the events of its reaction, once they are true.
     Command(Box<Command>, Reply<Result<Vec<Event>, Refusal>>),
-    /// Whom a text would reach if an agent dialled it.
+    /// Whom a text would reach if an agent dialled it: an extension, a name, a number, or a whole SIP address, whose
+    /// host must then be ours.
     LookUp(String, Reply<Destination>),
     /// Everything there is.
     Everything(Reply<Snapshot>),
@@ -186,8 +199,12 @@ pub enum Ask {
         /// The agent who asks; `None`: the operator.
         asker: Option<AgentName>,
         /// The answer.
-        reply: Reply<Vec<CallSheet>>,
+        reply: Reply<Calls>,
     },
+    /// These agents as they are now, those that exist.
+    Agents(Vec<AgentName>, Reply<Vec<AgentView>>),
+    /// These queues as they are now, those that exist.
+    Queues(Vec<String>, Reply<Vec<QueueView>>),
     /// One call.
     Call {
         /// Which.
@@ -256,6 +273,33 @@ pub enum Ask {
 pub struct House {
     /// Takes what is asked.
     pub asks: mpsc::Sender<Ask>,
-    /// Tells what happens.
+    /// Tells what happens, in order. An event is sent here before the answer to a command that led to it.
     pub events: broadcast::Sender<Told>,
+    /// Woken when agents, queues or their extensions may be others than before (settings read again, users changed).
+    pub renewed: Arc<Notify>,
+}
+
+impl House {
+    /// A house that is asked here; nothing has happened in it yet.
+    #[must_use]
+    pub fn new(asks: mpsc::Sender<Ask>) -> Self {
+        Self { asks, events: broadcast::Sender::new(EVENTS), renewed: Arc::new(Notify::new()) }
+    }
+
+    /// Asks, and waits for the answer.
+    ///
+    /// # Errors
+    /// `Unavailable`: the house is stopping, or did not answer within [`PATIENCE`].
+    pub async fn ask<T>(&self, ask: impl FnOnce(Reply<T>) -> Ask) -> Result<T, HouseError> {
+        let (reply, answer) = oneshot::channel();
+        let asked = async {
+            self.asks.send(ask(reply)).await.ok()?;
+            answer.await.ok()
+        };
+        match tokio::time::timeout(PATIENCE, asked).await {
+            Ok(Some(answer)) => Ok(answer),
+            Ok(None) => Err(HouseError::Unavailable("the service is stopping".to_owned())),
+            Err(_) => Err(HouseError::Unavailable("no answer in time".to_owned())),
+        }
+    }
 }

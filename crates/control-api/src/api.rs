@@ -1,0 +1,126 @@
+//! The API as a whole: takes connections, serves each within its limits, stops in good order.
+//!
+//! It knows no route; `routes` does.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::ConnectInfo;
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{Semaphore, watch};
+use tokio::task::{JoinHandle, JoinSet};
+use tracing::debug;
+
+use crate::house::House;
+use crate::limits::{CONNECTIONS, HEAD_BYTES, HEAD_TIME, HEADERS, STOP_TIME};
+use crate::settings::ApiSettings;
+
+/// The API, serving. Stop it with [`Api::stop`]; dropped, it serves no longer.
+#[derive(Debug)]
+pub struct Api {
+    address: SocketAddr,
+    stop: watch::Sender<bool>,
+    server: Option<JoinHandle<()>>,
+}
+
+impl Api {
+    /// Serves the API on a listener.
+    ///
+    /// # Errors
+    /// The listener has no address.
+    pub fn start(listener: TcpListener, house: House, settings: ApiSettings) -> io::Result<Self> {
+        let address = listener.local_addr()?;
+        let (stop, stopped) = watch::channel(false);
+        let router = crate::routes::router(house, settings, stopped.clone());
+        let server = tokio::spawn(serve(listener, router, stopped));
+        Ok(Self { address, stop, server: Some(server) })
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub const fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Takes no more requests, lets those under way end, closes the subscribers.
+    pub async fn stop(mut self) {
+        self.stop.send_replace(true);
+        if let Some(server) = self.server.take() {
+            // It ends by itself within STOP_TIME.
+            let _ended = server.await;
+        }
+    }
+}
+
+impl Drop for Api {
+    fn drop(&mut self) {
+        self.stop.send_replace(true);
+    }
+}
+
+async fn serve(listener: TcpListener, router: Router, mut stopped: watch::Receiver<bool>) {
+    let places = Arc::new(Semaphore::new(CONNECTIONS));
+    let mut connections = JoinSet::new();
+    loop {
+        let taken = async {
+            let place = Arc::clone(&places).acquire_owned().await;
+            (listener.accept().await, place)
+        };
+        let (accepted, place) = tokio::select! {
+            taken = taken => taken,
+            _ = stopped.wait_for(|stop| *stop) => break,
+            Some(_) = connections.join_next() => continue,
+        };
+        match accepted {
+            Ok((stream, peer)) => {
+                let router = router.clone();
+                let stopped = stopped.clone();
+                connections.spawn(async move {
+                    let _place = place;
+                    converse(stream, peer, router, stopped).await;
+                });
+            }
+            Err(error) => {
+                // Out of descriptors, or the peer is gone again: neither ends the API.
+                debug!(%error, "no connection");
+                tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+            }
+        }
+    }
+    drop(listener);
+    let all = async { while connections.join_next().await.is_some() {} };
+    if tokio::time::timeout(STOP_TIME, all).await.is_err() {
+        connections.shutdown().await;
+    }
+}
+
+/// One connection, to its end.
+async fn converse(stream: TcpStream, peer: SocketAddr, router: Router, mut stopped: watch::Receiver<bool>) {
+    // A small answer must not wait for the acknowledgement of the one before.
+    let _best_effort = stream.set_nodelay(true);
+    let service = TowerToHyperService::new(router.layer(axum::Extension(ConnectInfo(peer))));
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD_TIME)
+        .max_buf_size(HEAD_BYTES)
+        .max_headers(HEADERS)
+        .serve_connection(TokioIo::new(stream), service)
+        .with_upgrades();
+    let mut connection = std::pin::pin!(connection);
+    tokio::select! {
+        ended = connection.as_mut() => return note(peer, ended),
+        _ = stopped.wait_for(|stop| *stop) => connection.as_mut().graceful_shutdown(),
+    }
+    note(peer, connection.await);
+}
+
+fn note(peer: SocketAddr, ended: hyper::Result<()>) {
+    if let Err(error) = ended {
+        debug!(%peer, %error, "connection ended");
+    }
+}

@@ -1,0 +1,246 @@
+//! Agents, queues, offers and users as people and programs are shown them.
+
+use conference::{AgentView, QueueView, ReservationView};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::house;
+
+words! {
+    /// What an agent does.
+    AgentState {
+        /// No phone is registered.
+        Offline,
+        /// Takes calls from queues.
+        Ready,
+        /// Does not.
+        Paused,
+        /// Finishes the last call.
+        WrapUp,
+        /// Is offered a call, or rung by a caller.
+        Reserved,
+        /// In a call.
+        OnCall,
+    }
+}
+
+words! {
+    /// What an agent says of their availability.
+    Availability {
+        /// Takes calls from queues.
+        Ready,
+        /// Does not.
+        Paused,
+        /// Finishes the last call.
+        WrapUp,
+    }
+}
+
+impl From<Availability> for conference::Availability {
+    fn from(said: Availability) -> Self {
+        match said {
+            Availability::Ready => Self::Ready,
+            Availability::Paused => Self::Paused,
+            Availability::WrapUp => Self::WrapUp,
+        }
+    }
+}
+
+/// An agent.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Agent {
+    /// The name.
+    #[schema(example = "alice")]
+    pub name: String,
+    /// Shown to people.
+    pub display_name: String,
+    /// What a keypad dials; empty: nothing.
+    pub extension: String,
+    /// What they do.
+    pub state: AgentState,
+    /// Since when.
+    #[schema(format = DateTime)]
+    pub since: String,
+    /// What they said last.
+    pub availability: Availability,
+    /// Phones that are registered.
+    pub phones: u32,
+    /// The calls they are in.
+    pub calls: Vec<String>,
+    /// The queues they serve.
+    pub queues: Vec<String>,
+    /// The call they are offered.
+    #[schema(required)]
+    pub reservation: Option<Reservation>,
+}
+
+/// An offer of a waiting call to one agent.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Reservation {
+    /// Its id.
+    #[schema(example = "r-0001")]
+    pub id: String,
+    /// To whom it is made.
+    pub agent: String,
+    /// From which queue.
+    pub queue: String,
+    /// The call.
+    pub call: String,
+    /// The participant who will be the agent.
+    pub participant: String,
+    /// When it ends.
+    #[schema(format = DateTime)]
+    pub until: String,
+    /// Whether the agent said yes by command.
+    pub accepted: bool,
+}
+
+/// A queue.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Queue {
+    /// The name.
+    #[schema(example = "support")]
+    pub name: String,
+    /// What a keypad dials; empty: nothing.
+    pub extension: String,
+    /// Whether it is open.
+    pub open: bool,
+    /// The calls that wait, next first.
+    pub waiting: Vec<Waiting>,
+    /// Agents who serve it and are ready.
+    pub ready: u32,
+    /// Agents who serve it.
+    pub agents: Vec<String>,
+}
+
+/// A call that waits in a queue.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Waiting {
+    /// The call.
+    pub call: String,
+    /// The participant who will be the agent.
+    pub participant: String,
+    /// 1: next.
+    pub position: u32,
+    /// Since when it waits.
+    #[schema(format = DateTime)]
+    pub since: String,
+}
+
+/// Somebody or something that a call can be transferred to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum DirectoryEntry {
+    /// An agent.
+    Agent {
+        /// The name.
+        name: String,
+        /// Shown to people.
+        display_name: String,
+        /// What a keypad dials; empty: nothing.
+        extension: String,
+        /// What they do.
+        state: AgentState,
+        /// Since when.
+        #[schema(format = DateTime)]
+        since: String,
+        /// Whether they are in a call.
+        on_call: bool,
+    },
+    /// A queue.
+    Queue {
+        /// The name.
+        name: String,
+        /// What a keypad dials; empty: nothing.
+        extension: String,
+        /// Whether it is open.
+        open: bool,
+        /// Calls that wait.
+        waiting: u32,
+        /// Agents who serve it and are ready.
+        ready: u32,
+    },
+}
+
+/// A user.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct User {
+    /// The name.
+    pub name: String,
+    /// Shown to people.
+    pub display_name: String,
+    /// What a keypad dials; empty: nothing.
+    pub extension: String,
+    /// The queues served.
+    pub queues: Vec<String>,
+    /// Whether a supervisor.
+    pub supervisor: bool,
+    /// Calls others may put on them at once.
+    pub max_calls: u32,
+    /// Whether they stand in the settings file, and can only be changed there.
+    pub from_file: bool,
+}
+
+impl Agent {
+    pub(crate) fn of(view: &AgentView, extension: String, epoch: i64) -> Self {
+        Self {
+            name: view.name.0.clone(),
+            display_name: view.display_name.clone(),
+            extension,
+            state: view.state.into(),
+            since: super::moment(epoch, view.since),
+            availability: view.availability.into(),
+            phones: view.phones,
+            calls: view.calls.iter().map(ToString::to_string).collect(),
+            queues: view.queues.clone(),
+            reservation: view.reservation.as_ref().map(|offer| Reservation::of(offer, epoch)),
+        }
+    }
+}
+
+impl Reservation {
+    pub(crate) fn of(view: &ReservationView, epoch: i64) -> Self {
+        Self {
+            id: view.id.to_string(),
+            agent: view.agent.0.clone(),
+            queue: view.queue.clone(),
+            call: view.call.to_string(),
+            participant: view.who.to_string(),
+            until: super::moment(epoch, view.until),
+            accepted: view.accepted,
+        }
+    }
+}
+
+impl Queue {
+    pub(crate) fn of(view: &QueueView, extension: String, epoch: i64) -> Self {
+        let waiting = view.waiting.iter().zip(1..).map(|((call, who, since), position)| Waiting {
+            call: call.to_string(),
+            participant: who.to_string(),
+            position,
+            since: super::moment(epoch, *since),
+        });
+        Self {
+            name: view.name.clone(),
+            extension,
+            open: view.open,
+            waiting: waiting.collect(),
+            ready: view.ready,
+            agents: view.agents.iter().map(|agent| agent.0.clone()).collect(),
+        }
+    }
+}
+
+impl User {
+    pub(crate) fn of(user: &house::User) -> Self {
+        Self {
+            name: user.name.clone(),
+            display_name: user.display_name.clone(),
+            extension: user.extension.clone(),
+            queues: user.queues.clone(),
+            supervisor: user.supervisor,
+            max_calls: user.max_calls,
+            from_file: user.from_file,
+        }
+    }
+}
