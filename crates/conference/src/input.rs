@@ -94,6 +94,7 @@ pub enum Availability {
 }
 
 /// Asked by people. A command that is not allowed now is refused and changes nothing.
+#[expect(clippy::large_enum_variant, reason = "settings come once in a while, one at a time")]
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Command {
     /// New settings (start, reload). Calls go on.

@@ -3,7 +3,10 @@
 //! Pure: made from the core's own events. It decides nothing and writes nothing down (`store` does).
 
 mod audibility;
+mod recorder;
+mod running;
 mod sheet;
 
 pub use audibility::{AudibilityChange, AudibilityHistory, AudibilitySpan, Cause};
-pub use sheet::{AgentTimes, CallRecord, LegRecord, PartyRecord, Quality, QueueRecord, TransferRecord};
+pub use recorder::Recorder;
+pub use sheet::{AgentTimes, AgentTotals, CallRecord, LegRecord, PartyRecord, Quality, QueueRecord, TransferRecord};

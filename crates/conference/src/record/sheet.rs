@@ -26,6 +26,17 @@ pub struct CallRecord {
     pub transfers: Vec<TransferRecord>,
     /// The queues it waited in, oldest first.
     pub queues: Vec<QueueRecord>,
+    /// Parties, transfers and waits before these that are not kept any more; zero but for rooms that never close.
+    #[serde(default)]
+    pub forgotten: u64,
+}
+
+impl CallRecord {
+    /// Notes how a leg sounded, when that becomes known after the call's end. False: the leg is nobody's here.
+    pub fn set_quality(&mut self, leg: LegId, quality: Quality) -> bool {
+        let own = self.parties.iter_mut().flat_map(|party| &mut party.legs).find(|own| own.leg == leg);
+        own.map(|own| own.quality = Some(quality)).is_some()
+    }
 }
 
 /// Somebody in a call.
@@ -66,6 +77,25 @@ pub struct AgentTimes {
     pub hold_us: u64,
     /// In a private consult, as its initiator or its target, and not on hold.
     pub consult_us: u64,
+}
+
+impl AgentTimes {
+    /// All of it.
+    #[must_use]
+    pub const fn sum_us(&self) -> u64 {
+        self.ring_us + self.queued_us + self.talk_us + self.hold_us + self.consult_us
+    }
+}
+
+/// What an agent did over all calls, in microseconds; one of the phases of [`AgentTimes`] per call and instant.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AgentTotals {
+    /// Calls in which they were live.
+    pub calls: u64,
+    /// In calls, phase by phase.
+    pub times: AgentTimes,
+    /// In wrap-up.
+    pub wrap_up_us: u64,
 }
 
 /// One leg of a party.
