@@ -12,6 +12,7 @@ use crate::desk::Desk;
 use crate::engine::worker::Worker;
 use crate::mixer::{self, MediaNews, Mixer, StartError};
 use crate::settings::{MediaSettings, NEWS};
+use crate::sounds::Sounds;
 
 /// The workers of a mixer, to be turned by hand.
 pub struct Lab {
@@ -33,7 +34,7 @@ impl Lab {
     ) -> Result<(Self, Mixer, mpsc::Receiver<MediaNews>), StartError> {
         let net = VirtualNet::new(settings.address);
         net.set_time(now_us);
-        let sounds = mixer::Sounds::load(&settings.hold_music)?;
+        let sounds = Sounds::load(&settings.hold_music, &settings.queue_music)?;
         let (news, receiver) = mpsc::channel(NEWS);
         let (mut lines, mut workers) = (Vec::new(), Vec::new());
         for _ in 0..settings.workers.max(1) {

@@ -5,6 +5,7 @@ pub mod codec;
 mod desk;
 pub mod dtmf;
 mod engine;
+mod gain;
 mod io;
 pub mod jitter;
 #[doc(hidden)]
@@ -18,15 +19,18 @@ pub mod music;
 pub mod noise;
 pub mod ports;
 pub mod prompts;
+mod quality;
 mod realtime;
 pub mod rtcp;
 pub mod rtp;
 pub mod sdp;
 mod settings;
+mod sounds;
 pub mod tone;
 
-pub use engine::stats::{Stats, WorkerStats};
+pub use engine::stats::{LATENESS_US, Stats, WorkerStats};
 pub use leg::{DropReason, Drops, LegState, LegStats};
 pub use mixer::{Applied, Audibility, LegError, MediaNews, Mixer, OpenError, StartError};
 pub use realtime::Scheduling;
 pub use settings::{HoldMusic, MAX_CALLS, MAX_LEGS, MAX_SEATS, MediaSettings, Nat};
+pub use sounds::QueueMusicError;

@@ -3,6 +3,7 @@
 //! No call here waits for a media thread: it takes the desk's lock for a moment and leaves a command in a ring. The handle
 //! decides nothing about who hears whom; [`Mixer::set_audibility`] is told.
 
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -10,6 +11,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use conference::record::Quality;
 use conference::{CallId, ChangeSet, Cue, Direction, Key, LegId, LegMask};
 use rtrb::RingBuffer;
 use tokio::sync::{mpsc, oneshot};
@@ -23,12 +25,12 @@ use crate::engine::thread;
 use crate::engine::worker::Worker;
 use crate::io::PlainNet;
 use crate::leg::{LegState, LegStats};
-use crate::music::{Music, MusicError};
+use crate::music::MusicError;
 use crate::ports::PortError;
-use crate::prompts::Prompts;
 use crate::realtime;
 use crate::sdp::{SdpError, Wish};
 use crate::settings::{COMMANDS, HoldMusic, Laws, MediaSettings, NEWS, WORDS};
+use crate::sounds::{QueueMusic, QueueMusicError, Sounds};
 
 /// How long the listener sleeps when nobody wakes it.
 const NAP: Duration = Duration::from_millis(20);
@@ -42,6 +44,9 @@ pub enum StartError {
     /// The hold music cannot be played.
     #[error("media.hold_music: {0}")]
     Music(#[from] MusicError),
+    /// A queue's music cannot be played.
+    #[error(transparent)]
+    QueueMusic(#[from] QueueMusicError),
     /// The prompts that are compiled in cannot be played.
     #[error("prompts: {0}")]
     Prompts(MusicError),
@@ -205,7 +210,7 @@ impl Mixer {
     /// As [`StartError`] says; nothing runs then.
     pub fn start(settings: MediaSettings) -> Result<(Self, mpsc::Receiver<MediaNews>), StartError> {
         let net = PlainNet::new(settings.address, settings.rtp_ports)?;
-        let sounds = Sounds::load(&settings.hold_music)?;
+        let sounds = Sounds::load(&settings.hold_music, &settings.queue_music)?;
         let (news, receiver) = mpsc::channel(NEWS);
         let automatic = settings.workers == 0;
         let count = if automatic { realtime::cores().saturating_sub(1).max(1) } else { settings.workers };
@@ -340,14 +345,28 @@ impl Mixer {
         self.desk().relay(leg, keys);
     }
 
-    /// Sends these keys, one after the other and each for as long as it was down, to one leg's phone alone.
+    /// Sends these keys, one after the other and each for as long as it was down (within the limits of any relayed digit), to one
+    /// leg's phone alone: as telephone events, or as tones where none were agreed. At most [`crate::dtmf::QUEUE`] wait; more are
+    /// lost, as are those for a leg that is sent nothing.
     pub fn press(&self, leg: LegId, keys: &[Key]) {
-        let _ = (leg, keys);
+        self.desk().press(leg, keys);
     }
 
-    /// How loud a leg's voice is for the others from the next tick on, in decibels (-40 to 20); 0: as it comes.
+    /// How loud a leg's voice is for all others from the next tick on, in decibels (-40 to 20; beyond that counts as the end);
+    /// 0: as it comes. It stays so through freezing and whatever is agreed, until it is said anew.
     pub fn set_volume(&self, leg: LegId, volume_db: i8) {
-        let _ = (leg, volume_db);
+        self.desk().set_volume(leg, volume_db);
+    }
+
+    /// From the next tick on, those who wait in these queues hear this ([`conference::Ears::Queue`]), each where they were; in any
+    /// other queue the hold music. Reads and decodes the files before it returns: not for a thread that must not wait.
+    ///
+    /// # Errors
+    /// The first queue whose music cannot be played; everything stays as it was then.
+    pub fn set_queue_music(&self, queues: &BTreeMap<String, HoldMusic>) -> Result<(), QueueMusicError> {
+        let queues = QueueMusic::load(queues)?;
+        self.desk().set_queue_music(&queues);
+        Ok(())
     }
 
     /// A digit that came by INFO is relayed once to whoever hears the leg unless it is collected, and is news like one from RTP.
@@ -386,6 +405,20 @@ impl Mixer {
     #[must_use]
     pub fn leg_stats(&self, leg: LegId) -> Option<LegStats> {
         self.desk().leg_stats(leg)
+    }
+
+    /// How a leg sounds, or sounded in the end if it was closed lately (the last few thousand are known). At most about a second
+    /// old while it is open; exact a few milliseconds after it was closed.
+    #[must_use]
+    pub fn quality(&self, leg: LegId) -> Option<Quality> {
+        self.desk().quality(leg)
+    }
+
+    /// The present sample of a call's media clock, on which [`Applied::sample`] lies: a whole number of frames, never before the
+    /// last change in force, and hardly more than a frame behind. `None`: there is no such call, or nothing of it is in force.
+    #[must_use]
+    pub fn media_clock(&self, call: CallId) -> Option<u64> {
+        self.desk().media_clock(call)
     }
 
     /// Who hears whom in a call, by its last change-set.
@@ -446,28 +479,11 @@ pub(crate) fn worker(settings: &MediaSettings, sounds: Sounds, now_us: u64) -> (
     let shared = Shared {
         laws: Laws::new(settings),
         music: sounds.music,
+        queues: Box::new(sounds.queues),
         prompts: sounds.prompts,
         media_timeout: settings.media_timeout,
         tail_guard: settings.tail_guard,
     };
     let line = Line::new(command_sender, words, Arc::clone(&counters));
     (line, Worker::new(commands, word_sender, Arc::clone(&counters), shared, now_us), counters)
-}
-
-/// What the media threads play, loaded once and shared.
-#[derive(Clone)]
-pub(crate) struct Sounds {
-    music: Arc<Music>,
-    prompts: Arc<Prompts>,
-}
-
-impl Sounds {
-    pub(crate) fn load(music: &HoldMusic) -> Result<Self, StartError> {
-        let music = match music {
-            HoldMusic::Builtin => Music::builtin(),
-            HoldMusic::Silence => Music::silence(),
-            HoldMusic::Path(path) => Music::open(&path.to_string_lossy())?,
-        };
-        Ok(Self { music, prompts: Prompts::builtin().map_err(StartError::Prompts)? })
-    }
 }

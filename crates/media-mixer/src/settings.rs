@@ -2,6 +2,7 @@
 //!
 //! It reads no file and checks no port: the daemon reads `[media]`, the port range refuses what it cannot bind.
 
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -39,6 +40,8 @@ pub struct MediaSettings {
     pub workers: usize,
     /// What people on hold hear.
     pub hold_music: HoldMusic,
+    /// What people in each queue hear (`queues.music`); in a queue that is not named, the hold music.
+    pub queue_music: BTreeMap<String, HoldMusic>,
     /// An open leg is reported after so long without RTP and RTCP.
     pub media_timeout: Duration,
     /// Replaces the measured guard of law 3; zero: measured.
@@ -58,6 +61,7 @@ impl Default for MediaSettings {
             nat: Nat::Auto,
             workers: 0,
             hold_music: HoldMusic::Builtin,
+            queue_music: BTreeMap::new(),
             media_timeout: Duration::from_secs(20),
             tail_guard: Duration::ZERO,
             #[cfg(feature = "break")]

@@ -31,12 +31,26 @@ pub(crate) enum Key {
 pub(crate) enum Sound {
     /// The hold music.
     Music,
+    /// The music of a queue, by its number among those that have one.
+    Queue(u32),
     /// Ringback.
     Ringback,
     /// The test tone.
     Test,
     /// Comfort noise.
     Noise,
+}
+
+impl Sound {
+    fn number(self) -> u64 {
+        match self {
+            Self::Music => 0,
+            Self::Ringback => 1,
+            Self::Test => 2,
+            Self::Noise => 3,
+            Self::Queue(queue) => 4 + u64::from(queue),
+        }
+    }
 }
 
 struct Group {
@@ -150,7 +164,7 @@ impl Groups {
 fn hash(key: Key) -> usize {
     let bits = match key {
         Key::Mix(set) => set,
-        Key::Sound(sound) => !(sound as u64),
+        Key::Sound(sound) => !sound.number(),
         Key::Own(seat) => u64::from(seat) << 32 | 0x5a5a,
     };
     // Fibonacci hashing: the high bits of the product are well mixed

@@ -8,7 +8,8 @@ use tokio::sync::oneshot;
 use super::roster::{Parted, Plan, Roster};
 use super::{CallRecord, Desk, Whereabouts};
 use crate::bridge::seat::Seat;
-use crate::engine::call::Call;
+use crate::codec::FRAME_SAMPLES;
+use crate::engine::call::{Call, TICK_US};
 use crate::engine::command::{Change, Command};
 use crate::mixer::{Applied, Audibility, MediaNews};
 
@@ -64,6 +65,13 @@ impl Desk {
         Some(Audibility { version: known.version, closed: known.closed, masks })
     }
 
+    /// The present sample of a call's media clock.
+    pub(crate) fn media_clock(&self, call: CallId) -> Option<u64> {
+        let (at_us, sample) = self.calls.get(&call)?.clock?;
+        let ticks = self.now_us().saturating_sub(at_us) / TICK_US;
+        Some(sample + ticks * FRAME_SAMPLES as u64)
+    }
+
     /// A leg leaves the call it is in, if any, without a change-set: it ends, or another call took it.
     pub(super) fn unseat(&mut self, leg: LegId) {
         let Some(call) = self.legs.get(&leg).and_then(|record| record.call) else { return };
@@ -106,7 +114,17 @@ impl Desk {
         let Some(line) = home.or(calmest) else { return false };
         let Some(slot) = self.lines[line].take_slot() else { return false };
         let roster = Roster::default();
-        let record = CallRecord { line, slot, version: 0, serial: 0, applied: (0, 0), roster, room: 0, closed: false };
+        let record = CallRecord {
+            line,
+            slot,
+            version: 0,
+            serial: 0,
+            applied: (0, 0),
+            clock: None,
+            roster,
+            room: 0,
+            closed: false,
+        };
         self.calls.insert(call, record);
         true
     }

@@ -5,16 +5,15 @@
 use std::net::{IpAddr, SocketAddr, UdpSocket};
 
 use bytes::Bytes;
-use conference::{Cue, Direction, Key, LegId};
+use conference::{Direction, LegId};
 
 use super::{Desk, LegRecord, Whereabouts};
-use crate::dtmf::{self, Digit};
-use crate::engine::command::{Agreed, Command, Relay};
-use crate::engine::stats::Stats;
+use crate::engine::command::{Agreed, Command};
+use crate::engine::stats::{Stats, Totals};
 use crate::io::Wires;
 use crate::jitter::Arrival;
 use crate::latch::Latch;
-use crate::leg::{Chance, Drops, Leg, LegState, LegStats};
+use crate::leg::{Chance, Leg, LegState, LegStats};
 use crate::mixer::{LegError, OpenError};
 use crate::sdp::{Agreement, LocalMedia, Session, Wish};
 
@@ -45,7 +44,17 @@ impl Desk {
         let at = Whereabouts::Lobby(media);
         self.legs.insert(
             leg,
-            LegRecord { session, signalling, port, at, call: None, collected: false, agreed_us: 0, snapshot },
+            LegRecord {
+                session,
+                signalling,
+                port,
+                at,
+                call: None,
+                collected: false,
+                volume_db: 0,
+                agreed_us: 0,
+                snapshot,
+            },
         );
         self.seat_late(leg);
         Ok(())
@@ -108,44 +117,6 @@ impl Desk {
         Ok(())
     }
 
-    pub(crate) fn cue(&mut self, leg: LegId, cue: Cue) {
-        if let Some((line, place)) = self.place(leg) {
-            self.lines[line].send(Command::Cue { place, cue });
-        }
-    }
-
-    pub(crate) fn digit(&mut self, leg: LegId, digit: Digit) {
-        if let (Some((line, place)), Some(call)) = (self.place(leg), self.slot(leg)) {
-            self.lines[line].send(Command::Digit { call, place, digit });
-        }
-    }
-
-    /// From now on the leg's digits are told and not relayed.
-    pub(crate) fn collect(&mut self, leg: LegId) {
-        let Some(record) = self.legs.get_mut(&leg) else { return };
-        if std::mem::replace(&mut record.collected, true) {
-            return;
-        }
-        match &mut record.at {
-            Whereabouts::Lobby(media) => media.collect(),
-            Whereabouts::On { line, place } => {
-                let (line, place) = (*line, *place);
-                self.lines[line].send(Command::Collect { place });
-            }
-            // told when it gets there
-            Whereabouts::Moving { .. } => {}
-        }
-    }
-
-    /// Collected digits go to whoever hears the leg now.
-    pub(crate) fn relay(&mut self, leg: LegId, keys: &[Key]) {
-        if let (Some((line, place)), Some(call)) = (self.place(leg), self.slot(leg)) {
-            let digit = |key: &Key| Digit { symbol: key.digit, duration_ms: key.duration_ms };
-            let digits = keys.iter().take(dtmf::QUEUE).map(digit).collect();
-            self.lines[line].send(Command::Relay(Box::new(Relay { call, place, digits })));
-        }
-    }
-
     /// The leg ends: RTCP BYE, and its ports rest.
     pub(crate) fn close(&mut self, leg: LegId) {
         self.unseat(leg);
@@ -156,20 +127,24 @@ impl Desk {
                 media.bye(now_us);
                 self.ended(media);
             }
-            Whereabouts::On { line, place } => self.lines[line].send(Command::Remove { place, bye: true }),
+            Whereabouts::On { line, place } => {
+                self.departed.leave(leg, record.snapshot.stats());
+                self.lines[line].send(Command::Remove { place, bye: true });
+            }
             // the word of its removal finds that nobody waits for it
-            Whereabouts::Moving { line, place } => self.lines[line].free_place(place),
+            Whereabouts::Moving { line, place } => {
+                self.departed.leave(leg, record.snapshot.stats());
+                self.lines[line].free_place(place);
+            }
         }
     }
 
     /// A leg's media end has come back for good.
     pub(super) fn ended(&mut self, leg: Box<Leg>) {
-        let (drops, unsent) = leg.losses();
-        self.drops.merge(&drops);
-        self.unsent += unsent;
+        let now_us = self.now_us();
+        self.departed.left(leg.id(), &leg.snapshot(now_us).stats());
         let port = leg.port();
         drop(leg);
-        let now_us = self.now_us();
         self.net.free(port, now_us);
     }
 
@@ -192,6 +167,7 @@ impl Desk {
             port: record.port,
             signalling: record.signalling,
             collected: record.collected,
+            volume_db: record.volume_db,
             session: record.session.clone(),
             snapshot,
         })
@@ -205,9 +181,9 @@ impl Desk {
             let media = Box::new(Leg::thaw(&state, wires, now_us, arrival));
             let snapshot = media.snapshot(now_us);
             let at = Whereabouts::Lobby(media);
-            let LegState { leg, port, signalling, collected, session, .. } = state;
-            let record =
-                LegRecord { session, signalling, port, at, call: None, collected, agreed_us: now_us, snapshot };
+            let LegState { leg, port, signalling, collected, volume_db, session, .. } = state;
+            let (call, agreed_us) = (None, now_us);
+            let record = LegRecord { session, signalling, port, at, call, collected, volume_db, agreed_us, snapshot };
             self.legs.insert(leg, record);
             self.seat_late(leg);
             return Ok(());
@@ -217,6 +193,7 @@ impl Desk {
         record.session = state.session;
         record.signalling = state.signalling;
         record.collected = state.collected;
+        record.volume_db = state.volume_db;
         // its numbers are ahead already: should it be frozen again before its first picture, they are not used twice
         record.snapshot = thawed.snapshot(now_us);
         match &mut record.at {
@@ -237,17 +214,16 @@ impl Desk {
     }
 
     pub(crate) fn stats(&self) -> Stats {
-        let (mut drops, mut unsent) = (self.drops, self.unsent);
-        for record in self.legs.values() {
-            let stats = record.snapshot.stats();
-            drops.merge(&stats.drops);
-            unsent += stats.unsent;
-        }
+        let Totals { drops, unsent, sent, received, lost } = self.totals();
         Stats {
             workers: self.lines.iter().map(|line| line.counters.read()).collect(),
             drops,
             unsent,
+            sent_packets: sent,
+            received_packets: received,
+            lost_packets: lost,
             legs: self.legs.len(),
+            calls: self.calls.len(),
             unbindable_ports: self.net.unbindable(),
         }
     }
@@ -272,19 +248,6 @@ impl Desk {
 
     fn record(&mut self, leg: LegId) -> Result<&mut LegRecord, LegError> {
         self.legs.get_mut(&leg).ok_or(LegError::Unknown { leg })
-    }
-
-    fn place(&self, leg: LegId) -> Option<(usize, u32)> {
-        match self.legs.get(&leg)?.at {
-            Whereabouts::On { line, place } => Some((line, place)),
-            Whereabouts::Lobby(_) | Whereabouts::Moving { .. } => None,
-        }
-    }
-
-    /// The slot of the call that a leg is in.
-    fn slot(&self, leg: LegId) -> Option<u32> {
-        let call = self.legs.get(&leg)?.call?;
-        self.calls.get(&call).map(|call| call.slot)
     }
 
     fn arrival(&self) -> Arrival {
@@ -330,12 +293,4 @@ fn chance() -> Result<Chance, OpenError> {
         name: u128::from(word(12)) << 64 | u128::from(word(16)) << 32 | u128::from(word(20)),
         report: word(24),
     })
-}
-
-impl Drops {
-    fn merge(&mut self, other: &Self) {
-        for reason in crate::leg::DropReason::ALL {
-            self.add(reason, other.of(reason));
-        }
-    }
 }

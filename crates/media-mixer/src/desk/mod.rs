@@ -2,7 +2,9 @@
 //!
 //! It sits behind one small lock that no media thread ever takes. It mixes nothing, and it decides nothing about who hears whom.
 
+mod asked;
 mod calls;
+mod departed;
 mod legs;
 mod line;
 mod news;
@@ -16,10 +18,11 @@ use conference::{CallId, LegId};
 
 use crate::io::Net;
 use crate::latch::Mode;
-use crate::leg::{Drops, Leg, Snapshot};
+use crate::leg::{Leg, Snapshot};
 use crate::mixer::MediaNews;
 use crate::sdp::{Codec, Session};
 use crate::settings::{Laws, MediaSettings};
+use departed::Departed;
 pub(crate) use line::Line;
 use roster::{Parted, Roster};
 
@@ -42,6 +45,8 @@ struct LegRecord {
     call: Option<CallId>,
     /// Its digits are told and not relayed.
     collected: bool,
+    /// How loud its voice is for the others.
+    volume_db: i8,
     /// When something was agreed last.
     agreed_us: u64,
     snapshot: Snapshot,
@@ -56,6 +61,8 @@ struct CallRecord {
     serial: u64,
     /// The last change that is known to be in force: its serial number and when that was.
     applied: (u64, u64),
+    /// A moment and the sample of its media clock that was reached by then.
+    clock: Option<(u64, u64)>,
     roster: Roster,
     /// Room for seats that the media thread has.
     room: u32,
@@ -80,9 +87,7 @@ pub(crate) struct Desk {
     parted: Vec<(u64, Parted)>,
     /// News that found no room on the way to the daemon, or came about outside a media thread.
     untold: VecDeque<MediaNews>,
-    /// Counters of legs that have ended.
-    drops: Drops,
-    unsent: u64,
+    departed: Departed,
     clock: fn() -> u64,
     /// Set where the clock is turned by hand.
     hand_us: Option<u64>,
@@ -103,8 +108,7 @@ impl Desk {
             awaited: BTreeMap::new(),
             parted: Vec::new(),
             untold: VecDeque::new(),
-            drops: Drops::default(),
-            unsent: 0,
+            departed: Departed::default(),
             clock,
             hand_us: None,
         }

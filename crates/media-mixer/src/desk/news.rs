@@ -49,6 +49,7 @@ impl Desk {
                 let Some(applied) = change.applied else { return };
                 if let Some(known) = self.calls.get_mut(&change.call) {
                     known.applied = (change.serial, applied.at_us);
+                    known.clock = Some((applied.at_us, applied.sample));
                 }
                 if let Some(ack) = change.ack.take() {
                     tell(ack, applied);
@@ -56,7 +57,7 @@ impl Desk {
             }
             Word::Removed { place, leg, ended } => self.removed(line, place, leg, ended),
             Word::Spent(spent) => drop(spent),
-            Word::Picture { place, picture } => self.picture(line, place, picture),
+            Word::Picture { place, picture, sample } => self.picture(line, place, picture, sample),
             Word::Silent { leg } => self.news(MediaNews::Silent { leg }),
             Word::DigitBegan { leg, digit } => self.news(MediaNews::DigitBegan { leg, digit }),
             Word::Digit { leg, digit, collected } => {
@@ -80,6 +81,7 @@ impl Desk {
                     if record.collected {
                         leg.collect();
                     }
+                    leg.set_volume(record.volume_db);
                     if let Some(agreement) = record.session.agreement().filter(|agreed| !leg.has_agreed(agreed)) {
                         leg.agree(*agreement, record.signalling);
                     }
@@ -102,8 +104,12 @@ impl Desk {
         }
     }
 
-    fn picture(&mut self, line: usize, place: u32, picture: Box<Snapshot>) {
+    fn picture(&mut self, line: usize, place: u32, picture: Box<Snapshot>, sample: u64) {
         if let Some(record) = self.legs.get_mut(&picture.leg) {
+            let here = matches!(record.at, Whereabouts::On { line: at, .. } if at == line);
+            if let Some(call) = record.call.filter(|_| here).and_then(|call| self.calls.get_mut(&call)) {
+                call.clock = Some((picture.taken_us, sample));
+            }
             record.snapshot.clone_from(&picture);
             self.lines[line].send(Command::Paper { place, paper: picture });
         }

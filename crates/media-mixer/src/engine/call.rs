@@ -22,6 +22,7 @@ use crate::music::{Music, MusicPosition};
 use crate::noise::Noise;
 use crate::prompts::Prompts;
 use crate::settings::Laws;
+use crate::sounds::QueueMusic;
 use crate::tone::Tone;
 
 /// Length of a tick.
@@ -40,6 +41,7 @@ const WORTH_SHIFTING: u64 = 2;
 pub(crate) struct Shared {
     pub(crate) laws: Laws,
     pub(crate) music: Arc<Music>,
+    pub(crate) queues: Box<QueueMusic>,
     pub(crate) prompts: Arc<Prompts>,
     pub(crate) media_timeout: Duration,
     pub(crate) tail_guard: Duration,
@@ -67,6 +69,8 @@ pub(crate) struct Call {
     /// Slots by which it should tick earlier, and may in the next pause.
     earlier: usize,
     music: MusicPosition,
+    /// Where those who wait in a queue are in its music.
+    queue_music: MusicPosition,
     ringback: u64,
     /// Digits of INFO whose turn is the next tick.
     pressed: [Option<(u32, dtmf::Digit)>; PRESSED],
@@ -87,6 +91,7 @@ impl Call {
             ticks: 0,
             earlier: 0,
             music: MusicPosition::default(),
+            queue_music: MusicPosition::default(),
             ringback: 0,
             pressed: [None; PRESSED],
         }
@@ -157,6 +162,7 @@ impl Call {
     pub(crate) fn skip(&mut self, ticks: u64) {
         self.ticks += ticks;
         self.music = self.music.after(ticks * FRAME_SAMPLES as u64);
+        self.queue_music = self.queue_music.after(ticks * FRAME_SAMPLES as u64);
     }
 
     /// One tick: hear everybody, relay keys, mix, speak to everybody.
@@ -295,7 +301,7 @@ impl Call {
         shared: &Shared,
         voicebox: &mut Voicebox,
     ) {
-        let mut sounds = Sounds { music: false, ringback: false };
+        let mut sounds = Sounds { music: false, queue_music: false, ringback: false };
         let due_us = self.due_us;
         for index in 0..self.seats.len() {
             let Some(seat) = &self.seats[index] else { continue };
@@ -321,11 +327,15 @@ impl Call {
             if voicebox.has_room()
                 && let Some(picture) = leg.picture(now_us)
             {
-                voicebox.say(Word::Picture { place: seat.place, picture });
+                let sample = (self.ticks + 1) * FRAME_SAMPLES as u64;
+                voicebox.say(Word::Picture { place: seat.place, picture, sample });
             }
         }
         if sounds.music {
             self.music = self.music.after(FRAME_SAMPLES as u64);
+        }
+        if sounds.queue_music {
+            self.queue_music = self.queue_music.after(FRAME_SAMPLES as u64);
         }
         self.ringback = if sounds.ringback { self.ringback + FRAME_SAMPLES as u64 } else { 0 };
     }
@@ -346,10 +356,14 @@ impl Call {
         let own = Key::Own(index as u32);
         Some(match &seat.mask.ears {
             Ears::Nothing => return None,
-            Ears::HoldMusic | Ears::Queue(_) => {
-                sounds.music = true;
-                sound(bridge, Sound::Music, |frame| shared.music.read(self.music, frame))
-            }
+            Ears::HoldMusic => self.hold_music(bridge, shared, sounds),
+            Ears::Queue(queue) => match shared.queues.find(queue) {
+                Some((number, music)) => {
+                    sounds.queue_music = true;
+                    sound(bridge, Sound::Queue(number), |frame| music.read(self.queue_music, frame))
+                }
+                None => self.hold_music(bridge, shared, sounds),
+            },
             Ears::Ringback => {
                 sounds.ringback = true;
                 sound(bridge, Sound::Ringback, |frame| tone(Tone::ringback(), self.ringback, frame))
@@ -370,10 +384,16 @@ impl Call {
             }
         })
     }
+
+    fn hold_music(&self, bridge: &mut Bridge, shared: &Shared, sounds: &mut Sounds) -> u16 {
+        sounds.music = true;
+        sound(bridge, Sound::Music, |frame| shared.music.read(self.music, frame))
+    }
 }
 
 struct Sounds {
     music: bool,
+    queue_music: bool,
     ringback: bool,
 }
 

@@ -13,6 +13,7 @@ use crate::dtmf::Digit;
 use crate::leg::{Leg, Snapshot};
 use crate::mixer::Applied;
 use crate::sdp::Agreement;
+use crate::sounds::QueueMusic;
 
 /// Told to a media thread.
 pub(crate) enum Command {
@@ -34,6 +35,12 @@ pub(crate) enum Command {
     Collect { place: u32 },
     /// Digits that were collected and are for whoever hears the leg now.
     Relay(Box<Relay>),
+    /// A digit for one leg's phone alone.
+    Press { place: u32, digit: Digit },
+    /// How loud a leg is for the others.
+    Volume { place: u32, volume_db: i8 },
+    /// What is played in the queues.
+    QueueMusic(Box<QueueMusic>),
     /// Paper for a leg's next picture.
     Paper { place: u32, paper: Box<Snapshot> },
     /// Say BYE to everybody and end.
@@ -86,8 +93,8 @@ pub(crate) enum Word {
     Removed { place: u32, leg: Box<Leg>, ended: bool },
     /// Something to be freed.
     Spent(Spent),
-    /// A picture of a leg.
-    Picture { place: u32, picture: Box<Snapshot> },
+    /// A picture of a leg, and its call's media clock at that moment.
+    Picture { place: u32, picture: Box<Snapshot>, sample: u64 },
     /// An open leg has been silent for the time-out.
     Silent { leg: LegId },
     /// A key went down.
@@ -110,6 +117,8 @@ pub(crate) enum Spent {
     Agreed { _agreed: Box<Agreed> },
     /// Digits that were relayed.
     Relay { _relay: Box<Relay> },
+    /// What was played in the queues.
+    QueueMusic { _music: Box<QueueMusic> },
     /// Paper for which there is no leg.
     Paper { _paper: Box<Snapshot> },
 }

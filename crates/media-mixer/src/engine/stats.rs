@@ -2,8 +2,11 @@
 
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering::Relaxed};
 
-use crate::leg::Drops;
+use crate::leg::{Drops, LegStats};
 use crate::realtime::Scheduling;
+
+/// Upper ends, in microseconds, of the classes in which turns are counted by how late they came.
+pub const LATENESS_US: [u64; 8] = [500, 1_000, 2_000, 5_000, 10_000, 20_000, 50_000, 100_000];
 
 /// The counters of one media thread.
 #[derive(Default)]
@@ -15,7 +18,9 @@ pub(crate) struct Counters {
     pub(crate) calls: AtomicU64,
     pub(crate) busy_us: AtomicU64,
     pub(crate) longest_turn_us: AtomicU64,
-    pub(crate) latest_us: AtomicU64,
+    latest_us: AtomicU64,
+    late_us: AtomicU64,
+    late_turns: [AtomicU64; LATENESS_US.len() + 1],
     pub(crate) encodes: AtomicU64,
     pub(crate) words_lost: AtomicU64,
 }
@@ -39,6 +44,10 @@ pub struct WorkerStats {
     pub longest_turn_us: u64,
     /// Microseconds by which it woke too late, at worst.
     pub latest_us: u64,
+    /// Microseconds by which it woke too late, all turns together.
+    pub late_us: u64,
+    /// Its turns by how late they came: up to each of [`LATENESS_US`] (and beyond the one before), and later than all.
+    pub late_turns: [u64; LATENESS_US.len() + 1],
     /// Frames encoded.
     pub encodes: u64,
     /// Words for the signalling side that found no room.
@@ -54,10 +63,38 @@ pub struct Stats {
     pub drops: Drops,
     /// Packets that the system did not take, counted in the same way.
     pub unsent: u64,
+    /// RTP packets of ours that it took, counted in the same way.
+    pub sent_packets: u64,
+    /// RTP packets received from the legs' phones, counted in the same way.
+    pub received_packets: u64,
+    /// RTP packets lost on the way to us, counted in the same way.
+    pub lost_packets: u64,
     /// Legs open now, with a call or without.
     pub legs: usize,
+    /// Calls with somebody in them.
+    pub calls: usize,
     /// Ports that could not be bound.
     pub unbindable_ports: u64,
+}
+
+/// What legs have come to, together.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Totals {
+    pub(crate) drops: Drops,
+    pub(crate) unsent: u64,
+    pub(crate) sent: u64,
+    pub(crate) received: u64,
+    pub(crate) lost: u64,
+}
+
+impl Totals {
+    pub(crate) fn add(&mut self, leg: &LegStats) {
+        self.drops.merge(&leg.drops);
+        self.unsent += leg.unsent;
+        self.sent += leg.rtcp.sent_packets;
+        self.received += leg.rtcp.received_packets;
+        self.lost += u64::try_from(leg.lost_packets).unwrap_or(0);
+    }
 }
 
 impl Counters {
@@ -76,6 +113,8 @@ impl Counters {
             busy_us: self.busy_us.load(Relaxed),
             longest_turn_us: self.longest_turn_us.load(Relaxed),
             latest_us: self.latest_us.load(Relaxed),
+            late_us: self.late_us.load(Relaxed),
+            late_turns: std::array::from_fn(|class| self.late_turns[class].load(Relaxed)),
             encodes: self.encodes.load(Relaxed),
             words_lost: self.words_lost.load(Relaxed),
         }
@@ -89,6 +128,14 @@ impl Counters {
             Scheduling::Normal => 0,
         };
         self.scheduling.store(code, Relaxed);
+    }
+
+    /// A turn came so late.
+    pub(crate) fn late(&self, us: u64) {
+        let class = LATENESS_US.iter().position(|end| us <= *end).unwrap_or(LATENESS_US.len());
+        self.add(&self.late_turns[class], 1);
+        self.add(&self.late_us, us);
+        self.raise(&self.latest_us, us);
     }
 
     pub(crate) fn add(&self, counter: &AtomicU64, more: u64) {

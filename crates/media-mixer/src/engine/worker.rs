@@ -112,7 +112,7 @@ impl Worker {
     pub(crate) fn turn(&mut self, now_us: u64) {
         self.obey(now_us);
         let current = now_us / SLOT_US;
-        self.counters.raise(&self.counters.latest_us, now_us.saturating_sub(self.next_turn_us()));
+        self.counters.late(now_us.saturating_sub(self.next_turn_us()));
         // what is more than one period late is not made up for: each call's due time says what it lost
         self.next_slot = self.next_slot.max((current + 1).saturating_sub(SLOTS as u64));
         while self.next_slot <= current {
@@ -196,6 +196,20 @@ impl Worker {
                     call.relay(&relay, now_us, &mut self.legs, &self.shared);
                 }
                 self.voicebox.say(Word::Spent(Spent::Relay { _relay: relay }));
+            }
+            Command::Press { place, digit } => {
+                if let Some(leg) = &mut self.legs[place as usize] {
+                    leg.relay(digit);
+                }
+            }
+            Command::Volume { place, volume_db } => {
+                if let Some(leg) = &mut self.legs[place as usize] {
+                    leg.set_volume(volume_db);
+                }
+            }
+            Command::QueueMusic(mut music) => {
+                std::mem::swap(&mut self.shared.queues, &mut music);
+                self.voicebox.say(Word::Spent(Spent::QueueMusic { _music: music }));
             }
             Command::Paper { place, paper } => {
                 let unused = match &mut self.legs[place as usize] {

@@ -120,8 +120,8 @@ impl Drops {
         self.0[reason as usize] += 1;
     }
 
-    pub(crate) fn add(&mut self, reason: DropReason, more: u64) {
-        self.0[reason as usize] += more;
+    pub(crate) fn merge(&mut self, other: &Self) {
+        self.0.iter_mut().zip(other.0).for_each(|(count, more)| *count += more);
     }
 }
 
@@ -283,6 +283,9 @@ impl Leg {
         let guard_us = self.guard(now_us, opening.last_us, opening.fixed_guard);
         voice.opened_by = self.timeline.opened_by(&frame, self.timing(now_us), guard_us);
         voice.speaks = frame.kind != Kind::Silence && !self.keys.sound_in(&frame) && self.is_heard();
+        if !self.volume.is_unity() {
+            self.volume.apply(&mut voice.frame);
+        }
         voice.power = if loudness && voice.speaks { mix::power(&voice.frame) } else { 0 };
     }
 

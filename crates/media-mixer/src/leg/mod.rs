@@ -16,6 +16,7 @@ use conference::LegId;
 
 use crate::codec::SAMPLE_RATE;
 use crate::dtmf;
+use crate::gain::Gain;
 use crate::io::Wires;
 use crate::jitter::{Arrival, Jitter};
 use crate::latch::Latch;
@@ -53,6 +54,8 @@ pub(crate) struct Leg {
     // What arrives.
     jitter: Jitter,
     keys: Keys,
+    /// How loud its voice is for the others.
+    volume: Gain,
     timeline: Timeline,
     guard_us: u64,
     /// The opening for which `guard_us` was measured.
@@ -90,6 +93,7 @@ impl Leg {
             random: chance.report | 1,
             jitter: Jitter::new(SAMPLE_RATE, arrival),
             keys: Keys::default(),
+            volume: Gain::UNITY,
             timeline: Timeline::default(),
             guard_us: 0,
             guard_for: 0,
@@ -139,6 +143,11 @@ impl Leg {
     /// Whether its phone asks to be heard.
     pub(crate) fn is_heard(&self) -> bool {
         self.agreement.is_some_and(|agreement| agreement.direction == Direction::Both)
+    }
+
+    /// How loud its voice is for the others from its next frame on.
+    pub(crate) fn set_volume(&mut self, volume_db: i8) {
+        self.volume.change(volume_db);
     }
 
     /// The leg takes a seat after it was with nobody: what it was sent meanwhile is not for those it meets now.

@@ -7,7 +7,7 @@ use conference::Cue;
 
 use super::Leg;
 use crate::codec::FRAME_SAMPLES;
-use crate::dtmf::{Digit, QUEUE};
+use crate::dtmf::{self, Digit, QUEUE};
 use crate::mix::Frame;
 use crate::prompts::Prompts;
 use crate::tone::Tone;
@@ -84,17 +84,20 @@ impl Leg {
         !self.overlays.cues.is_empty() || !self.overlays.digits.is_empty()
     }
 
-    /// Nothing is sent to it: what was to be added is not heard later.
+    /// Nothing is sent to it: what was to be added, or said by events, is not heard later.
     pub(crate) fn drop_overlays(&mut self) {
         if !self.overlays.cues.is_empty() || !self.overlays.digits.is_empty() {
             self.overlays = Overlays::NONE;
+        }
+        if !self.digits.is_idle() {
+            self.digits = dtmf::Sender::default();
         }
     }
 
     /// Adds what is its own. Call once a tick, if at all.
     pub(crate) fn overlay(&mut self, prompts: &Prompts, frame: &mut Frame) {
         self.overlays.cues.play(|cue, position| add(prompts.cue(cue), position, frame));
-        self.overlays.digits.play(|digit, position| dtmf(digit).map_or(0, |tone| add_tone(&tone, position, frame)));
+        self.overlays.digits.play(|digit, position| tone_of(digit).map_or(0, |tone| add_tone(&tone, position, frame)));
     }
 
     /// The announcement that nobody can take the call, from where it was, and silence after it.
@@ -119,7 +122,7 @@ fn add_tone(tone: &Tone, position: u64, frame: &mut Frame) -> u64 {
     tone.length().unwrap_or(0)
 }
 
-fn dtmf(digit: Digit) -> Option<Tone> {
+fn tone_of(digit: Digit) -> Option<Tone> {
     let event = SYMBOLS.find(digit.symbol.to_ascii_uppercase())?;
     Tone::dtmf(u8::try_from(event).ok()?, u64::from(digit.duration_ms))
 }

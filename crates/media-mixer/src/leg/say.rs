@@ -187,7 +187,7 @@ impl Leg {
         }
     }
 
-    /// Relays a digit of somebody this leg hears: as an event if its phone takes those, else as the tone itself.
+    /// A digit for this leg's phone, of somebody it hears or pressed for it: as an event if its phone takes those, else as the tone itself.
     pub(crate) fn relay(&mut self, digit: Digit) {
         let digit = digit.relayed();
         if self.agreement.is_some_and(|agreement| agreement.dtmf_send_pt.is_some()) {

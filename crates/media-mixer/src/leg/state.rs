@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Chance, Drops, Keys, Leg};
 use crate::dtmf;
+use crate::gain::Gain;
 use crate::io::Wires;
 use crate::jitter::{Arrival, Counts, Jitter, JitterState};
 use crate::latch::Latch;
@@ -58,6 +59,9 @@ pub struct LegState {
     pub(crate) signalling: IpAddr,
     /// Its digits are told and not relayed.
     pub(crate) collected: bool,
+    /// How loud its voice is for the others.
+    #[serde(default)]
+    pub(crate) volume_db: i8,
     pub(crate) session: Session,
     pub(crate) snapshot: Snapshot,
 }
@@ -91,6 +95,8 @@ pub struct LegStats {
     pub rtcp: Counters,
     /// Packets of its current source that were lost on the way to us; negative where duplicates came.
     pub lost: i32,
+    /// Packets of all its sources that were lost on the way to us.
+    pub lost_packets: i64,
     /// What became of its packets in the jitter buffer.
     pub jitter: Counts,
     /// Interarrival jitter, in microseconds.
@@ -117,6 +123,7 @@ impl Snapshot {
             ssrc: self.ssrc,
             rtcp: self.reporter.counters(),
             lost: self.reporter.lost(),
+            lost_packets: self.reporter.lost_in_all(),
             jitter: self.counts,
             jitter_us: self.jitter_us,
             added_delay_us: self.added_delay_us,
@@ -185,6 +192,7 @@ impl Leg {
             leg.jitter = Jitter::thaw(jitter, arrival);
         }
         leg.keys = Keys::thaw(frozen.keys, frozen.twins, state.collected, now_us);
+        leg.volume = Gain::of(state.volume_db);
         leg.drops = frozen.drops;
         leg.heard_us = now_us;
         leg.agreement = state.session.agreement().copied();
@@ -194,11 +202,6 @@ impl Leg {
         leg.stale = false;
         leg.timeline = Timeline::resumed(now_us);
         leg
-    }
-
-    /// What it dropped, and what of its own was not sent.
-    pub(crate) fn losses(&self) -> (Drops, u64) {
-        (self.drops, self.out.unsent)
     }
 
     /// The same ports under another leg: what a thaw within one process needs.

@@ -70,6 +70,9 @@ pub struct Reporter {
     /// We sent since the report before last: then a report is a sender report (RFC 3550 §6.4).
     sent_recently: [bool; 2],
     peer: Option<Peer>,
+    /// Lost of the sources before this one.
+    #[serde(default)]
+    lost_before: i64,
     due_us: u64,
 }
 
@@ -86,6 +89,7 @@ impl Reporter {
             last_sent: None,
             sent_recently: [false; 2],
             peer: None,
+            lost_before: 0,
             due_us: 0,
         };
         reporter.due_us = clock.now_us + interval_us(random) / 2;
@@ -110,7 +114,8 @@ impl Reporter {
                 peer.source.update(packet.sequence);
                 peer.jitter.update(arrival, packet.timestamp);
             }
-            Some(_) | None => {
+            before => {
+                self.lost_before += before.map_or(0, |peer| i64::from(peer.source.lost()));
                 let mut jitter = Jitter::default();
                 jitter.update(arrival, packet.timestamp);
                 self.peer =
@@ -184,6 +189,11 @@ impl Reporter {
     /// Packets of the peer's current source that were lost; negative where duplicates came.
     pub fn lost(&self) -> i32 {
         self.peer.map_or(0, |peer| peer.source.lost())
+    }
+
+    /// Packets of all the peer's sources that were lost; negative where duplicates came.
+    pub fn lost_in_all(&self) -> i64 {
+        self.lost_before + i64::from(self.lost())
     }
 
     /// RFC 3550 §6.4.1: arrival time, less the last report's time, less the time the peer held it.
