@@ -93,10 +93,10 @@ struct Company<'a> {
     voices: [usize; 2],
     /// Who holds somebody.
     holders: BTreeSet<ParticipantId>,
-    /// Somebody is rung for those in Main who hear nobody.
-    rings_for_main: bool,
-    /// The target rings for the initiator.
-    rings_for_initiator: Option<ParticipantId>,
+    /// What those in Main who hear nobody hear, because somebody is rung or waited for.
+    awaited_in_main: Option<Ears>,
+    /// The same in the Side, where the initiator waits for the target.
+    awaited_by_initiator: Option<(ParticipantId, Ears)>,
 }
 
 fn at(place: Place) -> usize {
@@ -132,8 +132,8 @@ impl<'a> Company<'a> {
             served: [false; 2],
             voices: [0; 2],
             holders: BTreeSet::new(),
-            rings_for_main: false,
-            rings_for_initiator: None,
+            awaited_in_main: None,
+            awaited_by_initiator: None,
         };
         for leg in company.ready.iter().filter_map(|id| call.legs.get(id)) {
             if call.people.get(&leg.person).is_some_and(Participant::serves) {
@@ -155,14 +155,17 @@ impl<'a> Company<'a> {
             if let Some(HeldBy::Person(holder)) = person.held {
                 self.holders.insert(holder);
             }
+            let heard = || person.wait.as_ref().map_or(Ears::Ringback, |wait| Ears::Queue(wait.queue.clone()));
             match person.errand {
-                Some(Errand::Callee | Errand::Recall | Errand::Fallback) => self.rings_for_main = true,
+                Some(Errand::Callee | Errand::Recall | Errand::Fallback) => self.awaited_in_main = Some(heard()),
                 Some(Errand::Target) => match &self.call.transfer {
                     Some(transfer) if transfer.target == *who && transfer.stage == Stage::Ringing => {
-                        self.rings_for_initiator = Some(transfer.initiator);
-                        self.rings_for_main |= broken!(CustomerHearsRingback);
+                        self.awaited_by_initiator = Some((transfer.initiator, heard()));
+                        if broken!(CustomerHearsRingback) {
+                            self.awaited_in_main = Some(heard());
+                        }
                     }
-                    Some(_) | None => self.rings_for_main = true,
+                    Some(_) | None => self.awaited_in_main = Some(heard()),
                 },
                 Some(Errand::First { .. } | Errand::Supervise) | None => {}
             }
@@ -212,12 +215,15 @@ impl<'a> Company<'a> {
             return Ears::ComfortNoise;
         }
         let here = place(self.call, leg);
-        let rings = match here {
-            Place::Main => self.rings_for_main && person.errand.is_none(),
-            Place::Side => self.rings_for_initiator == Some(leg.person),
+        let awaited = match here {
+            Place::Main => self.awaited_in_main.as_ref().filter(|_| person.errand.is_none()),
+            Place::Side => {
+                let mine = self.awaited_by_initiator.as_ref().filter(|(initiator, _)| *initiator == leg.person);
+                mine.map(|(_, ears)| ears)
+            }
         };
-        if rings {
-            return Ears::Ringback;
+        if let Some(ears) = awaited {
+            return ears.clone();
         }
         if (person.held.is_some() || self.waits(leg, person)) && !broken!(NoHoldMusic) {
             return Ears::HoldMusic;
@@ -253,10 +259,27 @@ impl<'a> Company<'a> {
         let mut legs = self.call.legs_of(person);
         if legs.clone().any(|(_, leg)| leg.is_live()) {
             let waits = legs.any(|(_, leg)| leg.is_live() && self.waits(leg, person));
+            if person.held.is_none() && self.is_queued(person) {
+                return Status::Queued;
+            }
             let on_hold = person.held.is_some() || waits || self.is_unfaced_target(who);
             return if on_hold { Status::Held } else { Status::Live };
         }
+        if person.wait.is_some() && person.legs.is_empty() {
+            return Status::Queued;
+        }
         if legs.any(|(_, leg)| leg.line == Line::Ringing) { Status::Ringing } else { Status::Calling }
+    }
+
+    /// Whether somebody in Main waits for an agent of a queue: with no voice but their own in it.
+    fn is_queued(&self, person: &Participant) -> bool {
+        let here = |leg: &Leg| leg.is_live() && place(self.call, leg) == Place::Main;
+        let mine = self.call.legs_of(person).filter(|(_, leg)| here(leg));
+        let own = mine.clone().filter(|(id, leg)| self.ready.contains(id) && !self.waits(leg, person)).count();
+        matches!(self.awaited_in_main, Some(Ears::Queue(_)))
+            && mine.clone().next().is_some()
+            && self.voices[at(Place::Main)] <= own
+            && !person.lurks()
     }
 
     /// The answered target whom no ready leg of the initiator faces.

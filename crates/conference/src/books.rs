@@ -6,6 +6,8 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use serde::{Deserialize, Serialize};
 
+use crate::agent::Seats;
+use crate::floor::Floor;
 use crate::ids::{AgentName, CallId, LegId};
 use crate::moment::Moment;
 use crate::reaction::Reaction;
@@ -14,12 +16,21 @@ use crate::settings::Settings;
 /// How many completed joins are remembered, so that a repeated REFER is absorbed.
 const JOINS_REMEMBERED: usize = 64;
 
+/// How an agent comes to be in a call.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Seat {
+    /// Whether others put them on it.
+    pub(crate) put_on: bool,
+    /// Whether they are only rung so far.
+    pub(crate) rung: bool,
+}
+
 /// Indexes and counters over all calls.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Books {
     pub(crate) legs: BTreeMap<LegId, CallId>,
-    /// The calls of each agent, and whether others put the agent on them.
-    agents: BTreeMap<AgentName, BTreeMap<CallId, bool>>,
+    /// The calls of each agent.
+    agents: BTreeMap<AgentName, BTreeMap<CallId, Seat>>,
     last_call: u64,
     last_rung: u64,
     /// First lines that are taken to be away, by the second line because of which.
@@ -44,8 +55,26 @@ impl Books {
         leg.is_rung() && leg.0 <= LegId::rung(self.last_rung).0
     }
 
-    pub(crate) fn note_agent(&mut self, agent: &AgentName, call: CallId, put_on: bool) {
-        self.agents.entry(agent.clone()).or_default().insert(call, put_on);
+    /// Goes on counting calls after this one.
+    pub(crate) fn resume(&mut self, last_call: u64) {
+        self.last_call = self.last_call.max(last_call);
+    }
+
+    pub(crate) fn note_agent(&mut self, agent: &AgentName, call: CallId, seat: Seat) {
+        self.agents.entry(agent.clone()).or_default().insert(call, seat);
+    }
+
+    /// An agent who was rung is in the call.
+    pub(crate) fn agent_answered(&mut self, agent: &AgentName, call: CallId) {
+        if let Some(seat) = self.agents.get_mut(agent).and_then(|calls| calls.get_mut(&call)) {
+            seat.rung = false;
+        }
+    }
+
+    /// Whether an agent is in any call, and whether they are rung.
+    pub(crate) fn seats(&self, agent: &AgentName) -> Seats {
+        let seats = || self.agents.get(agent).into_iter().flat_map(BTreeMap::values);
+        Seats { in_call: seats().any(|seat| !seat.rung), rung: seats().any(|seat| seat.rung) }
     }
 
     pub(crate) fn forget_agent(&mut self, agent: &AgentName, call: CallId) {
@@ -59,9 +88,9 @@ impl Books {
 
     /// An agent goes on in another call; who put them on a call stays as it was.
     pub(crate) fn move_agent(&mut self, agent: &AgentName, from: CallId, to: CallId) {
-        let put_on = self.agents.get(agent).and_then(|calls| calls.get(&from)).copied().unwrap_or(false);
+        let seat = self.agents.get(agent).and_then(|calls| calls.get(&from)).copied().unwrap_or_default();
         self.forget_agent(agent, from);
-        self.note_agent(agent, to, put_on);
+        self.note_agent(agent, to, seat);
     }
 
     pub(crate) fn calls_of(&self, agent: &AgentName) -> Vec<CallId> {
@@ -71,7 +100,7 @@ impl Books {
     /// Whether others may put no further call on an agent.
     pub(crate) fn is_busy(&self, agent: &AgentName, settings: &Settings) -> bool {
         let most = settings.agents.get(agent).map_or(0, |known| known.max_calls);
-        let count = self.agents.get(agent).map_or(0, |calls| calls.values().filter(|put_on| **put_on).count());
+        let count = self.agents.get(agent).map_or(0, |calls| calls.values().filter(|seat| seat.put_on).count());
         u32::try_from(count).unwrap_or(u32::MAX) >= most
     }
 
@@ -117,7 +146,28 @@ pub(crate) struct Desk<'a> {
     pub(crate) now: Moment,
     pub(crate) settings: &'a Settings,
     pub(crate) books: &'a mut Books,
+    pub(crate) floor: &'a mut Floor,
     pub(crate) out: &'a mut Reaction,
+}
+
+impl Desk<'_> {
+    /// An agent is in a call, or rung for it.
+    pub(crate) fn seat(&mut self, agent: &AgentName, call: CallId, seat: Seat) {
+        self.books.note_agent(agent, call, seat);
+        self.out.agents.insert(agent.clone());
+    }
+
+    /// An agent who was rung answered.
+    pub(crate) fn answered(&mut self, agent: &AgentName, call: CallId) {
+        self.books.agent_answered(agent, call);
+        self.out.agents.insert(agent.clone());
+    }
+
+    /// An agent is not in a call any more.
+    pub(crate) fn unseat(&mut self, agent: &AgentName, call: CallId) {
+        self.books.forget_agent(agent, call);
+        self.out.agents.insert(agent.clone());
+    }
 }
 
 #[cfg(test)]
@@ -132,12 +182,15 @@ mod tests {
         let known = AgentSettings { display_name: String::new(), max_calls: 1, ..AgentSettings::default() };
         settings.agents.insert(bob.clone(), known);
         let mut books = Books::default();
-        books.note_agent(&bob, CallId(1), false);
+        books.note_agent(&bob, CallId(1), Seat::default());
         assert!(!books.is_busy(&bob, &settings));
-        books.note_agent(&bob, CallId(2), true);
+        books.note_agent(&bob, CallId(2), Seat { put_on: true, rung: true });
         assert!(books.is_busy(&bob, &settings));
         books.move_agent(&bob, CallId(2), CallId(3));
         assert!(books.is_busy(&bob, &settings));
+        assert_eq!(books.seats(&bob), Seats { in_call: true, rung: true });
+        books.agent_answered(&bob, CallId(3));
+        assert_eq!(books.seats(&bob), Seats { in_call: true, rung: false });
         books.forget_agent(&bob, CallId(3));
         assert!(!books.is_busy(&bob, &settings));
     }

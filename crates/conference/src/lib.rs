@@ -3,10 +3,12 @@
 //! Pure: no socket, no clock, no task, no log. Time comes in as a [`Moment`], ids come from counters, maps are
 //! ordered: the same inputs give the same outputs.
 
+mod agent;
 mod audibility;
 mod books;
 mod conference;
 mod consult;
+mod floor;
 mod ids;
 mod input;
 mod keypad;
@@ -18,9 +20,11 @@ pub mod mutants;
 mod mutants;
 mod output;
 mod participant;
+mod queue;
 mod reaction;
 pub mod record;
 mod refusal;
+mod reservation;
 mod settings;
 mod switchboard;
 

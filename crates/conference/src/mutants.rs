@@ -100,11 +100,21 @@ mod switch {
         CustomerIsOutside,
         /// Whom a leg faces after a hand-over is not told.
         NobodyIdentified,
+        /// Queues: whoever consults a queue is offered their own consult.
+        OffersInitiator,
+        /// Queues: whoever is offered a call is offered another.
+        ReservesTwice,
+        /// Queues: who moves to another call goes to the end of the line.
+        ForgetsPlace,
+        /// Queues: whoever did not take a call is offered it again at once.
+        OffersAgain,
+        /// Queues: a caller who may not wait any more is left with nobody.
+        LosesCallers,
     }
 
     impl Mutant {
         /// All of them.
-        pub const ALL: [Self; 37] = [
+        pub const ALL: [Self; 42] = [
             Self::TargetInMain,
             Self::InitiatorInMain,
             Self::AwayIsReady,
@@ -142,6 +152,11 @@ mod switch {
             Self::SwapMerges,
             Self::CustomerIsOutside,
             Self::NobodyIdentified,
+            Self::OffersInitiator,
+            Self::ReservesTwice,
+            Self::ForgetsPlace,
+            Self::OffersAgain,
+            Self::LosesCallers,
         ];
     }
 

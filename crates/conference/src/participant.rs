@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::ids::{AgentName, LegId, ParticipantId, Phone};
+use crate::floor::Wait;
+use crate::ids::{AgentName, LegId, ParticipantId, Phone, ReservationId};
 use crate::input::{Destination, Direction, SuperviseMode};
 use crate::keypad::Keypad;
 use crate::mask::Place;
@@ -69,6 +70,15 @@ pub(crate) struct Leg {
     pub(crate) shown: Option<Identity>,
     /// Its keys, if they are collected.
     pub(crate) keypad: Option<Keypad>,
+    /// The offer of a queue for which it is rung.
+    pub(crate) offer: Option<Offer>,
+}
+
+/// For which agent, and by which offer, a leg is rung of somebody who waits to be an agent.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Offer {
+    pub(crate) reservation: ReservationId,
+    pub(crate) agent: AgentName,
 }
 
 impl Leg {
@@ -85,6 +95,7 @@ impl Leg {
             dying: None,
             shown: None,
             keypad: None,
+            offer: None,
         }
     }
 
@@ -150,6 +161,8 @@ pub(crate) struct Participant {
     pub(crate) volume_db: i8,
     /// What a person is rung for, until the answer.
     pub(crate) errand: Option<Errand>,
+    /// Where they wait to be an agent: no leg, or legs that are rung by offers of that queue.
+    pub(crate) wait: Option<Wait>,
     /// Until when they are rung.
     pub(crate) rings_until: Option<Moment>,
     /// Set while they hear the announcement before their BYE.
@@ -185,6 +198,7 @@ impl Participant {
             muted: false,
             volume_db: 0,
             errand: None,
+            wait: None,
             rings_until: None,
             announced_until: None,
             supervises: None,

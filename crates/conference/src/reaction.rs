@@ -2,7 +2,7 @@
 //!
 //! Also the diff of derived masks that becomes a change-set. It decides nothing.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::ids::{AgentName, CallId, LegId, ParticipantId, Phone};
 use crate::mask::{ChangeSet, LegMask};
@@ -18,6 +18,12 @@ pub(crate) struct Reaction {
     cues: Vec<(CallId, ParticipantId, Cue)>,
     /// Legs that are no longer in any call: what was assumed because of them ends.
     pub(crate) dropped: Vec<LegId>,
+    /// Agents of whom something changed: what they do now is worked out once the calls are closed.
+    pub(crate) agents: BTreeSet<AgentName>,
+    /// Queues of which something changed: they are looked at once the calls are closed.
+    pub(crate) queues: BTreeSet<String>,
+    /// Places in a queue that are to be said: the call, who will be the agent, the place.
+    pub(crate) places: Vec<(CallId, ParticipantId, u32)>,
     /// Phones of which a leg was found dead: their other legs are asked at once.
     pub(crate) dead_phones: Vec<(AgentName, Phone)>,
     /// The status for callers who never were answered and have nobody left to call.
@@ -42,6 +48,12 @@ impl Reaction {
     pub(crate) fn take_cues(&mut self, call: CallId) -> Vec<(ParticipantId, Cue)> {
         let mine = self.cues.extract_if(.., |(id, ..)| *id == call);
         mine.map(|(_, who, cue)| (who, cue)).collect()
+    }
+
+    /// The places that are to be said in one call.
+    pub(crate) fn take_places(&mut self, call: CallId) -> Vec<(ParticipantId, u32)> {
+        let mine = self.places.extract_if(.., |(id, ..)| *id == call);
+        mine.map(|(_, who, place)| (who, place)).collect()
     }
 
     pub(crate) fn event(&mut self, event: Event) {

@@ -122,7 +122,8 @@ fn a_refusal_is_heard_by_who_pressed_and_changes_nothing() {
     for (target, said) in [
         (Destination::Unknown, Cue::Unknown),
         (agent("alice"), Cue::Unknown),
-        (Destination::Queue("support".to_owned()), Cue::Unreachable),
+        (Destination::Queue("support".to_owned()), Cue::Closed),
+        (Destination::Queue("nowhere".to_owned()), Cue::Unknown),
     ] {
         house.dials_code(a, target);
         assert_eq!(house.heard(a), [said]);

@@ -171,8 +171,9 @@ fn services_answer_at_once() {
 }
 
 #[test]
-fn a_queue_says_that_nobody_can_take_the_call_and_hangs_up() {
+fn a_closed_queue_says_that_nobody_can_take_the_call_and_hangs_up() {
     let mut house = House::new();
+    house.report(Report::Hours { queue: "support".into(), open: false });
     let c = house.customer_dials("+4930", Destination::Queue("support".into()));
     assert!(house.did(&Effect::Answer { leg: c }));
     assert_eq!(house.ears(c), Ears::Announcement);

@@ -60,6 +60,9 @@ impl Call {
     /// A leg is no longer in the call; its phone is told unless it knows.
     pub(crate) fn drop_leg(&mut self, desk: &mut Desk<'_>, id: LegId, tell: bool) {
         let Some(leg) = self.legs.remove(&id) else { return };
+        if let Some(offer) = &leg.offer {
+            desk.unseat(&offer.agent, self.id);
+        }
         if let Some(person) = self.people.get_mut(&leg.person) {
             person.legs.retain(|other| *other != id);
         }
@@ -87,6 +90,7 @@ impl Call {
         if !initiates {
             self.judge_grace(desk);
         }
+        self.stop_waiting(desk, who, self.exit_by(who, exit.why));
         let Some(person) = self.people.get(&who) else { return };
         let parting = self.last_words(who, exit.why == Left::Dead);
         for leg in person.legs.clone() {
@@ -94,7 +98,7 @@ impl Call {
         }
         let Some(person) = self.people.remove(&who) else { return };
         if let Some(agent) = &person.agent {
-            desk.books.forget_agent(agent, self.id);
+            desk.unseat(agent, self.id);
         }
         desk.out.event(Event::ParticipantLeft { call: self.id, who, why: exit.why });
         let kept = self.transfer.as_ref().filter(|transfer| transfer.initiator == who).map(|transfer| transfer.target);
@@ -264,7 +268,12 @@ impl Call {
         if self.is_room() || accompanied {
             return;
         }
-        let calls_by_itself = self.legs.values().any(|leg| leg.person == initiator && leg.line == Line::Arrived);
+        // A queue answers at once: then the line that waits there is live.
+        let queued = self.people.get(&target).is_some_and(|target| target.wait.is_some());
+        let calls_by_itself = self
+            .legs
+            .values()
+            .any(|leg| leg.person == initiator && (leg.line == Line::Arrived || (queued && leg.faces == Place::Side)));
         if stage == Stage::Ringing && calls_by_itself {
             // The agent let the customer go and goes on calling the colleague: from here on a plain call.
             self.end_transfer(desk, Outcome::CustomerGone, 487);
@@ -427,26 +436,43 @@ impl Call {
     }
 
     /// Rings somebody for customers who wait; false if there is nobody to ring.
-    fn ring_for(&mut self, desk: &mut Desk<'_>, to: Destination, errand: Errand, customers: &[ParticipantId]) -> bool {
+    pub(super) fn ring_for(
+        &mut self,
+        desk: &mut Desk<'_>,
+        to: Destination,
+        errand: Errand,
+        customers: &[ParticipantId],
+    ) -> bool {
         if self.has(&to) || self.is_full(desk.settings) {
             return false;
         }
         let (role, agent, name) = match &to {
             Destination::Agent(agent) => {
-                let busy = errand == Errand::Fallback && desk.books.is_busy(agent, desk.settings);
+                let busy = errand != Errand::Recall && desk.books.is_busy(agent, desk.settings);
                 if busy || !desk.settings.agents.contains_key(agent) {
                     return false;
                 }
                 (Role::Agent, Some(agent.clone()), agent.0.clone())
             }
+            // An outside number with which an agent alone is connected is the customer of that call.
+            Destination::Outside { number, .. } if customers.is_empty() => (Role::Customer, None, number.clone()),
             Destination::Outside { number, .. } => (Role::Outside, None, number.clone()),
-            Destination::Queue(_) | Destination::Room(_) | Destination::Service(_) | Destination::Unknown => {
+            Destination::Queue(queue) => {
+                let known = desk.settings.queues.contains_key(queue) && !self.queues_tried.contains(queue);
+                if known {
+                    self.queue_up(desk, queue, Self::awaited(queue, errand));
+                }
+                return known;
+            }
+            Destination::Room(_) | Destination::Service(_) | Destination::Unknown => {
                 return false;
             }
         };
         let mut person = Participant::new(role, agent, name);
         person.errand = Some(errand);
-        let shown = customers.first().map(|customer| self.identity(*customer, desk.settings)).unwrap_or_default();
+        let present = || self.people.iter().find(|(_, person)| !person.lurks()).map(|(who, _)| *who);
+        let caller = customers.first().copied().or_else(present);
+        let shown = caller.map(|caller| self.identity(caller, desk.settings)).unwrap_or_default();
         self.ring(desk, to, person, shown);
         true
     }

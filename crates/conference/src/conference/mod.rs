@@ -2,13 +2,14 @@
 //!
 //! This file holds the state and how a reaction is closed: masks, statuses and events are derived and compared with
 //! what was told last. What people ask is in `steps` and `transferring`, what happens on legs in `news`, who leaves and what becomes of
-//! those left in `leaving`, keypad codes in `keys`, time in `clock`. It does not decide who hears whom (`audibility`).
+//! those left in `leaving`, who waits for an agent in `queueing`, keypad codes in `keys`, time in `clock`. It does not decide who hears whom (`audibility`).
 
 mod clock;
 mod extras;
 mod keys;
 mod leaving;
 mod news;
+mod queueing;
 mod replacing;
 mod steps;
 mod transferring;
@@ -19,7 +20,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use serde::{Deserialize, Serialize};
 
 use crate::audibility::{self, Picture};
-use crate::books::Desk;
+use crate::books::{Desk, Seat};
 use crate::consult::Transfer;
 use crate::ids::{AgentName, CallId, LegId, ParticipantId, Phone};
 use crate::input::{Destination, Direction, Service};
@@ -84,6 +85,8 @@ pub(crate) struct Call {
     recall: Option<AgentName>,
     /// Whether the fallback was tried for the customers who are left.
     fallback_tried: bool,
+    /// Queues in which its customers found no agent: they do not go there again.
+    queues_tried: BTreeSet<String>,
     /// When a hold that nobody can end is ended.
     held_alone_until: Option<Moment>,
     /// How things stood before the last one left who served; set only within a reaction.
@@ -111,6 +114,7 @@ impl Call {
             starts: VecDeque::new(),
             recall: None,
             fallback_tried: false,
+            queues_tried: BTreeSet::new(),
             held_alone_until: None,
             parted: None,
             removing: None,
@@ -172,7 +176,7 @@ impl Call {
         });
         if let Some(agent) = &person.agent {
             let put_on = matches!(person.errand, Some(Errand::Callee | Errand::Target | Errand::Fallback));
-            desk.books.note_agent(agent, self.id, put_on);
+            desk.seat(agent, self.id, Seat { put_on, rung: person.errand.is_some() });
         }
         self.people.insert(who, person);
         who
@@ -292,6 +296,7 @@ impl Call {
         }
         self.identify(desk);
         self.play_cues(desk);
+        self.say_places(desk, &picture);
         self.watch_legs(desk.now, &picture);
         self.watch_holds(desk, &picture);
         self.tell(desk, picture);

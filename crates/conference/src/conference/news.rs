@@ -13,6 +13,7 @@ use crate::mask::Place;
 use crate::mutants::broken;
 use crate::output::{Cue, Effect, Event, Left, Outcome, Role};
 use crate::participant::{Errand, HeldBy, Leg, Line, Participant};
+use crate::reservation::ended_by;
 
 /// The status that a caller or referrer is told when whom they wanted could not be had with `status`.
 ///
@@ -76,8 +77,12 @@ impl Call {
             leg.away_since = Some(desk.now);
         }
         let who = leg.person;
+        self.won(desk, id);
         self.collect_digits(desk, id);
         let Some(person) = self.people.get_mut(&who) else { return };
+        if let Some(agent) = &person.agent {
+            desk.answered(agent, self.id);
+        }
         person.rings_until = None;
         match person.errand.take() {
             Some(Errand::Callee) => {
@@ -124,8 +129,8 @@ impl Call {
                 (Role::Agent, Some(agent.clone()), agent.0.clone())
             }
             Destination::Outside { number, .. } => (Role::Customer, None, number.clone()),
-            Destination::Queue(_) => {
-                self.announce(desk.now, caller);
+            Destination::Queue(queue) => {
+                self.queue_up(desk, queue, Self::awaited(queue, Errand::Callee));
                 return;
             }
             Destination::Room(_) | Destination::Service(_) | Destination::Unknown => return,
@@ -145,6 +150,10 @@ impl Call {
         }
         if !hang_up {
             leg.dying = Some(true);
+        }
+        if leg.offer.is_some() {
+            self.end_offer(desk, id, ended_by(status));
+            return;
         }
         let who = leg.person;
         let code = told(status);

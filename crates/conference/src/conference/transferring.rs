@@ -87,7 +87,7 @@ impl Call {
             }
             Destination::Outside { .. } if self.has(to) => return Err(Refusal::TargetUnknown),
             Destination::Outside { .. } => {}
-            Destination::Queue(_) => return Err(Refusal::TargetUnavailable),
+            Destination::Queue(queue) => self.may_consult_queue(desk.settings, desk.floor, queue)?,
             Destination::Room(_) | Destination::Service(_) | Destination::Unknown => {
                 return Err(Refusal::TargetUnknown);
             }
@@ -135,18 +135,7 @@ impl Call {
         self.face_target(initiator, opening);
         // What an older consult faced says nothing about this one.
         self.forget_parting(initiator);
-        let (role, agent) = match &to {
-            Destination::Agent(agent) => (Role::Agent, Some(agent.clone())),
-            Destination::Queue(_)
-            | Destination::Room(_)
-            | Destination::Outside { .. }
-            | Destination::Service(_)
-            | Destination::Unknown => (Role::Outside, None),
-        };
-        let mut person = Participant::new(role, agent, shown);
-        person.errand = Some(Errand::Target);
-        let identity = self.identity(initiator, desk.settings);
-        let (target, _) = self.ring(desk, to.clone(), person, identity);
+        let target = self.call_target(desk, initiator, &to, shown);
         self.note_start(desk.now);
         self.transfer = Some(Transfer {
             initiator,
@@ -159,6 +148,35 @@ impl Call {
             grace: None,
         });
         desk.out.event(Event::TransferStarted { call: self.id, by: initiator, target, to });
+        if let Opening::Second(leg) = opening
+            && self.people.get(&target).is_some_and(|target| target.wait.is_some())
+        {
+            // A call to a queue is answered at once.
+            self.answer(desk, leg);
+        }
+    }
+
+    /// Rings the target, or lets somebody wait who will be it.
+    fn call_target(
+        &mut self,
+        desk: &mut Desk<'_>,
+        initiator: ParticipantId,
+        to: &Destination,
+        shown: String,
+    ) -> ParticipantId {
+        let (role, agent) = match to {
+            Destination::Queue(queue) => {
+                return self.queue_up(desk, queue, Self::awaited(queue, Errand::Target));
+            }
+            Destination::Agent(agent) => (Role::Agent, Some(agent.clone())),
+            Destination::Room(_) | Destination::Outside { .. } | Destination::Service(_) | Destination::Unknown => {
+                (Role::Outside, None)
+            }
+        };
+        let mut person = Participant::new(role, agent, shown);
+        person.errand = Some(Errand::Target);
+        let identity = self.identity(initiator, desk.settings);
+        self.ring(desk, to.clone(), person, identity).0
     }
 
     /// Which legs of the initiator face the target: the second line, or whatever they talk by now (nothing: their last

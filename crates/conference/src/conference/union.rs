@@ -1,12 +1,15 @@
 //! Two calls become one: what each of them does for it. Which calls may, and which goes on, is `switchboard::joining`.
 
+use std::collections::BTreeMap;
+
 use super::{Call, Exit, Kind};
 use crate::books::Desk;
 use crate::consult::{Stage, Step, Transfer, allowed};
+use crate::floor::Wait;
 use crate::ids::{AgentName, CallId, LegId, ParticipantId};
 use crate::input::Destination;
 use crate::moment::Moment;
-use crate::output::{Event, Left, Outcome, Role};
+use crate::output::{Event, Left, Outcome, QueueExit, Role};
 use crate::participant::{Errand, Leg, Line, Participant};
 use crate::refusal::Refusal;
 
@@ -14,6 +17,8 @@ use crate::refusal::Refusal;
 pub(crate) struct Mover {
     person: Participant,
     legs: Vec<(LegId, Leg)>,
+    /// The line somebody stood in to be an agent; their place is kept.
+    waited: Option<Wait>,
 }
 
 impl Mover {
@@ -73,13 +78,17 @@ impl Call {
         std::mem::take(&mut self.starts).into()
     }
 
-    /// Takes everybody out, with their legs.
-    pub(crate) fn take_everybody(&mut self) -> Vec<Mover> {
+    /// Takes everybody out, with their legs. Offers are taken back; places in queues are kept.
+    pub(crate) fn take_everybody(&mut self, desk: &mut Desk<'_>) -> Vec<Mover> {
+        let mut waited: BTreeMap<ParticipantId, Wait> = BTreeMap::new();
+        for who in self.people.keys().copied().collect::<Vec<_>>() {
+            waited.extend(self.stop_waiting(desk, who, QueueExit::Cancelled).map(|wait| (who, wait)));
+        }
         let mut legs = std::mem::take(&mut self.legs);
         let people = std::mem::take(&mut self.people);
-        let movers = people.into_values().map(|person| {
+        let movers = people.into_iter().map(|(who, person)| {
             let own = person.legs.iter().filter_map(|id| Some((*id, legs.remove(id)?))).collect();
-            Mover { person, legs: own }
+            Mover { person, legs: own, waited: waited.remove(&who) }
         });
         movers.collect()
     }
@@ -134,7 +143,7 @@ impl Call {
 
     /// One mover finds their place here: as themselves if they are in this call already.
     fn admit(&mut self, desk: &mut Desk<'_>, from: CallId, mover: Mover) -> ParticipantId {
-        let Mover { mut person, legs } = mover;
+        let Mover { mut person, legs, waited } = mover;
         let agent = person.agent.clone();
         let who = match agent.as_ref().and_then(|agent| self.named(agent)) {
             Some(present) => present,
@@ -153,10 +162,14 @@ impl Call {
         };
         if let Some(agent) = &agent {
             desk.books.move_agent(agent, from, self.id);
+            desk.out.agents.insert(agent.clone());
         }
         for (id, mut leg) in legs {
             leg.person = who;
             self.add_leg(desk, id, leg);
+        }
+        if let Some(wait) = waited {
+            self.enter_queue(desk, who, &wait.queue, Some(wait.ticket));
         }
         who
     }

@@ -15,6 +15,9 @@ use crate::participant::{Errand, LEGS_PER_PERSON, Leg, Line, Participant};
 use crate::reaction::Reaction;
 use crate::refusal::Refusal;
 
+/// Later than any line went away.
+const MAX: Moment = Moment(u64::MAX);
+
 /// An INVITE that arrived.
 pub(super) struct Arrival {
     pub(super) leg: LegId,
@@ -97,9 +100,22 @@ impl Switchboard {
             // A trunk's call never goes out again.
             Destination::Outside { .. } if caller.is_none() => Err((404, None)),
             Destination::Room(name) => self.may_enter(name, caller),
-            Destination::Agent(_) | Destination::Outside { .. } | Destination::Queue(_) | Destination::Service(_) => {
-                Ok(())
-            }
+            Destination::Queue(name) if !self.settings.queues.contains_key(name) => Err((404, None)),
+            Destination::Queue(_) => self.may_queue(arrival),
+            Destination::Agent(_) | Destination::Outside { .. } | Destination::Service(_) => Ok(()),
+        }
+    }
+
+    /// A consult to a queue in which nobody is to be had is told so at once; a call of its own overflows.
+    fn may_queue(&self, arrival: &Arrival) -> Result<(), (u16, Option<Refusal>)> {
+        let (Some((name, phone)), Destination::Queue(queue)) = (arrival.agent(), &arrival.to) else { return Ok(()) };
+        // A first line that is not away yet will be, by this very INVITE.
+        let call = self.first_line(name, phone, |leg| Some(leg.away_since.filter(|_| leg.is_away()).unwrap_or(MAX)));
+        let call = call.and_then(|(id, _)| self.calls.get(&id)).filter(|call| call.may_begin_consult());
+        match call.map_or(Ok(()), |call| call.may_consult_queue(&self.settings, &self.floor, queue)) {
+            Err(refusal @ Refusal::TargetBusy) => Err((486, Some(refusal))),
+            Err(refusal) => Err((480, Some(refusal))),
+            Ok(()) => Ok(()),
         }
     }
 
@@ -147,27 +163,35 @@ impl Switchboard {
     ) -> Option<(CallId, ParticipantId)> {
         let (name, phone) = arrival.agent()?;
         match arrival.to {
-            Destination::Agent(_) => {}
+            Destination::Agent(_) | Destination::Queue(_) => {}
             Destination::Outside { .. } if broken!(OutsideIsImplied) => {}
-            Destination::Queue(_)
-            | Destination::Room(_)
-            | Destination::Outside { .. }
-            | Destination::Service(_)
-            | Destination::Unknown => return None,
-        }
-        let mut away: Vec<(Moment, CallId, LegId)> = Vec::new();
-        for id in self.books.calls_of(name) {
-            let Some(call) = self.calls.get(&id) else { continue };
-            for leg in call.legs_of_phone(name, phone) {
-                let since = call.legs.get(&leg).filter(|leg| leg.is_away()).and_then(|leg| leg.away_since);
-                away.extend(since.map(|since| (since, id, leg)));
+            Destination::Room(_) | Destination::Outside { .. } | Destination::Service(_) | Destination::Unknown => {
+                return None;
             }
         }
-        let (_, id, leg) = away.into_iter().max()?;
+        let (id, leg) = self.first_line(name, phone, |leg| leg.away_since.filter(|_| leg.is_away()))?;
         let who = self.calls.get(&id)?.person_of(leg)?;
         let asked = Asked::Person(who, Means::Name);
         self.with(now, id, out, |call, desk| call.may_start(desk, asked, &arrival.to))?.ok()?;
         Some((id, who))
+    }
+
+    /// The line of a phone that went away last.
+    fn first_line(
+        &self,
+        name: &AgentName,
+        phone: &Phone,
+        away_since: impl Fn(&Leg) -> Option<Moment>,
+    ) -> Option<(CallId, LegId)> {
+        let mut away: Vec<(Moment, CallId, LegId)> = Vec::new();
+        for id in self.books.calls_of(name) {
+            let Some(call) = self.calls.get(&id) else { continue };
+            for leg in call.legs_of_phone(name, phone) {
+                let since = call.legs.get(&leg).and_then(&away_since);
+                away.extend(since.map(|since| (since, id, leg)));
+            }
+        }
+        away.into_iter().max().map(|(_, id, leg)| (id, leg))
     }
 
     /// The second INVITE becomes the initiator's leg in the Side.
@@ -245,6 +269,7 @@ impl Switchboard {
                 }
                 self.may_enter(name, Some(from)).map_err(|_| Refusal::LimitReached)
             }
+            Destination::Queue(name) if !self.settings.queues.contains_key(name) => Err(Refusal::TargetUnknown),
             Destination::Agent(_) | Destination::Outside { .. } | Destination::Queue(_) | Destination::Service(_) => {
                 Ok(())
             }

@@ -98,7 +98,7 @@ impl Switchboard {
     fn unite(&mut self, now: Moment, union: &Union, out: &mut Reaction) {
         let movers = self.with(now, union.goes, out, |call, desk| {
             call.ready_for_union(desk);
-            (call.take_everybody(), call.take_starts())
+            (call.take_everybody(desk), call.take_starts())
         });
         let (movers, starts) = movers.unwrap_or_default();
         out.event(Event::CallsJoined { call: union.stays, joined: union.goes });

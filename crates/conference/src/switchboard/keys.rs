@@ -51,6 +51,7 @@ impl Switchboard {
         if !self.calls.get_mut(&id).is_some_and(|call| call.looks_for(leg, &shown)) {
             return Vec::new();
         }
+        let queue = matches!(target, Destination::Queue(_));
         let mut out = Reaction::default();
         let begun = self.by_keypad(id, leg).and_then(|asked| {
             let begun = self.with(now, id, &mut out, |call, desk| call.start(desk, asked, target, shown));
@@ -58,7 +59,8 @@ impl Switchboard {
         });
         let mut outputs = self.finish(now, out, vec![id]);
         if let Err(refusal) = begun {
-            self.play(leg, tone(refusal), &mut outputs);
+            let closed = queue && refusal == Refusal::TargetUnavailable;
+            self.play(leg, if closed { Cue::Closed } else { tone(refusal) }, &mut outputs);
         }
         outputs
     }

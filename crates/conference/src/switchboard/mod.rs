@@ -1,11 +1,13 @@
 //! Finds the call for an input and lets it react: the whole state of the service hangs here.
 //!
 //! One input, one whole reaction, masks first. It holds no rule about one call (`conference`), but those that span
-//! several: who may be called (`arriving`), two calls that become one (`joining`).
+//! several: who may be called (`arriving`), two calls that become one (`joining`), agents and queues (`agents`, `queues`).
 
+mod agents;
 mod arriving;
 mod joining;
 mod keys;
+mod queues;
 mod replacing;
 mod views;
 
@@ -15,6 +17,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::books::{Books, Desk};
 use crate::conference::{Asked, Call, Kind, Means};
+use crate::floor::Floor;
 use crate::ids::{AgentName, CallId, LegId};
 use crate::input::{Asker, Command, Report};
 use crate::moment::Moment;
@@ -34,6 +37,7 @@ pub struct Switchboard {
     calls: BTreeMap<CallId, Call>,
     rooms: BTreeMap<String, CallId>,
     books: Books,
+    floor: Floor,
     /// When each call wants to be woken, earliest first.
     alarms: BTreeSet<(Moment, CallId)>,
 }
@@ -53,8 +57,10 @@ impl Switchboard {
         match command {
             Command::Configure(settings) => {
                 self.settings = settings;
+                let mut out = Reaction::default();
+                self.floor.configure(&self.settings, &mut out);
                 let calls = self.calls.keys().copied().collect();
-                Ok(self.finish(now, Reaction::default(), calls))
+                Ok(self.finish(now, out, calls))
             }
             Command::Shutdown => Ok(self.shutdown(now)),
             Command::Dial { from, to } => self.dial(now, from, to),
@@ -79,8 +85,9 @@ impl Switchboard {
             Command::Remove { call, by, who } => {
                 self.ask(now, call, Some(by), |call, desk, asked| call.remove(desk, asked, who))
             }
-            Command::SetState { .. } => Err(Refusal::NotAllowed),
-            Command::Accept { .. } | Command::Reject { .. } => Err(Refusal::ReservationNotFound),
+            Command::SetState { agent, by, availability } => self.set_state(now, &agent, &by, availability),
+            Command::Accept { reservation, by } => self.accept(now, reservation, &by),
+            Command::Reject { reservation, by } => self.reject(now, reservation, &by),
             Command::Lock { call, by, locked } => {
                 self.ask(now, call, Some(by), |call, desk, asked| call.lock(desk, asked, locked))
             }
@@ -125,7 +132,8 @@ impl Switchboard {
             Report::Probed { leg, alive } => self.tell(now, leg, |call, desk| call.probed(desk, leg, alive)),
             Report::Replaced { leg, old, caller, direction } => self.replaced(now, leg, old, caller, direction),
             Report::Digit { leg, key } => self.pressed(now, leg, key),
-            Report::Registered { .. } | Report::Hours { .. } => Vec::new(),
+            Report::Registered { agent, phones } => self.registered(now, &agent, phones),
+            Report::Hours { queue, open } => self.hours(now, &queue, open),
             Report::Looked { leg, target, shown } => self.looked(now, leg, target, shown),
         }
     }
@@ -133,16 +141,18 @@ impl Switchboard {
     /// When to call `expire` next.
     #[must_use]
     pub fn deadline(&self) -> Option<Moment> {
-        self.alarms.first().map(|(moment, _)| *moment)
+        let calls = self.alarms.first().map(|(moment, _)| *moment);
+        calls.into_iter().chain(self.floor.deadline()).min()
     }
 
     /// Does what is due by now.
     pub fn expire(&mut self, now: Moment) -> Vec<Output> {
-        let due: Vec<CallId> = self.alarms.iter().take_while(|(at, _)| *at <= now).map(|(_, call)| *call).collect();
+        let mut due: Vec<CallId> = self.alarms.iter().take_while(|(at, _)| *at <= now).map(|(_, call)| *call).collect();
         let mut out = Reaction::default();
         for id in &due {
             self.with(now, *id, &mut out, |call, desk| call.expire(desk));
         }
+        self.floor_expires(now, &mut out, &mut due);
         self.finish(now, out, due)
     }
 
@@ -155,8 +165,22 @@ impl Switchboard {
         react: impl FnOnce(&mut Call, &mut Desk<'_>) -> T,
     ) -> Option<T> {
         let call = self.calls.get_mut(&id)?;
-        let mut desk = Desk { now, settings: &self.settings, books: &mut self.books, out };
+        let mut desk = Desk { now, settings: &self.settings, books: &mut self.books, floor: &mut self.floor, out };
         Some(react(call, &mut desk))
+    }
+
+    /// Lends a call its desk; it is closed with the reaction.
+    fn touch(
+        &mut self,
+        now: Moment,
+        id: CallId,
+        out: &mut Reaction,
+        touched: &mut Vec<CallId>,
+        react: impl FnOnce(&mut Call, &mut Desk<'_>),
+    ) {
+        if self.with(now, id, out, react).is_some() {
+            touched.push(id);
+        }
     }
 
     /// A command for one call.
@@ -215,6 +239,10 @@ impl Switchboard {
             self.end_assumptions(&mut out, &mut touched);
             self.ask_dead_phones(now, &mut out, &mut touched);
             if at == touched.len() {
+                self.tend_agents(now, &mut out, &mut touched);
+                self.tend_queues(now, &mut out, &mut touched);
+            }
+            if at == touched.len() && out.agents.is_empty() && out.queues.is_empty() {
                 return out.into_outputs();
             }
         }

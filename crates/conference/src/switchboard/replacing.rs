@@ -53,7 +53,8 @@ impl Switchboard {
         let Caller::Agent { name, phone } = caller else { return Err(NO_SUCH_DIALOG) };
         let call = self.books.legs.get(&old).and_then(|id| self.calls.get(id)).ok_or(DIALOG_ENDED)?;
         let leg = call.legs.get(&old).ok_or(DIALOG_ENDED)?;
-        let owner = call.people.get(&leg.person).and_then(|person| person.agent.as_ref());
+        let offered = leg.offer.as_ref().map(|offer| &offer.agent);
+        let owner = call.people.get(&leg.person).and_then(|person| person.agent.as_ref()).or(offered);
         if owner != Some(name) || leg.line == Line::Arrived {
             return Err(NO_SUCH_DIALOG);
         }

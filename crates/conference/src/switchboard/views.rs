@@ -5,12 +5,13 @@ use std::collections::BTreeMap;
 use super::Switchboard;
 use crate::conference::Call;
 use crate::consult::Stage;
+use crate::floor::Floor;
 use crate::ids::{AgentName, CallId, LegId, ParticipantId, Phone, ReservationId};
 use crate::input::{Availability, Destination, Direction};
 use crate::mask::{ChangeSet, LegMask};
 use crate::moment::Moment;
 use crate::output::{AgentState, Phase, Role, Status};
-use crate::participant::{Leg, Line};
+use crate::participant::{Leg, Line, Participant};
 use crate::refusal::Refusal;
 use crate::settings::Settings;
 
@@ -190,10 +191,15 @@ pub struct Allowed {
 }
 
 impl CallView {
-    fn of(call: &Call) -> Self {
+    fn of(call: &Call, floor: &Floor) -> Self {
         let room = match &call.kind {
             crate::conference::Kind::Room(name) => Some(name.clone()),
             crate::conference::Kind::Plain | crate::conference::Kind::Service(_) => None,
+        };
+        let awaited = call.people.values().find_map(|person| place_of(person, floor));
+        let place = |who: ParticipantId, person: &Participant| {
+            let waits = call.status(who) == Some(Status::Queued);
+            place_of(person, floor).or_else(|| awaited.clone().filter(|_| waits))
         };
         let participants = call.people.iter().map(|(who, person)| ParticipantView {
             who: *who,
@@ -205,7 +211,7 @@ impl CallView {
             since: call.since(*who),
             muted: person.muted,
             volume_db: person.volume_db,
-            queue: None,
+            queue: place(*who, person),
             legs: call.legs_of(person).map(|(id, leg)| LegView::of(id, leg)).collect(),
         });
         let transfer = call.transfer.as_ref().map(|transfer| TransferView {
@@ -234,6 +240,12 @@ impl CallView {
     }
 }
 
+/// Where somebody stands who waits to be an agent.
+fn place_of(person: &Participant, floor: &Floor) -> Option<(String, u32)> {
+    let wait = person.wait.as_ref()?;
+    Some((wait.queue.clone(), floor.entry(wait)?.position))
+}
+
 impl LegView {
     fn of(id: LegId, leg: &Leg) -> Self {
         Self {
@@ -260,13 +272,13 @@ impl Switchboard {
 
     /// All calls, oldest first.
     pub fn calls(&self) -> impl Iterator<Item = CallView> + '_ {
-        self.calls.values().map(CallView::of)
+        self.calls.values().map(|call| CallView::of(call, &self.floor))
     }
 
     /// One call.
     #[must_use]
     pub fn call(&self, id: CallId) -> Option<CallView> {
-        self.calls.get(&id).map(CallView::of)
+        self.calls.get(&id).map(|call| CallView::of(call, &self.floor))
     }
 
     /// The call of a room.
@@ -288,10 +300,14 @@ impl Switchboard {
         Some((id, self.calls.get(&id)?.person_of(leg)?))
     }
 
-    /// The calls an agent is in, oldest first.
+    /// The calls an agent is in, or is rung for as themselves, oldest first. What a queue offers them is not among them.
     #[must_use]
     pub fn calls_of(&self, agent: &AgentName) -> Vec<CallId> {
-        self.books.calls_of(agent)
+        let is_in = |id: &CallId| {
+            let mut people = self.calls.get(id).into_iter().flat_map(|call| call.people.values());
+            people.any(|person| person.agent.as_ref() == Some(agent))
+        };
+        self.books.calls_of(agent).into_iter().filter(is_in).collect()
     }
 
     /// The masks of a call as the mixer should have them.
@@ -318,9 +334,13 @@ impl Switchboard {
         }
     }
 
-    /// Whether nothing at all is left: no call, no leg, no deadline.
+    /// Whether nothing at all is left: no call, no leg, nobody who waits, no offer. What agents do does not count.
     #[must_use]
     pub fn is_idle(&self) -> bool {
-        self.calls.is_empty() && self.rooms.is_empty() && self.alarms.is_empty() && self.books.is_empty()
+        self.floor.is_idle()
+            && self.calls.is_empty()
+            && self.rooms.is_empty()
+            && self.alarms.is_empty()
+            && self.books.is_empty()
     }
 }

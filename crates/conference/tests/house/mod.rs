@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use conference::{
     AgentName, AgentSettings, Asker, CallId, Caller, Command, Destination, Direction, Ears, Effect, Ending, Event,
-    LegId, Moment, Output, ParticipantId, Phone, Refusal, Report, RoomSettings, Settings, Status, Switchboard,
+    LegId, Moment, Output, ParticipantId, Phone, QueueSettings, Refusal, Report, RoomSettings, Settings, Status,
+    Switchboard,
 };
 
 pub trait IntoAgent {
@@ -30,8 +31,13 @@ pub fn settings() -> Settings {
     let known = |supervisor| AgentSettings { max_calls: 2, supervisor, ..AgentSettings::default() };
     let mut settings = Settings::default();
     for name in ["alice", "bob", "carol", "dave"] {
-        settings.agents.insert(name.into_agent(), known(false));
+        let mut agent = known(false);
+        if name != "dave" {
+            agent.queues.insert("support".to_owned());
+        }
+        settings.agents.insert(name.into_agent(), agent);
     }
+    settings.queues.insert("support".to_owned(), QueueSettings::default());
     settings.agents.insert("susan".into_agent(), known(true));
     settings.rooms.insert(
         "small".to_owned(),
