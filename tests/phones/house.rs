@@ -183,7 +183,7 @@ fn serve(namespace: Option<&str>, folder: &Path, settings: &str) -> Process {
     let file = folder.join("baton.toml");
     write_file(&file, settings);
     let mut command = command_in(namespace, &program().display().to_string());
-    command.arg("serve").arg("--config").arg(&file).current_dir(folder);
+    command.arg("serve").arg("--config").arg(&file).current_dir(folder).env("BATON_HTTP__LISTEN", "127.0.0.1:0");
     Process::start(&mut command)
 }
 

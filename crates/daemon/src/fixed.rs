@@ -8,6 +8,7 @@ pub(crate) fn changed(started: &Config, now: &Config) -> Vec<&'static str> {
         ("[server]", started.server != now.server),
         ("[sip]", started.sip != now.sip),
         ("[media]", started.media != now.media),
+        ("[http]", started.http != now.http),
         ("transfer.tail_guard_ms", started.transfer.tail_guard != now.transfer.tail_guard),
     ]
     .into_iter()
@@ -25,12 +26,15 @@ mod tests {
     #[test]
     fn only_what_needs_a_new_start_is_named_and_each_section_once() {
         let config = |text: &str| from_text(text).unwrap();
-        let started = config("[server]\ndomain = \"a.test\"\n");
+        let started = config("[server]\ndomain = \"a.test\"\ndata_dir = \"d\"\n");
         assert!(changed(&started, &started.clone()).is_empty());
-        let people = config("[server]\ndomain = \"a.test\"\n[transfer]\nrecall_s = 9\n");
+        let people = config("[server]\ndomain = \"a.test\"\ndata_dir = \"d\"\n[transfer]\nrecall_s = 9\n");
         assert!(changed(&started, &people).is_empty());
         let all = "[server]\ndomain = \"b.test\"\n[sip]\nkeep_alive_s = 11\nban_loopback = true\n\
-                   [media]\nworkers = 3\n[transfer]\ntail_guard_ms = 250\n";
-        assert_eq!(changed(&started, &config(all)), ["[server]", "[sip]", "[media]", "transfer.tail_guard_ms"]);
+                   [media]\nworkers = 3\n[http]\nlisten = \"127.0.0.1:1\"\n[transfer]\ntail_guard_ms = 250\n";
+        assert_eq!(
+            changed(&started, &config(all)),
+            ["[server]", "[sip]", "[media]", "[http]", "transfer.tail_guard_ms"]
+        );
     }
 }

@@ -8,7 +8,10 @@
 //!   sound  ── media-mixer ─────news──┘  (Switchboard)        └──masks─── media-mixer
 //! ```
 
+mod api;
+mod book;
 mod carry;
+mod cause;
 pub mod cli;
 mod clock;
 pub mod config;
@@ -17,17 +20,22 @@ mod dialplan;
 mod events;
 mod fixed;
 mod freeze;
+mod hours;
+mod look;
 mod news;
 mod offers;
 mod referred;
 mod running;
 mod stop;
 mod switch;
+mod token;
+mod told;
 mod translate;
 mod view;
 mod whereabouts;
 
+pub use control_api::Told;
 pub use freeze::FreezeError;
 pub use running::{Counts, Running, StartError, run};
-pub use switch::Told;
+pub use token::TokenError;
 pub use view::{CallMasks, Masks};

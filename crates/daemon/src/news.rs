@@ -51,6 +51,8 @@ impl Switch {
             News::Registered { agent, phones } => {
                 info!(%agent, phones, "registered");
                 self.carry.whereabouts.changed(&self.carry.endpoint);
+                let phones = u32::try_from(phones).unwrap_or(u32::MAX);
+                self.report(Report::Registered { agent, phones });
             }
             News::PhoneRegistered { .. } => {}
             News::Security { rule, source, detail } => warn!(rule, %source, detail = masked(&detail), "security"),

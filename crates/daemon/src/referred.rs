@@ -186,11 +186,12 @@ impl Switch {
         if !self.carry.referrals.came(leg, refer) {
             return Err(Refusal::LimitReached);
         }
+        let cause = self.cause_of_command(&command);
         let outputs = self.board.command(self.clock.now(), command).inspect_err(|_| {
             self.carry.referrals.refused(leg, refer);
         })?;
         let answered = outputs.iter().any(|output| accepts(output, leg));
-        let behind = self.carry.reaction(outputs);
+        let behind = self.carry.reaction(cause, outputs);
         self.settle();
         if !answered {
             // done without a word for whoever asked: that is a success
@@ -219,12 +220,6 @@ impl Switch {
                 self.carry.endpoint.wish(Wish::Notify { refer, status, last: true });
             }
         }
-    }
-
-    /// The agent whose leg it is.
-    fn owner(&self, leg: LegId) -> Option<AgentName> {
-        let (call, who) = self.board.person_of(leg)?;
-        self.board.call(call)?.participant(who)?.agent.clone()
     }
 
     fn warn_of(&self, leg: LegId, rule: &'static str, what: &str) {

@@ -5,20 +5,26 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use conference::{CallView, Command, Refusal};
+use conference::{CallView, Command, Event, Refusal};
+use control_api::{Api, ApiSettings, Ask, House, HouseError, Told};
 use media_mixer::Mixer;
 use sip_signalling::{Endpoint, Protocol};
+use tokio::net::TcpListener;
 use tokio::sync::{broadcast, mpsc, oneshot};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 use tracing::{info, warn};
 
+use crate::api::{ASKS, Clerk, MediaHealth};
 use crate::carry::{Carry, Edges};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::fixed;
 use crate::freeze::FreezeError;
-use crate::switch::{INPUTS, Input, Load, Sources, Switch, Told, event_channel};
+use crate::hours;
+use crate::switch::{INPUTS, Input, Load, Sources, Switch};
+use crate::token::{self, TokenError};
+use crate::told::{Reserved, Teller};
 use crate::translate;
 use crate::view::Masks;
 
@@ -37,6 +43,17 @@ pub enum StartError {
     /// The mixer cannot start.
     #[error("media: {0}")]
     Media(#[from] media_mixer::StartError),
+    /// The address of the API cannot be listened on.
+    #[error("cannot listen on http:{address}: {cause}")]
+    Http {
+        /// Where.
+        address: SocketAddr,
+        /// What the operating system says.
+        cause: std::io::Error,
+    },
+    /// The operator has no token.
+    #[error(transparent)]
+    Token(#[from] TokenError),
 }
 
 /// What a daemon has in its hands, to find leaks.
@@ -65,10 +82,12 @@ pub struct Counts {
 /// A daemon that runs.
 pub struct Running {
     inputs: mpsc::Sender<Input>,
-    told: broadcast::Sender<Told>,
+    house: House,
+    api: Api,
     endpoint: Endpoint,
     mixer: Mixer,
     switch: JoinHandle<()>,
+    hours: JoinHandle<()>,
     /// The settings it was started with.
     started: Config,
 }
@@ -79,6 +98,8 @@ pub struct Running {
 /// One clear reason; nothing is left running.
 pub async fn run(config: Config) -> Result<Running, StartError> {
     let clock = Clock::start();
+    let listener = listen(config.http.listen).await?;
+    let token = token::read_or_make(&config.http.admin_token_file)?;
     let (mixer, media) = Mixer::start(translate::media(&config))?;
     let (endpoint, sip) = match Endpoint::start(translate::signalling(&config)).await {
         Ok(started) => started,
@@ -87,7 +108,8 @@ pub async fn run(config: Config) -> Result<Running, StartError> {
             return Err(error.into());
         }
     };
-    let told = event_channel();
+    let (asks, asked) = mpsc::channel(ASKS);
+    let house = House::new(asks);
     let (inputs, receiver) = mpsc::channel(INPUTS);
     let edges = Edges {
         endpoint: endpoint.clone(),
@@ -95,10 +117,27 @@ pub async fn run(config: Config) -> Result<Running, StartError> {
         near: config.media.address,
         behind_nat: config.sip.external_address.is_some(),
     };
-    let carry = Carry::new(edges, told.clone(), clock);
+    let carry = Carry::new(edges, Teller::new(house.events.clone(), Reserved::default()), clock);
     let switch = Switch::new(&config, carry, clock);
+    let hours = tokio::spawn(hours::watch(switch.hours(), inputs.clone()));
+    let clerk = Clerk {
+        inputs: inputs.clone(),
+        endpoint: endpoint.clone(),
+        mixer: mixer.clone(),
+        media: MediaHealth::default(),
+        domain: config.server.domain.clone(),
+        addresses: endpoint.addresses().iter().map(|(_, address)| *address).collect(),
+    };
+    tokio::spawn(clerk.run(asked));
+    let address = config.http.listen;
+    let api = Api::start(listener, house.clone(), ApiSettings::new(token))
+        .map_err(|cause| StartError::Http { address, cause })?;
     let switch = tokio::spawn(switch.run(Sources { inputs: receiver, sip, media }));
-    Ok(Running { inputs, told, endpoint, mixer, switch, started: config })
+    Ok(Running { inputs, house, api, endpoint, mixer, switch, hours, started: config })
+}
+
+async fn listen(address: SocketAddr) -> Result<TcpListener, StartError> {
+    TcpListener::bind(address).await.map_err(|cause| StartError::Http { address, cause })
 }
 
 impl std::fmt::Debug for Running {
@@ -120,10 +159,30 @@ impl Running {
         self.addresses().into_iter().find(|(protocol, _)| *protocol == Protocol::Udp).map(|(_, address)| address)
     }
 
+    /// Where the API is.
+    #[must_use]
+    pub fn http(&self) -> SocketAddr {
+        self.api.address()
+    }
+
+    /// The house, as the API holds it.
+    #[must_use]
+    pub fn house(&self) -> &House {
+        &self.house
+    }
+
+    /// Asks what the API may ask.
+    ///
+    /// # Errors
+    /// The daemon stops, or did not answer in time.
+    pub async fn ask<T>(&self, ask: impl FnOnce(oneshot::Sender<T>) -> Ask) -> Result<T, HouseError> {
+        self.house.ask(ask).await
+    }
+
     /// Every event from here on.
     #[must_use]
     pub fn events(&self) -> broadcast::Receiver<Told> {
-        self.told.subscribe()
+        self.house.events.subscribe()
     }
 
     /// Gives the core a command.
@@ -131,17 +190,25 @@ impl Running {
     /// # Errors
     /// The core's refusal; `CallNotFound` when the daemon stops.
     pub async fn command(&self, command: Command) -> Result<(), Refusal> {
-        self.ask(|reply| Input::Command(Box::new(command), reply)).await.unwrap_or(Err(Refusal::CallNotFound))
+        self.command_for_events(command).await.map(|_| ())
+    }
+
+    /// Gives the core a command. Returns the events of its reaction, once the masks are in force.
+    ///
+    /// # Errors
+    /// The core's refusal; `CallNotFound` when the daemon stops.
+    pub async fn command_for_events(&self, command: Command) -> Result<Vec<Event>, Refusal> {
+        self.give(|reply| Input::Command(Box::new(command), reply)).await.unwrap_or(Err(Refusal::CallNotFound))
     }
 
     /// Who hears whom, as the mixer was told.
     pub async fn masks(&self) -> Masks {
-        self.ask(Input::Masks).await.unwrap_or_default()
+        self.give(Input::Masks).await.unwrap_or_default()
     }
 
     /// The calls as people are shown them.
     pub async fn calls(&self) -> Vec<CallView> {
-        self.ask(Input::Calls).await.unwrap_or_default()
+        self.give(Input::Calls).await.unwrap_or_default()
     }
 
     /// Freezes every live call and thaws it again. Returns how many legs there were.
@@ -149,7 +216,7 @@ impl Running {
     /// # Errors
     /// As [`FreezeError`] says.
     pub async fn freeze_and_thaw(&self) -> Result<usize, FreezeError> {
-        self.ask(Input::FreezeAndThaw).await.unwrap_or(Err(FreezeError::Stopping))
+        self.give(Input::FreezeAndThaw).await.unwrap_or(Err(FreezeError::Stopping))
     }
 
     /// Puts new users, trunks, rooms and rules in force. Calls go on; addresses and media stay as they were:
@@ -158,14 +225,14 @@ impl Running {
         for section in fixed::changed(&self.started, &config) {
             warn!("{section} has changed: it stays as it was until the service is started again");
         }
-        if self.ask(|reply| Input::Reload(Box::new(config), reply)).await.is_some() {
+        if self.give(|reply| Input::Reload(Box::new(config), reply)).await.is_some() {
             info!("settings reloaded");
         }
     }
 
     /// What is in its hands now.
     pub async fn counts(&self) -> Counts {
-        let load: Load = self.ask(Input::Counts).await.unwrap_or_default();
+        let load: Load = self.give(Input::Counts).await.unwrap_or_default();
         let signalling = self.endpoint.counts().await;
         Counts {
             calls: load.calls,
@@ -188,24 +255,26 @@ impl Running {
     /// Says BYE to everybody, waits until they have answered it, less than 5 s, and stops.
     pub async fn stop(self) {
         let until = Instant::now() + GOODBYE;
-        self.ask(Input::Shutdown).await;
+        self.give(Input::Shutdown).await;
         while Instant::now() < until {
-            let waits = self.ask(Input::Counts).await.is_some_and(|load: Load| load.waits);
+            let waits = self.give(Input::Counts).await.is_some_and(|load: Load| load.waits);
             let left = self.endpoint.counts().await;
             if !waits && left.dialogs == 0 && left.unanswered == 0 {
                 break;
             }
             tokio::time::sleep(LOOK).await;
         }
+        self.api.stop().await;
         let _ = self.inputs.send(Input::Quit).await;
         let _ = self.switch.await;
+        self.hours.abort();
         self.endpoint.stop().await;
         tell_of_ticks(&self.mixer);
         self.mixer.stop();
     }
 
     /// `None` when the switch has ended.
-    async fn ask<T>(&self, input: impl FnOnce(oneshot::Sender<T>) -> Input) -> Option<T> {
+    async fn give<T>(&self, input: impl FnOnce(oneshot::Sender<T>) -> Input) -> Option<T> {
         let (reply, answer) = oneshot::channel();
         self.inputs.send(input(reply)).await.ok()?;
         answer.await.ok()

@@ -6,18 +6,22 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
-use conference::{AgentName, CallView, Command, Event, Moment, Refusal, Report, Switchboard};
+use conference::record::Cause;
+use conference::{AgentName, CallView, Command, Destination, Event, Output, Refusal, Report, Switchboard};
 use media_mixer::MediaNews;
 use sip_signalling::{News, Wish};
-use tokio::sync::{broadcast, mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::Instant;
 use tracing::error;
 
-use crate::carry::{Acknowledged, Carry, GateId, acknowledged};
+use crate::carry::{Acknowledged, Carry, GateId, Settled, next_of};
+use crate::cause;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::dialplan::DialPlan;
 use crate::freeze::FreezeError;
+use crate::hours::Hours;
+use crate::look::{Dialled, Look, Onlookers};
 use crate::referred::Guesses;
 use crate::translate;
 use crate::view::Masks;
@@ -27,23 +31,22 @@ mod tests;
 
 /// Inputs of our own that may wait.
 pub(crate) const INPUTS: usize = 256;
-/// Events a slow listener may be behind before it loses the oldest.
-pub(crate) const EVENTS: usize = 4096;
-
-/// An event and its time.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Told {
-    /// When.
-    pub at: Moment,
-    /// What.
-    pub event: Event,
-}
-
-/// What people, tests and signals ask of the switch.
+/// What people, tests, clocks and signals ask of the switch.
 pub(crate) enum Input {
-    Command(Box<Command>, oneshot::Sender<Result<(), Refusal>>),
+    Command(Box<Command>, oneshot::Sender<Result<Vec<Event>, Refusal>>),
+    /// Whom a text would reach if an agent dialled it.
+    LookUp(Box<Dialled>, oneshot::Sender<Destination>),
     Masks(oneshot::Sender<Masks>),
     Calls(oneshot::Sender<Vec<CallView>>),
+    /// Something to be seen.
+    Look(Look),
+    /// Let nobody new in (true), or again.
+    Drain(bool, oneshot::Sender<()>),
+    /// A queue's hours began or ended.
+    Hours {
+        queue: String,
+        open: bool,
+    },
     Counts(oneshot::Sender<Load>),
     FreezeAndThaw(oneshot::Sender<Result<usize, FreezeError>>),
     Reload(Box<Config>, oneshot::Sender<()>),
@@ -61,6 +64,8 @@ pub(crate) struct Load {
     pub(crate) alarms: u64,
     /// Whether some call's steps still wait for the mixer.
     pub(crate) waits: bool,
+    /// Whether nobody new is let in.
+    pub(crate) draining: bool,
 }
 
 /// Where the inputs come from.
@@ -77,12 +82,23 @@ pub(crate) struct Switch {
     pub(crate) plan: DialPlan,
     pub(crate) clock: Clock,
     pub(crate) guesses: Guesses,
+    pub(crate) onlookers: Onlookers,
+    /// The extensions of agents and queues, by name.
+    pub(crate) extensions: BTreeMap<String, String>,
+    /// Whether nobody new is let in.
+    pub(crate) draining: bool,
+    /// The hours of every queue that has some, for the clock that watches them.
+    hours: watch::Sender<QueueHours>,
 }
+
+/// The hours of queues, by name; `None`: always open.
+pub(crate) type QueueHours = BTreeMap<String, Option<Hours>>;
 
 /// What woke the switch.
 enum Woken {
     Deadline,
     Acknowledged(Acknowledged),
+    Settled(Settled),
     Whereabouts(BTreeMap<AgentName, IpAddr>),
     Input(Option<Input>),
     Media(Option<MediaNews>),
@@ -91,8 +107,17 @@ enum Woken {
 
 impl Switch {
     pub(crate) fn new(config: &Config, carry: Carry, clock: Clock) -> Self {
-        let plan = DialPlan::new(config);
-        let mut switch = Self { board: Switchboard::default(), carry, plan, clock, guesses: Guesses::default() };
+        let mut switch = Self {
+            board: Switchboard::default(),
+            carry,
+            plan: DialPlan::new(config),
+            clock,
+            guesses: Guesses::default(),
+            onlookers: Onlookers::default(),
+            extensions: BTreeMap::new(),
+            draining: false,
+            hours: watch::Sender::default(),
+        };
         switch.configure(config);
         switch
     }
@@ -104,13 +129,14 @@ impl Switch {
             match woken {
                 Woken::Deadline => {
                     let outputs = self.board.expire(self.clock.now());
-                    self.carry.reaction(outputs);
+                    self.carry.reaction(Cause::Time, outputs);
                     self.settle();
                 }
                 Woken::Acknowledged(acknowledged) => {
                     self.carry.go_on(acknowledged);
                     self.settle();
                 }
+                Woken::Settled(settled) => self.carry.settled(settled),
                 Woken::Whereabouts(seen) => self.carry.whereabouts.learn(seen, &self.carry.endpoint),
                 Woken::Input(None | Some(Input::Quit)) => return,
                 Woken::Input(Some(input)) => self.take(input).await,
@@ -119,6 +145,7 @@ impl Switch {
                 Woken::Media(None) => return error!("the mixer is gone"),
                 Woken::Sip(None) => return error!("the signalling is gone"),
             }
+            self.show();
         }
     }
 
@@ -134,7 +161,8 @@ impl Switch {
         tokio::select! {
             biased;
             () = due => Woken::Deadline,
-            acknowledged = acknowledged(&mut self.carry.acknowledgements) => Woken::Acknowledged(acknowledged),
+            acknowledged = next_of(&mut self.carry.acknowledgements) => Woken::Acknowledged(acknowledged),
+            settled = next_of(&mut self.carry.settled) => Woken::Settled(settled),
             seen = self.carry.whereabouts.answer() => Woken::Whereabouts(seen),
             input = sources.inputs.recv() => Woken::Input(input),
             news = sources.media.recv() => Woken::Media(news),
@@ -144,24 +172,32 @@ impl Switch {
 
     /// Tells the core what happened and carries out what it answers.
     pub(crate) fn report(&mut self, report: Report) {
+        let cause = cause::of_report(&report);
         let outputs = self.board.report(self.clock.now(), report);
-        self.carry.reaction(outputs);
+        self.carry.reaction(cause, outputs);
         self.settle();
     }
 
     /// Asks the core for something and carries out what it answers. Returns what a word on it has to stand behind.
-    pub(crate) fn command(&mut self, command: Command) -> Result<Vec<GateId>, Refusal> {
+    pub(crate) fn command(&mut self, command: Command) -> Result<(Vec<Event>, Vec<GateId>), Refusal> {
+        let cause = self.cause_of_command(&command);
         let outputs = self.board.command(self.clock.now(), command)?;
-        let behind = self.carry.reaction(outputs);
+        let events = outputs.iter().filter_map(|output| match output {
+            Output::Event(event) => Some(event.clone()),
+            Output::Effect(_) => None,
+        });
+        let events = events.collect();
+        let behind = self.carry.reaction(cause, outputs);
         self.settle();
-        Ok(behind)
+        Ok((events, behind))
     }
 
     /// Tells the core what carrying out led to, until nothing more does.
     pub(crate) fn settle(&mut self) {
         while let Some(report) = self.carry.reports.pop_front().or_else(|| self.look_up()) {
+            let cause = cause::of_report(&report);
             let outputs = self.board.report(self.clock.now(), report);
-            self.carry.reaction(outputs);
+            self.carry.reaction(cause, outputs);
         }
     }
 
@@ -177,13 +213,20 @@ impl Switch {
         match input {
             Input::Command(command, reply) => match self.command(*command) {
                 // tighten before you tell: whoever asked is told too
-                Ok(behind) => self.carry.say(behind, move || _ = reply.send(Ok(()))),
+                Ok((events, behind)) => self.carry.say(behind, move || _ = reply.send(Ok(events))),
                 Err(refusal) => _ = reply.send(Err(refusal)),
             },
             Input::Masks(reply) => _ = reply.send(self.carry.view.clone()),
             Input::Calls(reply) => {
                 let calls = self.board.calls().collect();
                 self.carry.say(self.carry.not_in_force(), move || _ = reply.send(calls));
+            }
+            Input::LookUp(dialled, reply) => _ = reply.send(self.plan.for_agents(&dialled.user, dialled.ours)),
+            Input::Look(look) => self.look(look),
+            Input::Hours { queue, open } => self.report(Report::Hours { queue, open }),
+            Input::Drain(drain, reply) => {
+                self.drain(drain);
+                _ = reply.send(());
             }
             Input::Counts(reply) => _ = reply.send(self.load()),
             Input::FreezeAndThaw(reply) => {
@@ -214,6 +257,20 @@ impl Switch {
             error!(code = refusal.code(), "the core refused its settings");
         }
         self.carry.endpoint.wish(Wish::Reload(translate::directory(config)));
+        self.extensions = translate::extensions(config);
+        let hours = config.queues.iter().map(|queue| (queue.name.clone(), queue.hours.clone())).collect();
+        self.hours.send_replace(hours);
+    }
+
+    /// The hours of queues, now and after every reload.
+    pub(crate) fn hours(&self) -> watch::Receiver<QueueHours> {
+        self.hours.subscribe()
+    }
+
+    /// Lets nobody new in (true), or again. Calls go on, and whoever is in one may consult.
+    fn drain(&mut self, drain: bool) {
+        self.draining = drain;
+        self.carry.endpoint.wish(Wish::Doors { shut: drain });
     }
 
     fn load(&self) -> Load {
@@ -222,11 +279,7 @@ impl Switch {
             legs: self.carry.legs.len(),
             alarms: self.carry.alarms,
             waits: self.carry.waits(),
+            draining: self.draining,
         }
     }
-}
-
-/// A channel for events that nobody needs to read.
-pub(crate) fn event_channel() -> broadcast::Sender<Told> {
-    broadcast::Sender::new(EVENTS)
 }

@@ -21,7 +21,7 @@ pub(crate) fn core(config: &Config, plan: &DialPlan) -> Settings {
                 max_calls: agent.max_calls,
                 supervisor: agent.supervisor,
                 queues: agent.queues.iter().cloned().collect(),
-                skills: BTreeMap::new(),
+                skills: agent.skills.clone(),
             };
             (agent.name.clone(), settings)
         })
@@ -33,7 +33,8 @@ pub(crate) fn core(config: &Config, plan: &DialPlan) -> Settings {
             let settings = RoomSettings {
                 max_participants: room.max_participants,
                 wait_for_agent: room.wait_for_agent,
-                ..RoomSettings::default()
+                pin: room.pin.clone(),
+                tones: room.tones,
             };
             (room.name.clone(), settings)
         })
@@ -53,8 +54,31 @@ pub(crate) fn core(config: &Config, plan: &DialPlan) -> Settings {
             swap: config.transfer.codes.swap.clone(),
         },
     };
-    let queues = config.queues.iter().map(|queue| (queue.name.clone(), QueueSettings::default())).collect();
+    let queues = config.queues.iter().map(|queue| (queue.name.clone(), self::queue(queue, plan))).collect();
     Settings { agents, queues, rooms, transfer }
+}
+
+/// What reaches agents and queues from a keypad, by name.
+pub(crate) fn extensions(config: &Config) -> BTreeMap<String, String> {
+    let agents = config.agents.iter().map(|agent| (&agent.name.0, &agent.extension));
+    let queues = config.queues.iter().map(|queue| (&queue.name, &queue.extension));
+    let both = agents.chain(queues).filter(|(_, extension)| !extension.is_empty());
+    both.map(|(name, extension)| (name.clone(), extension.clone())).collect()
+}
+
+fn queue(queue: &config::Queue, plan: &DialPlan) -> QueueSettings {
+    QueueSettings {
+        strategy: queue.strategy,
+        ring_timeout: queue.ring_timeout,
+        wrap_up: queue.wrap_up,
+        max_length: queue.max_length,
+        max_wait: queue.max_wait,
+        overflow: queue.overflow.as_ref().map(|target| plan.destination(target)),
+        wait_when_empty: queue.wait_when_empty,
+        position_every: queue.position_every,
+        priority: queue.priority,
+        skills: queue.skills.clone(),
+    }
 }
 
 /// What the signalling is started with.
@@ -110,14 +134,25 @@ pub(crate) fn media(config: &Config) -> MediaSettings {
         codecs: codecs.collect(),
         nat: if config.media.nat { Nat::Auto } else { Nat::Off },
         workers: config.media.workers,
-        hold_music: match &config.media.hold_music {
-            config::HoldMusic::Builtin => HoldMusic::Builtin,
-            config::HoldMusic::Silence => HoldMusic::Silence,
-            config::HoldMusic::Path(path) => HoldMusic::Path(path.clone()),
-        },
+        hold_music: music(&config.media.hold_music),
+        queue_music: queue_music(config),
         media_timeout: config.media.media_timeout,
         tail_guard: config.transfer.tail_guard,
         #[cfg(feature = "break")]
         break_law: config.media.break_law,
+    }
+}
+
+/// What people hear who wait in queues that have music of their own.
+pub(crate) fn queue_music(config: &Config) -> BTreeMap<String, HoldMusic> {
+    config.queues.iter().map(|queue| (queue.name.clone(), music(&queue.music))).collect()
+}
+
+/// What people hear who wait.
+fn music(music: &config::HoldMusic) -> HoldMusic {
+    match music {
+        config::HoldMusic::Builtin => HoldMusic::Builtin,
+        config::HoldMusic::Silence => HoldMusic::Silence,
+        config::HoldMusic::Path(path) => HoldMusic::Path(path.clone()),
     }
 }

@@ -142,6 +142,8 @@ pub(crate) struct Stack {
     now: Moment,
     next_leg: u64,
     draining: bool,
+    /// Only whoever is in a call may make another.
+    shut: bool,
     congested: bool,
     dropped: u64,
     /// Challenges that wait.
@@ -185,6 +187,7 @@ impl Stack {
             now: Moment::ZERO,
             next_leg: 0,
             draining: false,
+            shut: false,
             congested: false,
             dropped: 0,
             held_back: 0,
@@ -376,6 +379,7 @@ impl Stack {
             Wish::Unregister { user } => self.unregister_phone(&user),
             Wish::Reload(directory) => self.reload(directory),
             Wish::Drain => self.draining = true,
+            Wish::Doors { shut } => self.shut = shut,
         }
     }
 

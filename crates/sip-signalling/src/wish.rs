@@ -208,6 +208,12 @@ pub enum Wish {
     Reload(Directory),
     /// No new calls are let in from here on (503), while those there are ended.
     Drain,
+    /// New calls are turned away (503 with Retry-After) while the doors are shut; whoever is in a call may still make another,
+    /// for a consult.
+    Doors {
+        /// Shut (true) or open.
+        shut: bool,
+    },
 }
 
 impl Wish {
@@ -225,7 +231,8 @@ impl Wish {
             | Self::Notify { .. }
             | Self::Refer { .. }
             | Self::Reload(_)
-            | Self::Drain => true,
+            | Self::Drain
+            | Self::Doors { .. } => true,
             Self::Call { .. }
             | Self::Ringing { .. }
             | Self::Offer { .. }

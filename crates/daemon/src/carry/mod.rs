@@ -1,6 +1,8 @@
 //! Carries the core's answers out, in the order of their lanes. It has no rules: what is done, and in which order, the
 //! core said.
 //!
+//! What came into force, and when on the call's media clock, goes into the book.
+//!
 //! A mixer that is late with a tightening raises the alarm: the call is silenced, nobody is told anything meanwhile.
 
 mod effect;
@@ -14,10 +16,11 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::IpAddr;
 use std::time::Duration;
 
+use conference::record::Cause;
 use conference::{CallId, ChangeSet, Effect, Ending, Event, LegId, Output, Refusal, Report};
 use media_mixer::{Applied, Mixer};
 use sip_signalling::{Endpoint, Wish};
-use tokio::sync::{broadcast, oneshot};
+use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 use tracing::error;
@@ -27,9 +30,10 @@ use lanes::{Lanes, Ready};
 pub(crate) use legs::{Leg, Legs, Waiting};
 use referrals::{Ended, Referrals};
 
+use crate::book::Book;
 use crate::clock::Clock;
 use crate::events;
-use crate::switch::Told;
+use crate::told::Teller;
 use crate::view::{CallMasks, Masks};
 use crate::whereabouts::Whereabouts;
 
@@ -47,9 +51,12 @@ const STEPS: usize = 10_000;
 pub(crate) struct Acknowledged {
     call: CallId,
     gate: GateId,
-    in_force: bool,
+    applied: Option<Applied>,
     alarms: u32,
 }
+
+/// What became of a change that nobody waits for.
+pub(crate) type Settled = (CallId, u64, Option<Applied>);
 
 /// What there is to carry things out with.
 pub(crate) struct Edges {
@@ -89,16 +96,19 @@ pub(crate) struct Carry {
     /// How often the mixer was late.
     pub(crate) alarms: u64,
     pub(crate) acknowledgements: JoinSet<Acknowledged>,
+    pub(crate) settled: JoinSet<Settled>,
+    /// What is written down of calls.
+    pub(crate) book: Book,
+    pub(crate) teller: Teller,
     lanes: Lanes,
     /// What is to be said behind tightenings, besides what the core said.
     words: Vec<Word>,
     log: events::Log,
-    told: broadcast::Sender<Told>,
     clock: Clock,
 }
 
 impl Carry {
-    pub(crate) fn new(edges: Edges, told: broadcast::Sender<Told>, clock: Clock) -> Self {
+    pub(crate) fn new(edges: Edges, teller: Teller, clock: Clock) -> Self {
         Self {
             endpoint: edges.endpoint,
             mixer: edges.mixer,
@@ -112,16 +122,25 @@ impl Carry {
             look_ups: VecDeque::new(),
             alarms: 0,
             acknowledgements: JoinSet::new(),
+            settled: JoinSet::new(),
+            book: Book::new(clock.epoch()),
+            teller,
             lanes: Lanes::default(),
             words: Vec::new(),
             log: events::Log::default(),
-            told,
             clock,
         }
     }
 
     /// Carries out one reaction, as far as it need not wait. Returns what a word on it has to stand behind ([`Carry::say`]).
-    pub(crate) fn reaction(&mut self, outputs: Vec<Output>) -> Vec<GateId> {
+    /// `cause`: what led to it.
+    pub(crate) fn reaction(&mut self, cause: Cause, outputs: Vec<Output>) -> Vec<GateId> {
+        let asked = Instant::now();
+        for output in &outputs {
+            if let Output::Effect(Effect::SetAudibility(change)) = output {
+                self.book.decided(change, &cause, asked);
+            }
+        }
         let Some(main) = outputs.iter().find_map(|output| self.call_of(output)) else {
             outputs.into_iter().for_each(|output| self.carry_out(output));
             return Vec::new();
@@ -185,10 +204,20 @@ impl Carry {
 
     /// Goes on with whatever waited for a tightening, or raises the alarm.
     pub(crate) fn go_on(&mut self, acknowledged: Acknowledged) {
-        if acknowledged.in_force {
-            self.pass(acknowledged.gate);
-        } else {
-            self.alarm(acknowledged);
+        match acknowledged.applied {
+            Some(applied) => {
+                self.book.in_force(acknowledged.call, &applied);
+                self.pass(acknowledged.gate);
+            }
+            None => self.alarm(acknowledged),
+        }
+    }
+
+    /// A change that nobody waited for is in force, or was turned down.
+    pub(crate) fn settled(&mut self, (call, version, applied): Settled) {
+        match applied {
+            Some(applied) => self.book.in_force(call, &applied),
+            None => self.book.turned_down(call, version),
         }
     }
 
@@ -234,13 +263,18 @@ impl Carry {
     }
 
     fn ask_mixer(&mut self, change: ChangeSet, gate: Option<GateId>, alarms: u32) {
-        let call = change.call;
+        let (call, version) = (change.call, change.version);
         let applied = self.mixer.set_audibility(change);
-        let Some(gate) = gate else { return };
-        self.acknowledgements.spawn(async move {
-            let in_force = within(ACKNOWLEDGED_WITHIN, applied).await;
-            Acknowledged { call, gate, in_force, alarms }
-        });
+        match gate {
+            Some(gate) => {
+                _ = self.acknowledgements.spawn(async move {
+                    let applied = within(ACKNOWLEDGED_WITHIN, applied).await;
+                    Acknowledged { call, gate, applied, alarms }
+                })
+            }
+            // the mixer says so sooner or later, or forgets it with the call
+            None => _ = self.settled.spawn(async move { (call, version, applied.await.ok()) }),
+        }
     }
 
     /// The mixer is late: silence first, then the whole state once more, and nobody is told anything meanwhile.
@@ -266,6 +300,7 @@ impl Carry {
     /// Ends a call whose masks nobody can vouch for: no leg of it keeps a voice.
     fn give_up(&mut self, call: CallId) {
         let others = self.lanes.clear(call);
+        self.book.given_up(call);
         for leg in self.legs.of_call(call) {
             self.endpoint.wish(Wish::End { leg, status: Some(500), reason: Some("media_failed".to_owned()) });
             self.forget(leg);
@@ -275,16 +310,10 @@ impl Carry {
         self.perform(others);
     }
 
-    /// Every event from here on.
-    #[cfg(test)]
-    pub(crate) fn events(&self) -> broadcast::Receiver<Told> {
-        self.told.subscribe()
-    }
-
     fn tell(&mut self, event: Event) {
         self.log.note(&event);
-        // nobody may be listening
-        let _ = self.told.send(Told { at: self.clock.now(), event });
+        self.book.note(self.clock.now(), &event);
+        self.teller.tell(event);
     }
 
     /// Which call an output is about; `None` for a leg that is in no call.
@@ -313,25 +342,25 @@ impl Carry {
     }
 }
 
-/// Whether the mixer said in time that a change is in force. When it was us who slept (a machine that stood still), it
-/// has the same time once more.
-async fn within(limit: Duration, applied: oneshot::Receiver<Applied>) -> bool {
+/// What the mixer said of a change, if it said so in time. When it was us who slept (a machine that stood still), it has the
+/// same time once more.
+async fn within(limit: Duration, applied: oneshot::Receiver<Applied>) -> Option<Applied> {
     let begun = Instant::now();
     let mut applied = std::pin::pin!(applied);
     if let Ok(word) = tokio::time::timeout(limit, &mut applied).await {
-        return word.is_ok();
+        return word.ok();
     }
     if begun.elapsed() < limit + OVERSLEPT {
-        return false;
+        return None;
     }
-    matches!(tokio::time::timeout(limit, applied).await, Ok(Ok(_)))
+    tokio::time::timeout(limit, applied).await.ok()?.ok()
 }
 
-/// Waits for the next word on a tightening; pends while none is under way. Cancel-safe.
-pub(crate) async fn acknowledged(acknowledgements: &mut JoinSet<Acknowledged>) -> Acknowledged {
+/// Waits for the next word on a change that was given to the mixer; pends while none is under way. Cancel-safe.
+pub(crate) async fn next_of<T: 'static>(words: &mut JoinSet<T>) -> T {
     loop {
-        match acknowledgements.join_next().await {
-            Some(Ok(acknowledged)) => return acknowledged,
+        match words.join_next().await {
+            Some(Ok(word)) => return word,
             // a task that only waits ends neither by panic nor by abort
             Some(Err(_)) => {}
             None => std::future::pending().await,

@@ -5,12 +5,15 @@
 use std::time::Duration;
 
 use conference::{Ears, LegMask, ParticipantId, Place};
+use control_api::Told;
 use media_mixer::MediaSettings;
 use sip_signalling::SipSettings;
+use tokio::sync::broadcast;
 use tokio::sync::broadcast::error::TryRecvError;
 
 use super::*;
 use crate::config::from_text;
+use crate::told::Reserved;
 use crate::translate;
 
 const CALL: CallId = CallId(7);
@@ -25,7 +28,7 @@ pub(crate) async fn carry() -> (Carry, broadcast::Receiver<Told>) {
     let told = broadcast::Sender::new(16);
     let receiver = told.subscribe();
     let edges = Edges { endpoint, mixer, near: config.media.address, behind_nat: false };
-    let mut carry = Carry::new(edges, told, Clock::start());
+    let mut carry = Carry::new(edges, Teller::new(told, Reserved::default()), Clock::start());
     for leg in [LegId::arrived(1), LegId::arrived(2)] {
         carry.mixer.open(leg, config.media.address).unwrap();
         carry.legs.add(leg, Leg::new(Waiting::Nothing, conference::Direction::Both));
@@ -60,15 +63,15 @@ fn event() -> Output {
 }
 
 async fn acknowledge(carry: &mut Carry) {
-    let word = tokio::time::timeout(LIMIT, acknowledged(&mut carry.acknowledgements)).await.unwrap();
+    let word = tokio::time::timeout(LIMIT, next_of(&mut carry.acknowledgements)).await.unwrap();
     carry.go_on(word);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_tightening_is_in_force_before_anybody_is_told() {
     let (mut carry, mut told) = carry().await;
-    carry.reaction(vec![masks(1, false)]);
-    carry.reaction(vec![masks(2, true), event()]);
+    carry.reaction(Cause::Time, vec![masks(1, false)]);
+    carry.reaction(Cause::Time, vec![masks(2, true), event()]);
     assert_eq!(told.try_recv(), Err(TryRecvError::Empty));
     acknowledge(&mut carry).await;
     assert_eq!(told.try_recv().unwrap().event, Event::CallEnded { call: CALL });
@@ -78,8 +81,8 @@ async fn a_tightening_is_in_force_before_anybody_is_told() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_change_the_mixer_turns_down_raises_the_alarm_and_the_whole_state_mends_it() {
     let (mut carry, mut told) = carry().await;
-    carry.reaction(vec![masks(1, false)]);
-    carry.reaction(vec![masks(5, true), event()]);
+    carry.reaction(Cause::Time, vec![masks(1, false)]);
+    carry.reaction(Cause::Time, vec![masks(5, true), event()]);
     acknowledge(&mut carry).await;
     assert_eq!(carry.alarms, 1);
     assert_eq!(told.try_recv(), Err(TryRecvError::Empty), "nobody is told while the call is out of step");
@@ -97,14 +100,14 @@ async fn what_an_offer_asked_that_the_mixer_refused_is_taken_back() {
     let known = carry.legs.get_mut(leg).unwrap();
     (known.waiting, known.direction) = (Waiting::Offer("no description".into()), Direction::Away);
     let answer = || vec![Output::Effect(Effect::AnswerOffer { leg })];
-    carry.reaction(answer());
+    carry.reaction(Cause::Time, answer());
     assert_eq!(carry.reports.drain(..).collect::<Vec<_>>(), [Report::Offered { leg, direction: Direction::Both }]);
     // the next offer is there before the core has answered that: its own answer is the second
     let next = Waiting::Offer("no description either".into());
     carry.legs.get_mut(leg).unwrap().waiting = next.clone();
-    carry.reaction(answer());
+    carry.reaction(Cause::Time, answer());
     assert_eq!(carry.legs.get(leg).unwrap().waiting, next);
-    carry.reaction(answer());
+    carry.reaction(Cause::Time, answer());
     assert_eq!(carry.legs.get(leg).unwrap().waiting, Waiting::Nothing);
     assert!(carry.reports.is_empty(), "nothing had changed");
 }
@@ -112,9 +115,9 @@ async fn what_an_offer_asked_that_the_mixer_refused_is_taken_back() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_call_whose_mixer_is_silent_for_seconds_is_ended() {
     let (mut carry, mut told) = carry().await;
-    carry.reaction(vec![masks(1, false)]);
+    carry.reaction(Cause::Time, vec![masks(1, false)]);
     carry.mixer.clone().stop();
-    carry.reaction(vec![masks(2, true), event()]);
+    carry.reaction(Cause::Time, vec![masks(2, true), event()]);
     while carry.reports.is_empty() {
         acknowledge(&mut carry).await;
     }
@@ -136,7 +139,7 @@ async fn the_answer_of_a_leg_that_takes_anothers_place_is_made_before_the_old_on
     // whatever the mixer says from here on, it is answered
     carry.mixer.close(new);
     let effects = [Effect::Answer { leg: new }, Effect::Hangup { leg: old, status: None }];
-    carry.reaction(effects.into_iter().map(Output::Effect).collect());
+    carry.reaction(Cause::Time, effects.into_iter().map(Output::Effect).collect());
     assert!(carry.reports.is_empty(), "{:?}", carry.reports);
     assert_eq!(carry.legs.get(new).unwrap().waiting, Waiting::Ours);
     assert!(carry.legs.get(old).is_none());

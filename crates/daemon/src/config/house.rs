@@ -1,4 +1,4 @@
-//! Reads `[server]`, `[transfer]`, `[[agents]]`, `[[queues]]` and `[[rooms]]`: who is in the house and by what rules.
+//! Reads `[server]`, `[transfer]` and `[[agents]]`: who is in the house and by what rules.
 
 use std::fs::Metadata;
 use std::path::{Path, PathBuf};
@@ -7,14 +7,15 @@ use conference::AgentName;
 use sip_signalling::Secret;
 
 use super::directory::{Directory, target};
+use super::lines::skills;
 use super::mistake::Mistake;
-use super::model::{Agent, Codes, Config, HoldMusic, Queue, Room, Server, Target, TargetKind, Transfer};
+use super::model::{Agent, Codes, Config, Server, Target, TargetKind, Transfer};
 use super::reader::{At, Section};
 use super::tree::{Content, Node, Place};
 use super::values::{choice, code, extension, flag, milliseconds, name, network, number, seconds, text};
 
 /// Seconds of the longest time that can be set.
-const DAY_S: u32 = 86_400;
+pub(super) const DAY_S: u32 = 86_400;
 /// Bytes of a password or of its file.
 const PASSWORD: usize = 256;
 
@@ -45,25 +46,30 @@ pub(crate) fn server(root: &Section<'_>) -> Server {
 
 pub(crate) fn transfer(root: &Section<'_>, directory: &mut Directory) -> Transfer {
     let section = root.table("transfer");
-    let fallback = section.read("fallback", |node| match text(node)?.as_str() {
-        "announce" => Ok(None),
-        written => target(written, &[TargetKind::Agent, TargetKind::Queue, TargetKind::Number])
-            .map(|(kind, name)| Some(kind.target(&name)))
-            .map_err(|what| format!("{what}; or \"announce\"")),
-    });
-    if let Some(wanted) = &fallback.value {
-        directory.want(section.path("fallback"), &fallback.place, wanted.clone());
-    }
     Transfer {
         ring_timeout: section.read("ring_timeout_s", |node| seconds(node, 1, 3600)).value,
         recall: section.read("recall_s", |node| seconds(node, 0, 3600)).value,
-        fallback: fallback.value,
+        fallback: last_resort(&section, "fallback", directory),
         held_alone: section.read("held_alone_s", |node| seconds(node, 1, DAY_S)).value,
         tail_guard: section.read("tail_guard_ms", |node| milliseconds(node, 0, 2000)).value,
         supervise_consults: section.read("supervise_consults", flag).value,
         code_timeout: section.read("code_timeout_ms", |node| milliseconds(node, 100, 10_000)).value,
         codes: codes(&section),
     }
+}
+
+/// Where a call goes that has nowhere else to go; `None`: the announcement.
+pub(super) fn last_resort(section: &Section<'_>, key: &str, directory: &mut Directory) -> Option<Target> {
+    let read = section.read(key, |node| match text(node)?.as_str() {
+        "announce" => Ok(None),
+        written => target(written, &[TargetKind::Agent, TargetKind::Queue, TargetKind::Number])
+            .map(|(kind, name)| Some(kind.target(&name)))
+            .map_err(|what| format!("{what}; or \"announce\"")),
+    });
+    if let Some(wanted) = &read.value {
+        directory.want(section.path(key), &read.place, wanted.clone());
+    }
+    read.value
 }
 
 fn codes(transfer: &Section<'_>) -> Codes {
@@ -116,6 +122,7 @@ fn agent(section: &Section<'_>, directory: &mut Directory) -> (Agent, Place) {
         queues: queues.plain(),
         supervisor: role.value,
         max_calls: section.read("max_calls", |node| number(node, 1, 1000)).value,
+        skills: skills(section),
     };
     (agent, place)
 }
@@ -207,54 +214,4 @@ pub(crate) fn readable_by_everybody(about: &Metadata, config: &Config) -> Option
     (secrets && open).then(|| {
         Mistake::new(Place::File, "holds passwords and everybody on this machine can read it: chmod 640 it".to_owned())
     })
-}
-
-pub(crate) fn queues(root: &Section<'_>, directory: &mut Directory) -> Vec<Queue> {
-    let read = |section: &Section<'_>| {
-        let name = required_name(section);
-        let extension = section.read("extension", extension);
-        directory.add("queue", &section.name, &name, &extension);
-        let strategies = [("longest-idle", ()), ("round-robin", ()), ("ring-all", ()), ("skills", ())];
-        section.read("strategy", |node| choice(node, &strategies));
-        section.read("ring_timeout_s", |node| seconds(node, 1, 3600));
-        section.read("wrap_up_s", |node| seconds(node, 0, DAY_S));
-        section.read("music", music);
-        Queue { name: name.value, extension: extension.value }
-    };
-    root.tables("queues").iter().map(read).collect()
-}
-
-pub(crate) fn rooms(root: &Section<'_>, directory: &mut Directory) -> Vec<Room> {
-    let read = |section: &Section<'_>| {
-        let name = required_name(section);
-        let extension = section.read("extension", extension);
-        directory.add("room", &section.name, &name, &extension);
-        section.read("pin", |node| {
-            let written = text(node)?;
-            let digits = written.len() <= 16 && written.chars().all(|c| c.is_ascii_digit());
-            if digits { Ok(()) } else { Err("must be at most 16 digits".to_owned()) }
-        });
-        Room {
-            name: name.value,
-            extension: extension.value,
-            max_participants: section.read("max_participants", |node| number(node, 1, 1000)).value,
-            wait_for_agent: section.read("wait_for", |node| choice(node, &[("", false), ("agent", true)])).value,
-        }
-    };
-    root.tables("rooms").iter().map(read).collect()
-}
-
-/// `builtin`, `silence`, or a file or folder that is there.
-pub(crate) fn music(node: &Node) -> Result<HoldMusic, String> {
-    match text(node)?.as_str() {
-        "builtin" => Ok(HoldMusic::Builtin),
-        "silence" => Ok(HoldMusic::Silence),
-        path => match std::fs::metadata(path) {
-            Ok(_) => Ok(HoldMusic::Path(PathBuf::from(path))),
-            Err(error) => Err(format!(
-                "must be \"builtin\", \"silence\" or a file or folder: \"{}\": {error}",
-                path.escape_debug()
-            )),
-        },
-    }
 }

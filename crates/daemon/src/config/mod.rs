@@ -6,9 +6,11 @@
 mod directory;
 mod environment;
 mod house;
+mod lines;
 mod mistake;
 mod model;
 mod reader;
+mod scratch;
 mod tree;
 mod trunks;
 mod unbuilt;
@@ -18,13 +20,16 @@ mod wires;
 #[cfg(test)]
 mod tests;
 
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 pub use mistake::{Mistake, Mistakes};
 pub use model::{
-    Agent, AudioCodec, Codes, Config, Dialled, HoldMusic, Media, NumberRule, Queue, Room, Server, Sip, Target,
+    Agent, AudioCodec, Codes, Config, Dialled, HoldMusic, Http, Media, NumberRule, Queue, Room, Server, Sip, Target,
     TargetKind, Transfer, Trunk,
 };
+pub use scratch::Scratch;
 pub use tree::Place;
 
 use directory::Directory;
@@ -79,14 +84,31 @@ pub fn defaults(variables: &Variables) -> Result<Checked, Mistakes> {
     parse("", variables).map_err(|all| Mistakes { file: PathBuf::from("settings"), all })
 }
 
-/// The settings of a text, without a file or an environment: for tests and the demo.
+/// The settings of a text, without a file or an environment: for tests and the demo. Where it names no `http.listen` it takes
+/// a free port, where it names no `server.data_dir` a folder that is gone when the settings are.
 ///
 /// # Errors
 /// Every mistake in it.
 pub fn from_text(text: &str) -> Result<Config, Mistakes> {
-    parse(text, &Variables::new())
-        .map(|checked| checked.config)
-        .map_err(|all| Mistakes { file: PathBuf::from("settings"), all })
+    let failed = |all| Mistakes { file: PathBuf::from("settings"), all };
+    let mut config = parse(text, &Variables::new()).map_err(failed)?.config;
+    let said = tree::parse(text).map_err(|mistake| failed(vec![mistake]))?;
+    let says = |section: &str, key: &str| match said.get(section).map(|node| &node.value) {
+        Some(tree::Content::Table(branch)) => branch.get(key).is_some(),
+        Some(_) | None => false,
+    };
+    if !says("http", "listen") {
+        config.http.listen = SocketAddr::from(([127, 0, 0, 1], 0));
+    }
+    if !says("server", "data_dir") {
+        let scratch = Scratch::new();
+        config.server.data_dir = scratch.path().to_owned();
+        config.scratch = Some(Arc::new(scratch));
+    }
+    if !says("http", "admin_token_file") {
+        config.http.admin_token_file = config.server.data_dir.join("admin.token");
+    }
+    Ok(config)
 }
 
 /// Reads a text under the given variables.
@@ -118,16 +140,16 @@ fn read(text: &str, variables: &Variables, findings: &Findings) -> Option<Config
     let server = house::server(&root);
     let sip = wires::sip(&root);
     let media = wires::media(&root);
-    wires::http(&root);
+    let http = wires::http(&root);
     let mut directory = Directory::default();
     let agents = house::agents(&root, &mut directory);
-    let queues = house::queues(&root, &mut directory);
-    let rooms = house::rooms(&root, &mut directory);
+    let queues = lines::queues(&root, &mut directory);
+    let rooms = lines::rooms(&root, &mut directory);
     let trunks = trunks::trunks(&root, &mut directory);
     let transfer = house::transfer(&root, &mut directory);
     directory.check(&trunks, findings);
     unbuilt::warn(&root);
-    Some(Config { server, sip, media, transfer, agents, queues, rooms, trunks })
+    Some(Config { server, sip, media, http, transfer, agents, queues, rooms, trunks, scratch: None })
 }
 
 fn default_tree() -> Branch {

@@ -2,13 +2,18 @@
 //!
 //! No defaults stand here (they stand in `config/default.toml`) and no checks (they stand beside the reading).
 
+use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
-use conference::AgentName;
+use conference::{AgentName, Strategy};
 use regex::Regex;
 use sip_signalling::{Algorithm, Network, Protocol, Secret, Source};
+
+use super::scratch::Scratch;
+use crate::hours::Hours;
 
 /// Everything a daemon is started with.
 #[derive(Clone, Debug)]
@@ -19,6 +24,8 @@ pub struct Config {
     pub sip: Sip,
     /// `[media]`.
     pub media: Media,
+    /// `[http]`.
+    pub http: Http,
     /// `[transfer]`.
     pub transfer: Transfer,
     /// `[[agents]]`.
@@ -29,6 +36,8 @@ pub struct Config {
     pub rooms: Vec<Room>,
     /// `[[trunks]]`.
     pub trunks: Vec<Trunk>,
+    /// The folder that stands in for `data_dir` where nobody named one, for tests and the demo.
+    pub scratch: Option<Arc<Scratch>>,
 }
 
 /// `[server]`: the house itself.
@@ -103,6 +112,15 @@ pub struct Media {
     pub break_law: Option<u8>,
 }
 
+/// `[http]`: the API and the operator's token.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Http {
+    /// Where it is listened on.
+    pub listen: SocketAddr,
+    /// The file of the operator's token.
+    pub admin_token_file: PathBuf,
+}
+
 /// Where a caller is sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Target {
@@ -169,15 +187,41 @@ pub struct Agent {
     pub supervisor: bool,
     /// Calls others may put on the agent at once.
     pub max_calls: u32,
+    /// What they can, and how well.
+    pub skills: BTreeMap<String, u8>,
 }
 
-/// One of `[[queues]]`. (The strategy, music and times of a queue are checked but not used before queues are built.)
+/// One of `[[queues]]`.
 #[derive(Clone, Debug)]
 pub struct Queue {
     /// The name.
     pub name: String,
     /// What a keypad dials; may be empty.
     pub extension: String,
+    /// Whom it offers a call.
+    pub strategy: Strategy,
+    /// How long one agent is offered a call.
+    pub ring_timeout: Duration,
+    /// How long an agent is in wrap-up; zero: not at all.
+    pub wrap_up: Duration,
+    /// What callers hear.
+    pub music: HoldMusic,
+    /// Calls that may wait.
+    pub max_length: u32,
+    /// How long a call may wait; zero: for ever.
+    pub max_wait: Duration,
+    /// Where calls go that may not wait; `None`: the announcement.
+    pub overflow: Option<Target>,
+    /// Whether a call waits while nobody who serves it has a phone registered.
+    pub wait_when_empty: bool,
+    /// When it is open; `None`: always.
+    pub hours: Option<Hours>,
+    /// How often callers are told their position; zero: never.
+    pub position_every: Duration,
+    /// An agent of several queues takes the call of the highest first.
+    pub priority: u8,
+    /// What an agent must be able to do, and how well.
+    pub skills: BTreeMap<String, u8>,
 }
 
 /// One of `[[rooms]]`.
@@ -191,6 +235,10 @@ pub struct Room {
     pub max_participants: u32,
     /// Whether there is music until an agent is in.
     pub wait_for_agent: bool,
+    /// The digits to be typed at the door; empty: it is open.
+    pub pin: String,
+    /// Whether a tone tells that somebody came or went.
+    pub tones: bool,
 }
 
 /// One of `[[trunks]]`.

@@ -186,11 +186,6 @@ impl<'a> Section<'a> {
         self.findings.mistake(place, format!("{} {what}", self.path(key)));
     }
 
-    /// Whether the file or the environment has the section.
-    pub(crate) fn said(&self) -> bool {
-        self.said.is_some()
-    }
-
     /// Whether the file or the environment has `key`, right or wrong.
     pub(crate) fn says(&self, key: &str) -> bool {
         self.said.is_some_and(|branch| branch.get(key).is_some())

@@ -92,8 +92,6 @@ fn the_demo_set_up_has_no_mistake() {
     assert_eq!(checked.config.trunks[0].numbers.len(), 3);
     let warned: Vec<&str> = checked.warnings.iter().map(|warning| warning.what.as_str()).collect();
     assert!(warned.iter().any(|what| what.starts_with("media.codecs: opus")), "{warned:?}");
-    assert!(warned.iter().any(|what| what.starts_with("http is not built")), "{warned:?}");
-    assert!(warned.iter().any(|what| what.starts_with("queues are not built")), "{warned:?}");
     assert!(warned.iter().any(|what| what.ends_with("alice, bob, carol")), "{warned:?}");
 }
 
@@ -162,6 +160,38 @@ fn the_environment_overrides_the_file_and_is_checked_like_it() {
             "BATON_TRANSFER__RECALL_S must be a whole number, not \"soon\"",
         ]
     );
+}
+
+#[test]
+fn queues_and_rooms_are_read_whole() {
+    let text = "[[agents]]\nname = \"a\"\npassword = \"x1y2z3\"\nskills = { german = 8 }\n\
+                [[queues]]\nname = \"q\"\nstrategy = \"skills\"\nskills = { german = 5 }\nmax_wait_s = 90\n\
+                when_empty = \"overflow\"\noverflow = \"agent:a\"\npriority = 7\nposition_every_s = 0\n\
+                hours = [\"mon-fri 09:00-17:00\"]\ntimezone = \"Europe/Berlin\"\n\
+                [[rooms]]\nname = \"r\"\npin = \"0815\"\ntones = false\n";
+    let config = from_text(text).unwrap();
+    let queue = &config.queues[0];
+    assert_eq!(queue.strategy, conference::Strategy::Skills);
+    assert_eq!((queue.skills["german"], config.agents[0].skills["german"]), (5, 8));
+    assert_eq!((queue.max_wait.as_secs(), queue.position_every.as_secs(), queue.priority), (90, 0, 7));
+    assert_eq!((queue.max_length, queue.wait_when_empty, queue.hours.is_some()), (1000, false, true));
+    assert_eq!(queue.overflow, Some(Target::Agent(conference::AgentName("a".to_owned()))));
+    assert_eq!((config.rooms[0].pin.as_str(), config.rooms[0].tones), ("0815", false));
+}
+
+#[test]
+fn a_text_that_names_no_place_has_one_of_its_own_that_leaves_nothing_behind() {
+    let (one, other) = (from_text("").unwrap(), from_text("").unwrap());
+    assert_ne!(one.server.data_dir, other.server.data_dir);
+    assert_eq!(one.http.listen.port(), 0);
+    let folder = one.server.data_dir.clone();
+    std::fs::create_dir_all(&folder).unwrap();
+    std::fs::write(folder.join("file"), "x").unwrap();
+    let clone = one.clone();
+    drop(one);
+    assert!(folder.exists());
+    drop(clone);
+    assert!(!folder.exists());
 }
 
 #[test]

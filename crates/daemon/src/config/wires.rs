@@ -2,11 +2,12 @@
 
 use std::fs::File;
 use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
 
 use sip_signalling::{Algorithm, Protocol};
 
-use super::house::music;
-use super::model::{AudioCodec, Media, Sip};
+use super::lines::music;
+use super::model::{AudioCodec, Http, Media, Sip};
 use super::reader::Section;
 use super::tree::{Content, Node};
 use super::values::{choice, flag, ip, number, optional_ip, seconds, socket, text};
@@ -190,15 +191,21 @@ fn codecs(section: &Section<'_>) -> Vec<AudioCodec> {
     built
 }
 
-/// `[http]` is checked here and used when the HTTP API is built.
-pub(crate) fn http(root: &Section<'_>) {
+pub(crate) fn http(root: &Section<'_>) -> Http {
     let section = root.table("http");
-    section.read("listen", |node| {
+    let listen = section.read("listen", |node| {
         let written = text(node)?;
-        socket(written.strip_prefix("https:").unwrap_or(&written)).map(|_| ())
+        let tls = written.strip_prefix("https:");
+        Ok((socket(tls.unwrap_or(&written))?, tls.is_some()))
     });
-    section.read("admin_token_file", |node| match text(node)?.as_str() {
-        "" => Err("must be a file".to_owned()),
-        _ => Ok(()),
+    if listen.value.1 {
+        let what = "https: is not built yet: nothing goes unencrypted instead, so name ADDRESS:PORT alone";
+        section.mistake("listen", &listen.place, what);
+    }
+    let file = section.read("admin_token_file", |node| match text(node)? {
+        file if file.is_empty() => Err("must be a file".to_owned()),
+        file if std::path::Path::new(&file).is_dir() => Err(format!("is a folder: \"{}\"", file.escape_debug())),
+        file => Ok(PathBuf::from(file)),
     });
+    Http { listen: listen.value.0, admin_token_file: file.value }
 }

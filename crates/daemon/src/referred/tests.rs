@@ -6,11 +6,13 @@ use conference::{Caller, Direction, Event, Phone, Report, Role};
 use media_mixer::Mixer;
 use sip_signalling::Endpoint;
 
+use tokio::sync::broadcast;
+
 use super::*;
-use crate::carry::{Carry, Edges, Leg, Waiting, acknowledged};
+use crate::carry::{Carry, Edges, Leg, Waiting, next_of};
 use crate::clock::Clock;
 use crate::config::from_text;
-use crate::switch::event_channel;
+use crate::told::{Reserved, Teller};
 use crate::translate;
 
 const HOUSE: &str = r#"
@@ -81,7 +83,11 @@ pub(crate) async fn talking() -> (Switch, LegId, CallId) {
     let (mixer, _news) = Mixer::start(translate::media(&config)).unwrap();
     let clock = Clock::start();
     let edges = Edges { endpoint, mixer, near: config.media.address, behind_nat: false };
-    let mut switch = Switch::new(&config, Carry::new(edges, event_channel(), clock), clock);
+    let mut switch = Switch::new(
+        &config,
+        Carry::new(edges, Teller::new(broadcast::Sender::new(64), Reserved::default()), clock),
+        clock,
+    );
     let leg = LegId::arrived(1);
     switch.carry.legs.add(leg, Leg::new(Waiting::Nothing, Direction::Both));
     let caller = Caller::Agent { name: AgentName("alice".to_owned()), phone: Phone("a".to_owned()) };
@@ -186,12 +192,12 @@ async fn a_transfer_by_refer_rings_its_target_and_a_second_is_refused_and_change
 #[tokio::test(flavor = "multi_thread")]
 async fn a_refer_is_accepted_behind_the_mask_and_its_book_is_closed_with_the_leg() {
     let (mut switch, leg, call) = talking().await;
-    let mut told = switch.carry.events();
+    let mut told = switch.carry.teller.listen();
     switch.referred(refer(1), ReferredAt::Leg(leg), bring("bob", true));
     let mut started = || std::iter::from_fn(|| told.try_recv().ok()).any(|told| is_start(&told.event));
     assert!(switch.carry.waits() && !started(), "nobody is told before the customer's music is in force");
     while switch.carry.waits() {
-        let word = acknowledged(&mut switch.carry.acknowledgements);
+        let word = next_of(&mut switch.carry.acknowledgements);
         let word = tokio::time::timeout(Duration::from_secs(10), word).await.unwrap();
         switch.carry.go_on(word);
     }

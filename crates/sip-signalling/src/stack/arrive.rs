@@ -85,9 +85,16 @@ impl Stack {
             Sender::Trunk(name) => self.trunk_is_full(name),
             Sender::Agent(_) | Sender::Anyone => false,
         };
-        let turned_away = self.draining || self.congested || full || self.legs.len() >= MOST_LEGS;
+        let shut = self.draining || (self.shut && !self.is_in_a_call(sender));
+        let turned_away = shut || self.congested || full || self.legs.len() >= MOST_LEGS;
         let seconds = 5 + self.now.0 % 26;
         turned_away.then(|| Refusal { status: 503, headers: vec![("Retry-After", seconds.to_string())] })
+    }
+
+    fn is_in_a_call(&self, sender: &Sender) -> bool {
+        let Sender::Agent(sender) = sender else { return false };
+        let is_theirs = |leg: &Leg| matches!(&leg.party, Party::Agent { name, .. } if name.0 == *sender);
+        self.legs.values().any(is_theirs)
     }
 
     /// Whether a trunk carries as many calls as it may.

@@ -206,9 +206,12 @@ impl Stack {
                     None => return Some(wish),
                 }
             }
-            Wish::Call { .. } | Wish::Register(_) | Wish::Unregister { .. } | Wish::Reload(_) | Wish::Drain => {
-                return Some(wish);
-            }
+            Wish::Call { .. }
+            | Wish::Register(_)
+            | Wish::Unregister { .. }
+            | Wish::Reload(_)
+            | Wish::Drain
+            | Wish::Doors { .. } => return Some(wish),
         };
         let Some(frozen) = self.frozen.get_mut(&leg) else { return Some(wish) };
         // the owner gives only so many, and a call would hang without some of them

@@ -32,6 +32,7 @@ impl House {
         let mut command = Command::new(program);
         // One line per call would load the log, not the daemon; the media figures at the end are wanted.
         command.arg("serve").arg("--config").arg(&settings).current_dir(&folder).env("NO_COLOR", "1");
+        command.env("BATON_HTTP__LISTEN", "127.0.0.1:0");
         let mut house = House { process: Process::start(&mut command), address, folder };
         house.wait_until_it_answers().map(|()| house)
     }

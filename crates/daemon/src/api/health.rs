@@ -1,0 +1,110 @@
+//! How the house is, truly: each part is asked, and one that does not answer in time is not well.
+
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use control_api::Health;
+use media_mixer::{Stats, WorkerStats};
+use tokio::time::{Instant, timeout};
+
+use super::Clerk;
+use crate::switch::Input;
+
+/// A part that has not answered after so long is not well.
+const ANSWER: Duration = Duration::from_secs(2);
+
+impl Clerk {
+    pub(super) async fn health(&self) -> Health {
+        let load = timeout(ANSWER, self.ask(Input::Counts)).await.ok().flatten();
+        let signalling = timeout(ANSWER, self.endpoint.counts()).await.ok();
+        let switch = load.is_none().then(|| "the switch does not answer".to_owned());
+        let sip = signalling.is_none().then(|| "the signalling does not answer".to_owned());
+        let media = self.media.trouble(Instant::now(), Ticks::of(&self.mixer.stats()));
+        let draining = load.as_ref().is_some_and(|load| load.draining);
+        let ready = switch.is_none() && sip.is_none() && media.is_none() && !draining;
+        let mut parts =
+            vec![("switch".to_owned(), switch), ("signalling".to_owned(), sip), ("media".to_owned(), media)];
+        if draining {
+            parts.push(("calls".to_owned(), Some("draining: no new calls are let in".to_owned())));
+        }
+        Health { ready, parts }
+    }
+}
+
+/// What of the media threads is remembered from one question to the next.
+#[derive(Debug, Default)]
+pub(crate) struct MediaHealth {
+    last: Mutex<Option<Seen>>,
+}
+
+/// What all media threads have done.
+#[derive(Clone, Copy, Debug)]
+struct Ticks {
+    made: u64,
+    lost: u64,
+    calls: u64,
+}
+
+impl Ticks {
+    fn of(stats: &Stats) -> Self {
+        let sum = |of: fn(&WorkerStats) -> u64| stats.workers.iter().map(of).sum::<u64>();
+        Self { made: sum(|w| w.ticks), lost: sum(|w| w.lost_ticks), calls: sum(|w| w.calls) }
+    }
+}
+
+/// How the threads were when they were last asked about.
+#[derive(Clone, Copy, Debug)]
+struct Seen {
+    at: Instant,
+    ticks: u64,
+    lost: u64,
+    calls: u64,
+    trouble_until: Option<Instant>,
+}
+
+/// After ticks were lost the media is called unwell for so long.
+const TROUBLE: Duration = Duration::from_secs(10);
+/// Of so many ticks one may be lost.
+const BEARABLE: u64 = 1_000;
+/// Ticks come every 20 ms: threads that have calls and made none for so long stand still.
+const STANDSTILL: Duration = Duration::from_secs(1);
+
+impl MediaHealth {
+    /// What is wrong with the media threads, if anything is.
+    fn trouble(&self, now: Instant, ticks: Ticks) -> Option<String> {
+        let Ticks { made: ticks, lost, calls } = ticks;
+        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = last.unwrap_or(Seen { at: now, ticks, lost, calls: 0, trouble_until: None });
+        let (made, missed) = (ticks.saturating_sub(before.ticks), lost.saturating_sub(before.lost));
+        let late = missed * BEARABLE > made + missed;
+        let trouble_until = if late { Some(now + TROUBLE) } else { before.trouble_until.filter(|until| *until > now) };
+        let stands = made == 0 && calls > 0 && before.calls > 0;
+        if stands && now.duration_since(before.at) > STANDSTILL {
+            return Some("the media threads stand still".to_owned());
+        }
+        if !stands {
+            *last = Some(Seen { at: now, ticks, lost, calls, trouble_until });
+        }
+        trouble_until.map(|_| "the media threads come too late".to_owned())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lost_ticks_are_told_for_a_while_and_a_standstill_as_long_as_it_lasts() {
+        let (media, begun) = (MediaHealth::default(), Instant::now());
+        let at =
+            |seconds, made, lost| media.trouble(begun + Duration::from_secs(seconds), Ticks { made, lost, calls: 1 });
+        assert_eq!(at(0, 1_000, 5), None, "what was before the first question is nobody's trouble");
+        assert_eq!(at(0, 3_000, 6), None);
+        assert!(at(0, 3_100, 20).is_some());
+        assert!(at(1, 3_200, 20).is_some());
+        assert_eq!(at(11, 4_000, 20), None);
+        assert!(at(13, 4_000, 20).is_some());
+        assert!(at(14, 4_000, 20).is_some());
+        assert_eq!(at(15, 4_001, 20), None);
+    }
+}
