@@ -34,6 +34,11 @@ impl Gain {
         self.to = factor(volume_db);
     }
 
+    /// Nothing has been heard for a while: a change need not be gradual.
+    pub(crate) fn settle(&mut self) {
+        self.now = self.to;
+    }
+
     /// Whether [`Gain::apply`] would change nothing.
     pub(crate) fn is_unity(&self) -> bool {
         self.now == UNITY && self.to == UNITY

@@ -13,14 +13,19 @@ use media_mixer::tone::{Goertzel, level_dbfs};
 use media_mixer::{HoldMusic, MediaSettings};
 
 const CALL: CallId = CallId(1);
-const SPOKEN: [(Cue, &str); 5] = [
+const SPOKEN: [(Cue, &str); 8] = [
     (Cue::Unknown, "unknown.flac"),
     (Cue::Busy, "busy.flac"),
     (Cue::Rejected, "rejected.flac"),
     (Cue::NoAnswer, "no-answer.flac"),
     (Cue::Unreachable, "unreachable.flac"),
+    (Cue::Closed, "closed.flac"),
+    (Cue::EnterPin, "enter-pin.flac"),
+    (Cue::WrongPin, "wrong-pin.flac"),
 ];
-const TONES: [Cue; 4] = [Cue::Failure, Cue::Notice, Cue::Done, Cue::Refused];
+const TONES: [Cue; 6] = [Cue::Failure, Cue::Notice, Cue::Done, Cue::Refused, Cue::Entered, Cue::Left];
+/// Files of which a place in a queue is put together: four parts of sentences, and the words of the numbers.
+const PIECES: usize = 4 + 27;
 /// Conference ends the leg so long after the announcement began.
 const ANNOUNCEMENT_MS: usize = 5_000;
 
@@ -35,11 +40,17 @@ fn listed() -> Vec<(String, String, usize)> {
     rows.map(row).collect()
 }
 
+/// All samples of a cue.
+fn sound(prompts: &Prompts, cue: Cue) -> Vec<i16> {
+    prompts.cue(cue).iter().flatten().copied().collect()
+}
+
 /// Speech alone: what the announcement begins with is a tone.
 fn spoken(file: &str) -> Vec<i16> {
     let prompts = Prompts::builtin().unwrap();
     match SPOKEN.iter().find(|(_, known)| *known == file) {
-        Some((cue, _)) => prompts.cue(*cue).to_vec(),
+        Some((cue, _)) => sound(&prompts, *cue),
+        None if file != "announcement.flac" => prompts.piece(file).unwrap().to_vec(),
         None => prompts.announcement()[3 * 270 * 8 + 480..].to_vec(),
     }
 }
@@ -56,9 +67,9 @@ fn the_list_names_every_file_and_its_length() {
     let mut named: Vec<String> = listed.iter().map(|(file, ..)| file.clone()).collect();
     named.sort();
     assert_eq!(files, named);
-    assert_eq!(files.len(), SPOKEN.len() + 1, "every spoken prompt has a file");
+    assert_eq!(files.len(), SPOKEN.len() + PIECES + 1, "every spoken prompt has a file");
     for (file, text, ms) in listed {
-        assert!(text.len() > 10, "{file} has a text");
+        assert!(text.len() >= 3, "{file} has a text");
         assert!((spoken(&file).len() / 8).abs_diff(ms) <= 1, "{file}: {} ms", spoken(&file).len() / 8);
         let bytes = std::fs::read(folder.join(&file)).unwrap();
         // FLAC's first block: 20 bits of sample rate, 3 of channels less one, 5 of bits less one (RFC 9639 §8.2)
@@ -71,7 +82,12 @@ fn the_list_names_every_file_and_its_length() {
 fn speech_is_as_loud_as_the_tones_short_and_without_clipping_or_long_silence() {
     for (file, ..) in listed() {
         let samples = spoken(&file);
-        let most_ms = if file == "announcement.flac" { ANNOUNCEMENT_MS } else { 1_500 };
+        let most_ms = match file.as_str() {
+            "announcement.flac" => ANNOUNCEMENT_MS,
+            "closed.flac" | "enter-pin.flac" | "wrong-pin.flac" | "position-many.flac" => 3_000,
+            _ if file.starts_with("word-") => 700,
+            _ => 1_500,
+        };
         assert!(samples.len() <= most_ms * 8, "{file}: {} ms", samples.len() / 8);
         assert!((level_dbfs(&samples) + 20.0).abs() < 2.0, "{file}: {} dBFS", level_dbfs(&samples));
         let peak = samples.iter().map(|sample| sample.unsigned_abs()).max().unwrap();
@@ -89,17 +105,17 @@ fn speech_is_as_loud_as_the_tones_short_and_without_clipping_or_long_silence() {
 fn tones_last_two_hundred_milliseconds_at_most_and_can_be_told_apart() {
     let prompts = Prompts::builtin().unwrap();
     let pitches = |cue: Cue| {
-        let sound = prompts.cue(cue);
+        let sound = sound(&prompts, cue);
         assert!((800..=1_600).contains(&sound.len()), "{cue:?}: {} samples", sound.len());
-        assert!((level_dbfs(sound) + 22.0).abs() < 2.0, "{cue:?}: {} dBFS", level_dbfs(sound));
+        assert!((level_dbfs(&sound) + 22.0).abs() < 2.0, "{cue:?}: {} dBFS", level_dbfs(&sound));
         let ends = [&sound[..480], &sound[sound.len() - 480..]];
         ends.map(|end| {
-            let measured =
-                [400.0, 480.0, 620.0, 660.0, 880.0].map(|hz| (hz, Goertzel::new(hz, 8_000).measure(end).share));
+            let measured = [400.0, 480.0, 500.0, 620.0, 660.0, 880.0, 1_000.0]
+                .map(|hz| (hz, Goertzel::new(hz, 8_000).measure(end).share));
             measured.into_iter().max_by(|a, b| a.1.total_cmp(&b.1)).map(|(hz, _)| hz as u32).unwrap()
         })
     };
-    assert_eq!(TONES.map(pitches), [[620, 480], [660, 660], [660, 880], [400, 400]]);
+    assert_eq!(TONES.map(pitches), [[620, 480], [660, 660], [660, 880], [400, 400], [500, 1_000], [1_000, 500]]);
 }
 
 /// Three phones in one call; C in the consult's place, so that he hears nobody, but silence for music.
@@ -124,11 +140,11 @@ fn each_cue_is_heard_by_its_addressee_and_by_nobody_else() {
     for cue in SPOKEN.iter().map(|(cue, _)| *cue).chain(TONES) {
         let (mut house, a, b, c) = three();
         house.mixer.cue(b, cue);
-        house.frames(100, &[(a, 1_000), (b, -3_000)]);
+        house.frames(150, &[(a, 1_000), (b, -3_000)]);
         let heard = without(1_000, &house.heard(b));
         let began = heard.iter().position(|sample| *sample != 0).unwrap_or(0);
         let prompts = Prompts::builtin().unwrap();
-        let sound: Vec<i16> = prompts.cue(cue).iter().copied().skip_while(|sample| *sample == 0).collect();
+        let sound: Vec<i16> = sound(&prompts, cue).into_iter().skip_while(|sample| *sample == 0).collect();
         assert_eq!(heard[began..began + sound.len()], sound, "{cue:?}");
         assert!(heard[began + sound.len()..].iter().all(|sample| *sample == 0), "{cue:?}: and nothing after it");
         assert!(house.heard(a).iter().all(|sample| *sample == -3_000), "{cue:?} at the other's ear");
@@ -147,8 +163,8 @@ fn cues_wait_for_one_another_and_only_so_many() {
     let prompts = Prompts::builtin().unwrap();
     let mut at = 0;
     for cue in [Cue::Failure, Cue::Busy, Cue::Done, Cue::Done] {
-        let sound = prompts.cue(cue);
-        let found = (at..heard.len() - sound.len()).find(|at| heard[*at..].starts_with(sound));
+        let sound = sound(&prompts, cue);
+        let found = (at..heard.len() - sound.len()).find(|at| heard[*at..].starts_with(&sound));
         at = found.unwrap_or_else(|| panic!("{cue:?} is not heard after {at}")) + sound.len();
     }
     assert!(heard[at..].iter().all(|sample| *sample == 0), "four wait at most");

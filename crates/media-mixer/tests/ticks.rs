@@ -4,11 +4,12 @@
 mod counting;
 mod lab;
 
-use conference::{CallId, Ears, LegId, LegMask};
+use conference::{CallId, Cue, Ears, Key, LegId, LegMask};
 use counting::calls_of;
 use lab::*;
 use media_mixer::codec::{Codec, FRAME_SAMPLES};
 use media_mixer::lab::{Parcel, SLOT_US};
+use media_mixer::{HoldMusic, MediaSettings};
 
 /// Runs `frames` of 20 ms in which everybody talks, and counts what the media thread allocates; the phones' own work and the
 /// listening side are not counted.
@@ -42,7 +43,8 @@ fn allocations(house: &mut House, frames: u32, chance: &mut drama::Chance) -> u6
 }
 
 fn full_house(legs: u64) -> House {
-    let mut house = House::new(&settings());
+    let queue_music = [("support".to_owned(), HoldMusic::Builtin), ("sales".to_owned(), HoldMusic::Silence)];
+    let mut house = House::new(&MediaSettings { queue_music: queue_music.into(), ..settings() });
     let codecs = [Codec::Pcmu, Codec::Pcma, Codec::L16];
     for n in 1..=legs {
         let ptime = ["", "a=ptime:10\r\n", "a=ptime:30\r\n"][n as usize % 3];
@@ -53,9 +55,11 @@ fn full_house(legs: u64) -> House {
 
 fn seated(n: u64) -> LegMask {
     let one = mask(LegId::arrived(n), n as u32);
-    let ears = [Ears::HoldMusic, Ears::Ringback, Ears::TestTone, Ears::Announcement, Ears::Echo];
+    let queue = |name: &str| Ears::Queue(name.to_owned());
+    let ears = [Ears::HoldMusic, queue("support"), Ears::Ringback, Ears::TestTone, Ears::Announcement, Ears::Echo];
     match n % 7 {
-        0 => LegMask { open: false, ears: ears[(n / 7) as usize % 5].clone(), ..one },
+        0 => LegMask { open: false, ears: ears[(n / 7) as usize % 6].clone(), ..one },
+        3 => LegMask { open: false, ears: queue(if n % 2 == 0 { "sales" } else { "nobody-knows-it" }), ..one },
         1 => in_side(one),
         _ => one,
     }
@@ -71,6 +75,28 @@ fn a_tick_of_a_full_call_allocates_nothing() {
 }
 
 #[test]
+fn prompts_keys_volumes_and_music_allocate_nothing_on_the_media_thread() {
+    let mut house = full_house(60);
+    house.masks(CallId(1), (1..=60).map(seated).collect(), vec![]);
+    let mut chance = drama::Chance::new(9);
+    allocations(&mut house, 20, &mut chance);
+    let mut calls = 0;
+    for n in 1..=60_u16 {
+        let leg = LegId::arrived(u64::from(n));
+        for cue in [Cue::Position(n), Cue::Position(2 * n), Cue::EnterPin, Cue::Entered] {
+            house.mixer.cue(leg, cue);
+        }
+        house.mixer.press(leg, &[Key { digit: '7', duration_ms: 100 }; 3]);
+        house.mixer.set_volume(leg, (n as i8) - 30);
+        let music = if n % 2 == 0 { HoldMusic::Silence } else { HoldMusic::Builtin };
+        house.mixer.set_queue_music(&[("support".to_owned(), music)].into()).unwrap();
+        calls += allocations(&mut house, 5, &mut chance);
+    }
+    calls += allocations(&mut house, 400, &mut chance);
+    assert_eq!(calls, 0);
+}
+
+#[test]
 fn changes_joins_and_ends_allocate_nothing_on_the_media_thread() {
     let mut house = full_house(60);
     let mut chance = drama::Chance::new(8);
@@ -80,9 +106,9 @@ fn changes_joins_and_ends_allocate_nothing_on_the_media_thread() {
         calls += allocations(&mut house, 3, &mut chance);
     }
     for n in 1..=60 {
-        house.mixer.cue(LegId::arrived(n), conference::Cue::Busy);
+        house.mixer.cue(LegId::arrived(n), Cue::Busy);
         house.mixer.digit(LegId::arrived(n), '5', 100);
-        house.mixer.relay(LegId::arrived(n), &[conference::Key { digit: '7', duration_ms: 100 }; 3]);
+        house.mixer.relay(LegId::arrived(n), &[Key { digit: '7', duration_ms: 100 }; 3]);
         house.mixer.collect(LegId::arrived(n));
         house.mixer.digit(LegId::arrived(n), '6', 100);
         let offer = house.phones[&LegId::arrived(n)].offer("a=sendonly\r\n");

@@ -309,10 +309,11 @@ impl Call {
             let codec = leg.ears_codec().filter(|_| !is_resting(seat));
             let group =
                 codec.and_then(|codec| Some((codec, self.group(index, seat, leg, bridge, shared, &mut sounds)?)));
+            let music = plays_music(seat) && bridge.heard(index) == Heard::Ears;
             match group {
-                Some((codec, group)) if leg.has_overlay(seat.mask.cues) => {
+                Some((codec, group)) if leg.has_overlay(seat.mask.cues, music) => {
                     let mut frame: Frame = *bridge.groups().frame(group);
-                    leg.overlay(&shared.prompts, &mut frame);
+                    leg.overlay(&shared.prompts, music, &mut frame);
                     let mut payload = [0; PAYLOAD];
                     let length = Encoder::new(codec).encode(&frame, &mut payload);
                     leg.say(Some(&payload[..length]), due_us, now_us);
@@ -400,6 +401,11 @@ struct Sounds {
 /// Nothing is sent to it and nothing it says can be heard: a slow look at its ports is enough.
 fn is_resting(seat: &Seat) -> bool {
     !seat.mask.open && seat.mask.ears == Ears::Nothing
+}
+
+/// What it hears when it hears nobody is music.
+fn plays_music(seat: &Seat) -> bool {
+    matches!(seat.mask.ears, Ears::HoldMusic | Ears::Queue(_))
 }
 
 fn prepare_leg(new: &Seat, old: Option<&Seat>, legs: &mut [Option<Box<Leg>>], now_us: u64) {

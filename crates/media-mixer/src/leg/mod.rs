@@ -154,6 +154,7 @@ impl Leg {
     pub(crate) fn begin(&mut self, now_us: u64) {
         self.stale = true;
         self.jitter.forget();
+        self.volume.settle();
         self.heard_us = now_us;
         self.silent_told = false;
         self.announced = 0;

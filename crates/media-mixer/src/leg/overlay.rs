@@ -1,19 +1,22 @@
 //! What is added to what one leg hears: cues one after the other, and the tones of digits for a phone that takes no events.
 //!
-//! Added to this leg's own frame and to nobody else's. It decides nothing about when a cue is due. Bounded, and without
-//! allocation.
+//! Added to this leg's own frame and to nobody else's; music gives way to a prompt. It decides nothing about when a cue is due.
+//! Bounded, and without allocation.
 
 use conference::Cue;
 
 use super::Leg;
 use crate::codec::FRAME_SAMPLES;
 use crate::dtmf::{self, Digit, QUEUE};
+use crate::gain::Gain;
 use crate::mix::Frame;
 use crate::prompts::Prompts;
 use crate::tone::Tone;
 
 /// Cues that may wait: a tone and what is said about it, twice.
 const CUES: usize = 4;
+/// How much quieter music is while a prompt is spoken over it, in decibels.
+const UNDER_DB: i8 = -12;
 /// Samples of pause after a cue and after a digit: 50 ms.
 const PAUSE: u64 = 400;
 /// Symbols in the order of their event numbers (RFC 4733 §3.2).
@@ -52,6 +55,23 @@ impl<T: Copy, const N: usize> Queue<T, N> {
     fn is_empty(&self) -> bool {
         self.waiting.first().is_none_or(Option::is_none)
     }
+
+    fn iter(&self) -> impl Iterator<Item = T> {
+        self.waiting.into_iter().flatten()
+    }
+
+    /// What is not to be kept is not played, or not to its end.
+    fn retain(&mut self, keep: impl Fn(T) -> bool) {
+        if self.iter().all(&keep) {
+            return;
+        }
+        if self.waiting.first().copied().flatten().is_some_and(|first| !keep(first)) {
+            self.position = 0;
+        }
+        let before = std::mem::replace(&mut self.waiting, [None; N]);
+        let kept = before.into_iter().flatten().filter(|sound| keep(*sound));
+        self.waiting.iter_mut().zip(kept).for_each(|(place, sound)| *place = Some(sound));
+    }
 }
 
 /// The sounds added to what one leg hears.
@@ -59,10 +79,12 @@ impl<T: Copy, const N: usize> Queue<T, N> {
 pub(crate) struct Overlays {
     cues: Queue<Cue, CUES>,
     digits: Queue<Digit, QUEUE>,
+    /// How loud the music under a prompt is.
+    under: Gain,
 }
 
 impl Overlays {
-    pub(crate) const NONE: Self = Self { cues: Queue::EMPTY, digits: Queue::EMPTY };
+    pub(crate) const NONE: Self = Self { cues: Queue::EMPTY, digits: Queue::EMPTY, under: Gain::UNITY };
 
     /// A digit, for a phone that takes no events.
     pub(super) fn digit(&mut self, digit: Digit) {
@@ -76,17 +98,24 @@ impl Leg {
         self.overlays.cues.push(cue);
     }
 
-    /// Whether something of its own is added to what it hears. A cue that may not be played now is not played later either.
-    pub(crate) fn has_overlay(&mut self, cues: bool) -> bool {
+    /// Whether something of its own is added to what it hears. A cue that may not be played now is not played later either, and
+    /// nobody is told their place in a queue who has left it: whose ears have no music.
+    pub(crate) fn has_overlay(&mut self, cues: bool, music: bool) -> bool {
+        let overlays = &mut self.overlays;
         if !cues {
-            self.overlays.cues = Queue::EMPTY;
+            overlays.cues = Queue::EMPTY;
         }
-        !self.overlays.cues.is_empty() || !self.overlays.digits.is_empty()
+        if !music {
+            overlays.cues.retain(|cue| !matches!(cue, Cue::Position(_)));
+            overlays.under = Gain::UNITY;
+        }
+        !overlays.cues.is_empty() || !overlays.digits.is_empty() || !overlays.under.is_unity()
     }
 
     /// Nothing is sent to it: what was to be added, or said by events, is not heard later.
     pub(crate) fn drop_overlays(&mut self) {
-        if !self.overlays.cues.is_empty() || !self.overlays.digits.is_empty() {
+        let Overlays { cues, digits, under } = &self.overlays;
+        if !cues.is_empty() || !digits.is_empty() || !under.is_unity() {
             self.overlays = Overlays::NONE;
         }
         if !self.digits.is_idle() {
@@ -95,8 +124,17 @@ impl Leg {
     }
 
     /// Adds what is its own. Call once a tick, if at all.
-    pub(crate) fn overlay(&mut self, prompts: &Prompts, frame: &mut Frame) {
-        self.overlays.cues.play(|cue, position| add(prompts.cue(cue), position, frame));
+    pub(crate) fn overlay(&mut self, prompts: &Prompts, music: bool, frame: &mut Frame) {
+        let speaks = music && self.overlays.cues.iter().any(|cue| prompts.cue(cue).is_spoken());
+        self.overlays.under.change(if speaks { UNDER_DB } else { 0 });
+        if !self.overlays.under.is_unity() {
+            self.overlays.under.apply(frame);
+        }
+        self.overlays.cues.play(|cue, position| {
+            let sound = prompts.cue(cue);
+            sound.add(position, frame);
+            sound.samples() as u64
+        });
         self.overlays.digits.play(|digit, position| tone_of(digit).map_or(0, |tone| add_tone(&tone, position, frame)));
     }
 
@@ -107,13 +145,12 @@ impl Leg {
     }
 }
 
-/// Adds a sound from `position` on; its length.
-fn add(sound: &[i16], position: u64, frame: &mut Frame) -> u64 {
+/// Adds a sound from `position` on.
+fn add(sound: &[i16], position: u64, frame: &mut Frame) {
     let rest = usize::try_from(position).ok().and_then(|position| sound.get(position..)).unwrap_or_default();
     for (sample, more) in frame.iter_mut().zip(rest) {
         *sample = sample.saturating_add(*more);
     }
-    sound.len() as u64
 }
 
 /// Adds a tone that ends; its length.

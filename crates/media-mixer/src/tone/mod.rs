@@ -124,6 +124,18 @@ impl Tone {
         Self::new(&[low, Part::pause(40), low], false)
     }
 
+    /// Somebody came into the room: 160 ms, an octave upwards.
+    #[must_use]
+    pub fn entered() -> Self {
+        Self::new(&[Part::sound([500, 0], CUE_DBFS, 80), Part::sound([1_000, 0], CUE_DBFS, 80)], false)
+    }
+
+    /// Somebody left the room: 160 ms, an octave downwards.
+    #[must_use]
+    pub fn left() -> Self {
+        Self::new(&[Part::sound([1_000, 0], CUE_DBFS, 80), Part::sound([500, 0], CUE_DBFS, 80)], false)
+    }
+
     /// The special information tone before an announcement: 950, 1400 and 1800 Hz, 270 ms each (ITU-T E.180 §9: 330 ± 70 ms).
     #[must_use]
     pub fn special_information() -> Self {
@@ -251,7 +263,7 @@ mod tests {
 
     #[test]
     fn cues_are_short_end_and_leave_the_rest_alone() {
-        for tone in [Tone::failed(), Tone::notice(), Tone::done(), Tone::refused()] {
+        for tone in [Tone::failed(), Tone::notice(), Tone::done(), Tone::refused(), Tone::entered(), Tone::left()] {
             let length = tone.length().unwrap();
             assert!(length <= 1_600 && heard(&tone, 0, length as usize).iter().any(|s| *s > 1_000));
             let mut out = [500; 160];
@@ -267,7 +279,8 @@ mod tests {
 
     #[test]
     fn nothing_clicks() {
-        for tone in [Tone::ringback(), Tone::failed(), Tone::done(), Tone::refused(), Tone::special_information()] {
+        let short = [Tone::failed(), Tone::done(), Tone::refused(), Tone::entered(), Tone::left()];
+        for tone in short.into_iter().chain([Tone::ringback(), Tone::special_information()]) {
             let out = heard(&tone, 0, 60_000);
             let steepest = out.windows(2).map(|w| (i32::from(w[1]) - i32::from(w[0])).abs()).max().unwrap();
             // 1800 Hz at -20 dBFS climbs by this much at most.

@@ -7,6 +7,7 @@ use conference::{CallId, LegId, LegMask};
 use media_mixer::lab::SLOT_US;
 
 use super::agents::key_ms;
+use super::extras::PRESSED_MS;
 use super::{Drama, KeptFrom, Leak, SECRET, SURELY_US, TALKERS, may_hear};
 use crate::lab::Packet;
 
@@ -50,6 +51,12 @@ impl Drama {
             return;
         }
         let ms = u16::from_be_bytes([packet.payload[2], packet.payload[3]]) / 8;
+        if ms == PRESSED_MS {
+            if !self.extras.was_pressed(listener) {
+                self.leak(packet.at_us, listener, 0, "keys that were pressed for somebody else".into());
+            }
+            return;
+        }
         let bit = (0..TALKERS).find(|bit| key_ms(*bit) == ms);
         let lately = |speaker: &LegId| {
             let pair = (listener, *speaker);
@@ -125,7 +132,8 @@ impl Drama {
                 let speaks = |a: &super::Actor| {
                     a.talks && at_us > a.blurred_until_us && tick_us.saturating_sub(a.talks_since_us) > SURELY_US
                 };
-                long && self.actors.get(speaker).is_some_and(speaks)
+                let hushed = self.extras.hushed_lately(**speaker, at_us);
+                long && !hushed && self.actors.get(speaker).is_some_and(speaks)
             })
             .map(|leg| (*leg, 1 << self.actors[leg].bit | 1 << (self.actors[leg].bit + TALKERS)))
             .collect();

@@ -5,6 +5,7 @@
 //! the list of whom he heard. Music and tones are silent here, so that nothing else is heard.
 
 mod agents;
+mod extras;
 mod frozen;
 mod judge;
 mod people;
@@ -134,6 +135,8 @@ pub struct Drama {
     keys: BTreeMap<LegId, BTreeSet<u32>>,
     /// Calls whose legs get bits that are free in the other call, to be joined when they have them.
     to_join: Option<(LegId, LegId)>,
+    /// Volumes and keys for one phone.
+    extras: extras::Extras,
     next_leg: u64,
     pub leaks: Vec<Leak>,
     pub packets: u64,
@@ -179,6 +182,7 @@ impl Drama {
             lately: BTreeMap::new(),
             keys: BTreeMap::new(),
             to_join: None,
+            extras: extras::Extras::default(),
             next_leg: 0,
             leaks: Vec::new(),
             packets: 0,
@@ -259,6 +263,8 @@ impl Drama {
                 }
                 Effect::Probe { leg } => self.report_late(Report::Probed { leg, alive: true }),
                 Effect::CollectDigits { leg } => self.house.mixer.collect(leg),
+                Effect::Press { leg, keys } => self.is_pressed(leg, &keys),
+                Effect::SetVolume { leg, volume_db } => self.volume_is_asked(leg, volume_db),
                 Effect::Relay { leg, keys } => self.house.mixer.relay(leg, &keys),
                 Effect::LookUp { leg, dialled } => {
                     let target = self.somebody();
@@ -268,8 +274,6 @@ impl Drama {
                 | Effect::AcceptRefer { .. }
                 | Effect::NotifyReferrer { .. }
                 | Effect::Identify { .. }
-                | Effect::Press { .. }
-                | Effect::SetVolume { .. }
                 | Effect::Cue { .. } => {}
             }
         }

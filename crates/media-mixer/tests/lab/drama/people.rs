@@ -10,11 +10,11 @@ use super::{AGENTS, Actor, Drama, LEGS, Person, TALKERS, name};
 use crate::lab::{FRAME_US, server};
 
 /// For so long concealment may go on after the last packet.
-const FADING_US: u64 = 400_000;
+pub(super) const FADING_US: u64 = 400_000;
 
 impl Drama {
     pub(super) fn step(&mut self) {
-        match self.chance.below(43) {
+        match self.chance.below(46) {
             0..=3 => self.customer_dials(),
             4 => self.agent_dials(),
             5..=12 => self.phone_is_picked_up(),
@@ -31,6 +31,8 @@ impl Drama {
             39 => self.freezes(),
             40 => self.presses_keys(),
             41 => self.replaces(),
+            42 => self.presses_for_somebody(),
+            43 | 44 => self.changes_a_volume(),
             _ => self.comes_late(),
         }
     }

@@ -32,6 +32,7 @@ impl Drama {
     /// Time goes on by so many slots.
     pub fn pass(&mut self, slots: u64) {
         for _ in 0..slots {
+            self.changes_due_volumes();
             self.talk();
             self.house.slot();
             self.take_acks();
@@ -92,6 +93,13 @@ impl Drama {
             if actor.phase != slot {
                 continue;
             }
+            if actor.talks && self.extras.hushes(*leg, now_us) {
+                // its clock goes on
+                let phone = self.house.phones.get_mut(leg).unwrap();
+                phone.timestamp = phone.timestamp.wrapping_add(FRAME_SAMPLES as u32);
+                actor.secret = actor.private;
+                continue;
+            }
             if !actor.talks {
                 // what was said before the phone's hold was never sent
                 actor.secret = actor.private;
@@ -100,7 +108,7 @@ impl Drama {
             let value = if actor.secret { 1_i16 << (actor.bit + TALKERS) } else { 1 << actor.bit };
             actor.secret = actor.private;
             let phone = self.house.phones.get_mut(leg).unwrap();
-            let bytes = phone.packet(&[value; FRAME_SAMPLES]);
+            let bytes = phone.packet(&[self.extras.louder(*leg, value); FRAME_SAMPLES]);
             if self.chance.below(1_000) >= self.wire.lost {
                 let at_us = now_us + self.chance.below(self.wire.jitter_us + 1);
                 self.house.lab.net().arrive(Parcel { from: phone.address, to: phone.server, at_us, bytes });
