@@ -59,7 +59,7 @@ fn seated(n: u64) -> LegMask {
     let ears = [Ears::HoldMusic, queue("support"), Ears::Ringback, Ears::TestTone, Ears::Announcement, Ears::Echo];
     match n % 7 {
         0 => LegMask { open: false, ears: ears[(n / 7) as usize % 6].clone(), ..one },
-        3 => LegMask { open: false, ears: queue(if n % 2 == 0 { "sales" } else { "nobody-knows-it" }), ..one },
+        3 => LegMask { open: false, ears: queue(if n.is_multiple_of(2) { "sales" } else { "nobody-knows-it" }), ..one },
         1 => in_side(one),
         _ => one,
     }
