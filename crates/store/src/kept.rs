@@ -1,16 +1,29 @@
 //! What is kept, in the words of the house. No table and no query stands here.
 
+use std::fmt;
 use std::path::PathBuf;
 
 use conference::record::{AudibilityHistory, CallRecord};
 use conference::{AgentName, Availability, CallId};
 use serde::{Deserialize, Serialize};
 
-/// Where things are kept.
+/// Where things are kept, and for how long.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StoreSettings {
     /// The folder of the database file (`baton.db`) and of the spool.
     pub data_dir: PathBuf,
+    /// Days after which call records are deleted; 0: never.
+    pub retention_days: u32,
+    /// Bytes of the disk that are kept for the spool from the start, so that a full disk loses no history.
+    pub spool_reserve: u64,
+}
+
+impl StoreSettings {
+    /// The defaults: everything is kept for ever, 16 MB are reserved.
+    #[must_use]
+    pub fn new(data_dir: PathBuf) -> Self {
+        Self { data_dir, retention_days: 0, spool_reserve: 16 << 20 }
+    }
 }
 
 /// Why the store cannot be had, or did not do what it was asked.
@@ -24,22 +37,52 @@ pub enum StoreError {
         /// Why.
         source: std::io::Error,
     },
+    /// Another process has this folder in use.
+    #[error("{0}: in use by another process")]
+    InUse(PathBuf),
+    /// The file was written by a newer version. It is left as it is.
+    #[error("{path}: written by a newer version (migration {found}, this one knows {known})")]
+    Newer {
+        /// Which.
+        path: PathBuf,
+        /// The newest migration in it.
+        found: i64,
+        /// The newest we know.
+        known: i64,
+    },
+    /// The file is no database, or a damaged one. It is left as it is.
+    #[error("{path}: damaged, or not a database ({reason}); put back a copy, or move it away")]
+    Corrupt {
+        /// Which.
+        path: PathBuf,
+        /// The database's words.
+        reason: String,
+    },
     /// The database says no. Its words.
     #[error("database: {0}")]
     Database(String),
     /// A user of that name exists.
     #[error("there is a user {0} already")]
     UserExists(String),
+    /// A user of that extension exists.
+    #[error("there is a user with the extension {0} already")]
+    ExtensionTaken(String),
     /// No such user.
     #[error("there is no user {0}")]
     NoSuchUser(String),
     /// A cursor that is none of ours.
     #[error("not a cursor")]
     Cursor,
+    /// What was given is not on the disk yet, and the time for it is over.
+    #[error("{0} writes are not on the disk yet")]
+    NotYet(usize),
+    /// What was given waits in the spool, so that what is asked cannot be done now.
+    #[error("not while {0} writes wait in the spool")]
+    Spooled(u64),
 }
 
 /// A user whom `baton user` manages. Passwords are kept as HA1 alone (RFC 7616 §3.4.2), one per algorithm.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StoredUser {
     /// The name.
     pub name: String,
@@ -57,6 +100,25 @@ pub struct StoredUser {
     pub ha1_sha256: String,
     /// HA1 by MD5, in hexadecimal.
     pub ha1_md5: String,
+}
+
+/// Without the HA1s: whoever has one can log in.
+impl fmt::Debug for StoredUser {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("StoredUser")
+            .field("name", &self.name)
+            .field("extension", &self.extension)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A password, by the two algorithms of `sip.digest`.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Ha1s {
+    /// HA1 by SHA-256, in hexadecimal.
+    pub sha256: String,
+    /// HA1 by MD5, in hexadecimal.
+    pub md5: String,
 }
 
 /// One registered phone, as the registrar knows it, opaque to the store.
@@ -148,4 +210,40 @@ pub struct Page<T> {
     pub items: Vec<T>,
     /// Where the next page begins; `None`: there is none.
     pub next: Option<String>,
+}
+
+/// How the store is.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Health {
+    /// What is wrong now, if anything is; calls go on all the same.
+    pub degraded: Option<String>,
+    /// Writes that wait in the spool.
+    pub spooled: u64,
+    /// Writes that wait in memory, and would be lost with the process.
+    pub waiting: usize,
+    /// Call records and audibility histories that were lost since the start.
+    pub lost_history: u64,
+    /// Registrations and availabilities that were lost since the start; the next ones replace them.
+    pub lost_latest: u64,
+    /// Damaged pieces of the spool that were put aside since the start, as `spool.bad-N`.
+    pub put_aside: u64,
+}
+
+/// Numbers since the start, for metrics.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Writes that are in the database.
+    pub written: u64,
+    /// Writes that went through the spool.
+    pub spooled: u64,
+    /// Writes that were lost.
+    pub lost: u64,
+    /// Times the database did not take what it was given.
+    pub failures: u64,
+    /// Writes that wait in memory now.
+    pub waiting: u64,
+    /// Bytes of the spool in use now.
+    pub spool_bytes: u64,
+    /// Records deleted because of their age.
+    pub expired: u64,
 }
