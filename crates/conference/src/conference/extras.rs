@@ -2,7 +2,7 @@
 //!
 //! None of it changes who hears whom.
 
-use super::{Asked, Call, Kind};
+use super::{Asked, Call};
 use crate::books::Desk;
 use crate::ids::{LegId, ParticipantId};
 use crate::input::Key;
@@ -68,13 +68,16 @@ impl Call {
 
     /// Lets nobody into a room any more, or again.
     pub(crate) fn lock(&mut self, desk: &mut Desk<'_>, asked: Asked, locked: bool) -> Result<(), Refusal> {
-        self.may_act(asked)?;
-        if !matches!(self.kind, Kind::Room(_)) {
-            return Err(Refusal::NotAllowed);
-        }
+        self.may_lock(asked)?;
         if std::mem::replace(&mut self.locked, locked) != locked {
             desk.out.event(Event::LockChanged { call: self.id, locked });
         }
         Ok(())
+    }
+
+    /// Only a room can be locked.
+    pub(crate) fn may_lock(&self, asked: Asked) -> Result<(), Refusal> {
+        self.may_act(asked)?;
+        if self.is_room() { Ok(()) } else { Err(Refusal::NotAllowed) }
     }
 }

@@ -34,6 +34,17 @@ pub(crate) enum Means {
     Keypad(LegId),
 }
 
+/// What it means that a hold ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Unholding {
+    /// They are not held any more.
+    Them,
+    /// Everybody meets.
+    Merge(ParticipantId),
+    /// They are not held any more, and the initiator turns to them.
+    Turn(ParticipantId),
+}
+
 impl Asked {
     fn holder(self) -> HeldBy {
         match self {
@@ -159,9 +170,9 @@ impl Call {
         Ok(())
     }
 
-    fn may_hold(&self, asked: Asked, who: ParticipantId) -> Result<(), Refusal> {
+    pub(crate) fn may_hold(&self, asked: Asked, who: ParticipantId) -> Result<(), Refusal> {
         self.may_command(asked)?;
-        let person = self.people.get(&who).ok_or(Refusal::TargetUnknown)?;
+        let person = self.people.get(&who).ok_or(Refusal::ParticipantNotFound)?;
         let by_himself = asked.is(who) && self.may_unhold_self(who);
         if !by_himself {
             self.may_act(asked)?;
@@ -180,12 +191,24 @@ impl Call {
 
     /// End somebody's hold; by the initiator also: turn to them, or merge.
     pub(crate) fn unhold(&mut self, asked: Asked, who: ParticipantId) -> Result<(), Refusal> {
+        match self.may_unhold(asked, who)? {
+            Unholding::Them => self.unhold_one(who),
+            Unholding::Merge(initiator) => self.merge_all(initiator),
+            Unholding::Turn(initiator) => {
+                self.unhold_one(who);
+                self.turn(initiator);
+            }
+        }
+        Ok(())
+    }
+
+    /// What the end of somebody's hold means, if it is allowed.
+    pub(crate) fn may_unhold(&self, asked: Asked, who: ParticipantId) -> Result<Unholding, Refusal> {
         self.may_hold(asked, who)?;
         let consult = self.transfer.as_ref().filter(|transfer| transfer.stage.is_private());
         let Some(initiator) = consult.map(|transfer| transfer.initiator).filter(|me| asked.is(*me) && who != *me)
         else {
-            self.unhold_one(who);
-            return Ok(());
+            return Ok(Unholding::Them);
         };
         let Some(open) = self.open_leg(initiator).and_then(|leg| self.legs.get(&leg)) else {
             return Err(Refusal::InitiatorAway);
@@ -193,18 +216,15 @@ impl Call {
         let facing = open.faces;
         let theirs = if self.transfer.as_ref().is_some_and(|t| t.target == who) { Place::Side } else { Place::Main };
         if facing == theirs || self.is_bridged(initiator) {
-            self.unhold_one(who);
-            return Ok(());
+            return Ok(Unholding::Them);
         }
         let company = self.people_in(facing, initiator);
         if company.into_iter().any(|other| self.is_live(other) && !self.is_held(other)) {
             allowed(self.stage(), Step::Merge)?;
-            self.merge_all(initiator);
+            Ok(Unholding::Merge(initiator))
         } else {
-            self.unhold_one(who);
-            self.turn(initiator);
+            Ok(Unholding::Turn(initiator))
         }
-        Ok(())
     }
 
     /// Switch somebody's voice off or on.
@@ -215,24 +235,24 @@ impl Call {
         who: ParticipantId,
         muted: bool,
     ) -> Result<(), Refusal> {
-        self.may_act(asked)?;
-        let person = self.people.get_mut(&who).ok_or(Refusal::TargetUnknown)?;
-        if std::mem::replace(&mut person.muted, muted) != muted {
+        self.may_mute(asked, who)?;
+        if let Some(person) = self.people.get_mut(&who)
+            && std::mem::replace(&mut person.muted, muted) != muted
+        {
             desk.out.event(Event::MuteChanged { call: self.id, who, muted });
         }
         Ok(())
     }
 
+    /// Voices are switched off and on by whoever may command.
+    pub(crate) fn may_mute(&self, asked: Asked, who: ParticipantId) -> Result<(), Refusal> {
+        self.may_act(asked)?;
+        self.people.get(&who).map(drop).ok_or(Refusal::ParticipantNotFound)
+    }
+
     /// Remove somebody, or leave.
     pub(crate) fn remove(&mut self, desk: &mut Desk<'_>, asked: Asked, who: ParticipantId) -> Result<(), Refusal> {
-        if asked.is(who) {
-            self.may_command(asked)?;
-        } else {
-            self.may_act(asked)?;
-        }
-        if !self.people.contains_key(&who) {
-            return Err(Refusal::TargetUnknown);
-        }
+        self.may_remove(asked, who)?;
         if let Some(leg) = asked.referrer() {
             desk.out.effect(Effect::AcceptRefer { leg });
             desk.out.effect(Effect::NotifyReferrer { leg, status: 200, last: true });
@@ -249,11 +269,25 @@ impl Call {
         Ok(())
     }
 
+    /// Anybody may leave; whoever removes others must not be on hold.
+    pub(crate) fn may_remove(&self, asked: Asked, who: ParticipantId) -> Result<(), Refusal> {
+        if asked.is(who) {
+            self.may_command(asked)?;
+        } else {
+            self.may_act(asked)?;
+        }
+        self.people.get(&who).map(drop).ok_or(Refusal::ParticipantNotFound)
+    }
+
     /// End the call for everybody.
     pub(crate) fn end(&mut self, desk: &mut Desk<'_>, asked: Asked) -> Result<(), Refusal> {
-        self.may_act(asked)?;
+        self.may_end(asked)?;
         self.end_all(desk);
         Ok(())
+    }
+
+    pub(crate) fn may_end(&self, asked: Asked) -> Result<(), Refusal> {
+        self.may_act(asked)
     }
 
     /// Everybody goes.

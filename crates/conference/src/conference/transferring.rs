@@ -16,6 +16,7 @@ use crate::mutants::broken;
 use crate::output::{Effect, Event, Left, Outcome, Role};
 use crate::participant::{Errand, Participant};
 use crate::refusal::Refusal;
+use crate::settings::Settings;
 
 /// Transfers that may be started in one call within [`STARTS_WINDOW`].
 pub(super) const STARTS_PER_MINUTE: usize = 5;
@@ -66,8 +67,13 @@ impl Call {
         Ok(())
     }
 
-    /// Whether somebody may start a transfer to a target now.
-    pub(crate) fn may_start(&self, desk: &Desk<'_>, asked: Asked, to: &Destination) -> Result<ParticipantId, Refusal> {
+    /// Whether somebody may start a transfer now, to whomever.
+    pub(crate) fn may_transfer(
+        &self,
+        settings: &Settings,
+        now: Moment,
+        asked: Asked,
+    ) -> Result<ParticipantId, Refusal> {
         let Asked::Person(who, _) = asked else { return Err(Refusal::NotAllowed) };
         self.may_command(asked)?;
         self.must_be_live(asked)?;
@@ -76,6 +82,12 @@ impl Call {
         if self.is_bridged(who) {
             return Err(Refusal::BridgedByPhone);
         }
+        if self.is_full(settings) || self.starts_too_often(now) { Err(Refusal::LimitReached) } else { Ok(who) }
+    }
+
+    /// Whether somebody may start a transfer to a target now.
+    pub(crate) fn may_start(&self, desk: &Desk<'_>, asked: Asked, to: &Destination) -> Result<ParticipantId, Refusal> {
+        let who = self.may_transfer(desk.settings, desk.now, asked)?;
         match to {
             Destination::Agent(agent) => {
                 if self.has(to) || !desk.settings.agents.contains_key(agent) {
@@ -91,9 +103,6 @@ impl Call {
             Destination::Room(_) | Destination::Service(_) | Destination::Unknown => {
                 return Err(Refusal::TargetUnknown);
             }
-        }
-        if self.is_full(desk.settings) || self.starts_too_often(desk.now) {
-            return Err(Refusal::LimitReached);
         }
         Ok(who)
     }
@@ -198,9 +207,17 @@ impl Call {
         }
     }
 
+    pub(crate) fn may_cancel(&self, asked: Asked) -> Result<ParticipantId, Refusal> {
+        self.may_step(asked, Step::Cancel)
+    }
+
+    pub(crate) fn may_complete(&self, asked: Asked) -> Result<ParticipantId, Refusal> {
+        self.may_step(asked, Step::Complete)
+    }
+
     /// Cancel: the target goes, the initiator is back with the customer.
     pub(crate) fn cancel(&mut self, desk: &mut Desk<'_>, asked: Asked) -> Result<(), Refusal> {
-        let initiator = self.may_step(asked, Step::Cancel)?;
+        let initiator = self.may_cancel(asked)?;
         self.cancel_transfer(desk);
         self.bereave(desk, initiator, matches!(asked, Asked::Operator));
         Ok(())
@@ -208,13 +225,17 @@ impl Call {
 
     /// Swap: every leg of the initiator turns; whoever the open one now faces is un-held.
     pub(crate) fn swap(&mut self, asked: Asked) -> Result<(), Refusal> {
-        let initiator = self.may_step(asked, Step::Swap)?;
-        if let Err(refusal) = self.must_have_one_line(initiator) {
-            if broken!(RefusedSwapSwaps) {
-                self.turn(initiator);
+        let initiator = match self.may_swap(asked) {
+            Ok(initiator) => initiator,
+            Err(refusal) => {
+                if broken!(RefusedSwapSwaps)
+                    && let Ok(initiator) = self.may_step(asked, Step::Swap)
+                {
+                    self.turn(initiator);
+                }
+                return Err(refusal);
             }
-            return Err(refusal);
-        }
+        };
         if broken!(SwapMerges) {
             self.merge_all(initiator);
             return Ok(());
@@ -227,6 +248,12 @@ impl Call {
             }
         }
         Ok(())
+    }
+
+    pub(crate) fn may_swap(&self, asked: Asked) -> Result<ParticipantId, Refusal> {
+        let initiator = self.may_step(asked, Step::Swap)?;
+        self.must_have_one_line(initiator)?;
+        Ok(initiator)
     }
 
     /// Tells whoever sent the REFER that started the transfer how it goes, while the dialog is there.
@@ -254,10 +281,15 @@ impl Call {
 
     /// Merge: no Side, nobody held.
     pub(crate) fn merge(&mut self, asked: Asked) -> Result<(), Refusal> {
-        let initiator = self.may_step(asked, Step::Merge)?;
-        self.must_have_one_line(initiator)?;
+        let initiator = self.may_merge(asked)?;
         self.merge_all(initiator);
         Ok(())
+    }
+
+    pub(crate) fn may_merge(&self, asked: Asked) -> Result<ParticipantId, Refusal> {
+        let initiator = self.may_step(asked, Step::Merge)?;
+        self.must_have_one_line(initiator)?;
+        Ok(initiator)
     }
 
     pub(super) fn merge_all(&mut self, initiator: ParticipantId) {
@@ -273,7 +305,7 @@ impl Call {
 
     /// Complete: no Side, nobody held, the initiator's legs end; a ringing target rings on.
     pub(crate) fn complete(&mut self, desk: &mut Desk<'_>, asked: Asked) -> Result<(), Refusal> {
-        let initiator = self.may_step(asked, Step::Complete)?;
+        let initiator = self.may_complete(asked)?;
         if self.stage() != Some(Stage::Cold) {
             self.hand_over(desk, initiator);
         }

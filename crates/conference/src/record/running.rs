@@ -139,6 +139,7 @@ impl Running {
         self.turn(now, who);
         if let Some(party) = self.party(who) {
             party.agent = Some(agent.clone());
+            party.name.clone_from(&agent.0);
         }
     }
 

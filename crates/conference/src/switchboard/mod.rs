@@ -4,6 +4,7 @@
 //! several: who may be called (`arriving`), two calls that become one (`joining`), agents and queues (`agents`, `queues`).
 
 mod agents;
+mod allowed;
 mod arriving;
 mod joining;
 mod keys;
