@@ -2,8 +2,12 @@
 //!
 //! What stopping means stands in `running`.
 
+use std::time::Duration;
+
+use sd_notify::NotifyState;
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tracing::debug;
+use tokio::time::{Instant, sleep_until, timeout};
+use tracing::{debug, warn};
 
 /// What a signal asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,8 +51,48 @@ impl Signals {
 }
 
 /// Tells systemd, if it started us.
-pub(crate) fn tell_systemd(state: &[sd_notify::NotifyState<'_>]) {
+pub(crate) fn tell_systemd(state: &[NotifyState<'_>]) {
     if let Err(error) = sd_notify::notify(state) {
         debug!(%error, "systemd was not told");
+    }
+}
+
+/// That the settings are being read again; `Ready` must follow. Since systemd 253 the time has to be said as well.
+pub(crate) fn reloading() -> Vec<NotifyState<'static>> {
+    std::iter::once(NotifyState::Reloading).chain(NotifyState::monotonic_usec_now().ok()).collect()
+}
+
+/// The signs of life that systemd wants (`WatchdogSec=`), given only while the house answers: a process that is merely there
+/// is killed and started anew.
+#[derive(Debug)]
+pub(crate) struct Watchdog {
+    every: Option<Duration>,
+    next: Instant,
+}
+
+impl Watchdog {
+    /// As systemd asked for them; without systemd it is never due.
+    pub(crate) fn start() -> Self {
+        let every = sd_notify::watchdog_enabled().map(|limit| limit / 3);
+        Self { every, next: Instant::now() }
+    }
+
+    /// When the next is due. Cancel-safe.
+    pub(crate) async fn due(&self) {
+        match self.every {
+            Some(_) => sleep_until(self.next).await,
+            None => std::future::pending().await,
+        }
+    }
+
+    /// Tells it if the house gives this answer in time.
+    pub(crate) async fn tell<T>(&mut self, answer: impl Future<Output = T>) {
+        let Some(every) = self.every else { return };
+        if timeout(every, answer).await.is_ok() {
+            tell_systemd(&[NotifyState::Watchdog]);
+        } else {
+            warn!("the house does not answer: systemd is given no sign of life");
+        }
+        self.next = Instant::now() + every;
     }
 }

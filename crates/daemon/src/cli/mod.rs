@@ -1,17 +1,36 @@
 //! The `baton` command: reads the command line and calls what it asks for. The only place that prints.
 //!
-//! Exit codes: 0 done, 1 refused or failed, 2 usage.
+//! Exit codes: 0 done, 1 refused or failed, 2 usage. What `serve`, `check` and `demo` do not do themselves is asked of a
+//! running daemon over its API.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a command line speaks by printing")]
 
+mod board;
 mod check;
+mod client;
 mod demo;
+mod history;
+mod house;
+mod ladder;
+mod live;
 mod log;
+mod matrix;
+mod outcome;
 mod serve;
+mod sheet;
+mod shell;
+mod steps;
+mod table;
+mod terminal;
+mod times;
+mod trace;
+mod users;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
+
+use outcome::Failure;
 
 /// A SIP conferencing media server built around the warm transfer.
 #[derive(Debug, Parser)]
@@ -47,6 +66,42 @@ enum Verb {
         /// The settings.
         file: PathBuf,
     },
+    #[command(flatten)]
+    Client(Client),
+    /// Write what a shell needs to complete these commands.
+    Completion {
+        /// Which shell.
+        #[arg(value_enum)]
+        shell: clap_complete::Shell,
+    },
+    /// Write a manual page.
+    Man(shell::Man),
+}
+
+/// What is asked of a running daemon.
+#[derive(Debug, Subcommand)]
+enum Client {
+    /// Show the calls: a table that redraws on a terminal.
+    Calls(live::Watched),
+    /// Show one call: who is in, who hears and heard whom, the transfer, how it sounds.
+    Call(sheet::Sheet),
+    /// Show the agents: a table that redraws on a terminal.
+    Agents(live::Watched),
+    /// Show the queues: a table that redraws on a terminal.
+    Queues(live::Watched),
+    #[command(flatten)]
+    Step(steps::Step),
+    /// Show the records of calls that are over, newest first.
+    History(history::History),
+    /// Draw every SIP message as it comes and goes.
+    Trace(trace::Trace),
+    /// Let no new calls in; those there are go on.
+    Drain(house::Drain),
+    /// Have the settings read again.
+    Reload(client::Reach),
+    /// The users whom the daemon keeps in its database.
+    #[command(subcommand)]
+    User(users::Users),
 }
 
 /// Runs the command line of this process.
@@ -59,5 +114,32 @@ pub fn main() -> ExitCode {
         #[cfg(not(feature = "break"))]
         Verb::Demo { by, timeline } => demo::demo(&crate::demo::Options { by, timeline }),
         Verb::Check { file } => check::check(&file),
+        Verb::Client(asked) => end(with_runtime(asked)),
+        Verb::Completion { shell } => end(shell::completion(Line::command(), shell)),
+        Verb::Man(man) => end(shell::man(Line::command(), &man)),
+    }
+}
+
+fn end(done: Result<(), Failure>) -> ExitCode {
+    done.map_or_else(|failure| failure.tell(), |()| ExitCode::SUCCESS)
+}
+
+fn with_runtime(asked: Client) -> Result<(), Failure> {
+    // one thread: a client waits most of the time
+    tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(ask(asked))
+}
+
+async fn ask(asked: Client) -> Result<(), Failure> {
+    match asked {
+        Client::Calls(how) => live::show(live::Shown::Calls, &how).await,
+        Client::Call(sheet) => sheet::show(&sheet).await,
+        Client::Agents(how) => live::show(live::Shown::Agents, &how).await,
+        Client::Queues(how) => live::show(live::Shown::Queues, &how).await,
+        Client::Step(step) => steps::step(step).await,
+        Client::History(history) => history::history(&history).await,
+        Client::Trace(trace) => trace::trace(&trace).await,
+        Client::Drain(drain) => house::drain(&drain).await,
+        Client::Reload(reach) => house::reload(&reach).await,
+        Client::User(users) => users::users(users).await,
     }
 }

@@ -12,7 +12,7 @@ use tracing_subscriber::EnvFilter;
 use super::log::Log;
 use crate::config::{self, Checked, Config, Mistakes};
 use crate::running::{Counts, Running, run};
-use crate::stop::{Asked, Signals, tell_systemd};
+use crate::stop::{Asked, Signals, Watchdog, reloading, tell_systemd};
 
 pub(super) fn serve(file: Option<&Path>) -> ExitCode {
     let checked = match load(file) {
@@ -85,9 +85,14 @@ async fn service(file: Option<&Path>, checked: Checked) -> ExitCode {
 
 /// Until told to stop, or until a part of the service is lost.
 async fn mind(signals: &mut Signals, file: Option<&Path>, running: &Running) -> ExitCode {
+    let mut watchdog = Watchdog::start();
     loop {
         let asked = tokio::select! {
             asked = signals.next() => asked,
+            () = watchdog.due() => {
+                watchdog.tell(running.counts()).await;
+                continue;
+            }
             () = running.lost() => {
                 error!("a part of the service is lost");
                 return ExitCode::FAILURE;
@@ -98,7 +103,11 @@ async fn mind(signals: &mut Signals, file: Option<&Path>, running: &Running) -> 
                 tell_what_is_left(&running.counts().await);
                 return ExitCode::SUCCESS;
             }
-            Asked::Reload => reload(file, running).await,
+            Asked::Reload => {
+                tell_systemd(&reloading());
+                reload(file, running).await;
+                tell_systemd(&[NotifyState::Ready]);
+            }
         }
     }
 }
