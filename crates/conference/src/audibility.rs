@@ -182,7 +182,10 @@ impl<'a> Company<'a> {
 
     fn is_open(&self, id: LegId, leg: &Leg, person: &Participant) -> bool {
         let silent = self.call.transfer.as_ref().is_some_and(|transfer| transfer.is_silent());
-        self.ready.contains(&id) && !self.waits(leg, person) && (!silent || broken!(TalkInGrace))
+        self.ready.contains(&id)
+            && !self.call.is_door()
+            && !self.waits(leg, person)
+            && (!silent || broken!(TalkInGrace))
     }
 
     fn mask(&self, id: LegId, leg: &Leg, person: &Participant) -> LegMask {
@@ -211,7 +214,7 @@ impl<'a> Company<'a> {
                 Service::Music => Ears::HoldMusic,
             };
         }
-        if person.lurks() {
+        if person.lurks() || self.call.is_door() {
             return Ears::ComfortNoise;
         }
         let here = place(self.call, leg);

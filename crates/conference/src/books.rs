@@ -45,6 +45,11 @@ impl Books {
         CallId(self.last_call)
     }
 
+    /// The number of the call that began last.
+    pub(crate) fn last_call(&self) -> u64 {
+        self.last_call
+    }
+
     pub(crate) fn next_rung(&mut self) -> LegId {
         self.last_rung += 1;
         LegId::rung(self.last_rung)

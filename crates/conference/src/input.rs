@@ -15,6 +15,8 @@ pub enum Destination {
     Queue(String),
     /// A room, made with the defaults when it has no settings of its own.
     Room(String),
+    /// A room of its own, of a name that no room has (the conference factory, RFC 4579 §5.4).
+    NewRoom,
     /// An outside number by way of a trunk.
     Outside {
         /// The trunk's name.

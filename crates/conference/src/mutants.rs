@@ -110,11 +110,15 @@ mod switch {
         OffersAgain,
         /// Queues: a caller who may not wait any more is left with nobody.
         LosesCallers,
+        /// A room is entered without its PIN.
+        PinIsOpen,
+        /// A room's tones are heard in a private consult too.
+        TonesInConsult,
     }
 
     impl Mutant {
         /// All of them.
-        pub const ALL: [Self; 42] = [
+        pub const ALL: [Self; 44] = [
             Self::TargetInMain,
             Self::InitiatorInMain,
             Self::AwayIsReady,
@@ -157,6 +161,8 @@ mod switch {
             Self::ForgetsPlace,
             Self::OffersAgain,
             Self::LosesCallers,
+            Self::PinIsOpen,
+            Self::TonesInConsult,
         ];
     }
 

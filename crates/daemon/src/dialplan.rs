@@ -14,6 +14,8 @@ mod tests;
 
 /// Opens a room of a chosen name: `room-NAME`.
 const ROOM_PREFIX: &str = "room-";
+/// Opens a room of a name of its own: the conference factory (RFC 4579 §5.4).
+const FACTORY: &str = "conference";
 /// Characters of what can be dialled; anything longer reaches nobody.
 const DIALLED: usize = 128;
 /// Digits from which on something may be an outside number.
@@ -161,8 +163,11 @@ impl DialPlan {
     }
 }
 
-/// `room-NAME`, in letters of either size, as all names of the house.
+/// `room-NAME` or the factory, in letters of either size, as all names of the house.
 fn chosen_room(dialled: &str) -> Option<Destination> {
+    if dialled.eq_ignore_ascii_case(FACTORY) {
+        return Some(Destination::NewRoom);
+    }
     let prefix = dialled.get(..ROOM_PREFIX.len()).filter(|prefix| prefix.eq_ignore_ascii_case(ROOM_PREFIX))?;
     Some(room(&dialled[prefix.len()..]))
 }

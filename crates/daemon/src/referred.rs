@@ -124,6 +124,7 @@ impl Switch {
             Destination::Room(name) => self.board.room(&name),
             Destination::Agent(_)
             | Destination::Queue(_)
+            | Destination::NewRoom
             | Destination::Outside { .. }
             | Destination::Service(_)
             | Destination::Unknown => None,
@@ -168,6 +169,7 @@ impl Switch {
             Destination::Agent(agent) => Some(agent),
             Destination::Queue(_)
             | Destination::Room(_)
+            | Destination::NewRoom
             | Destination::Outside { .. }
             | Destination::Service(_)
             | Destination::Unknown => None,

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Call, Exit};
+use super::{Call, Door, Exit};
 use crate::audibility::Picture;
 use crate::books::Desk;
 use crate::ids::{LegId, ParticipantId};
@@ -26,11 +26,13 @@ impl Call {
         let legs = self.legs.values().filter_map(|leg| leg.watch.next);
         let grace = self.transfer.iter().filter_map(|transfer| Some(transfer.grace.as_ref()?.until));
         let keys = self.legs.values().filter_map(|leg| leg.keypad.as_ref()?.deadline());
-        people.chain(legs).chain(keys).chain(grace).chain(self.held_alone_until).min()
+        let door = self.door().and_then(Door::deadline);
+        people.chain(door).chain(legs).chain(keys).chain(grace).chain(self.held_alone_until).min()
     }
 
     /// Does what is due.
     pub(crate) fn expire(&mut self, desk: &mut Desk<'_>) {
+        self.waited_at_door(desk);
         self.let_keys_go(desk);
         if self
             .transfer

@@ -15,6 +15,10 @@ use crate::refusal::Refusal;
 impl Call {
     /// From when an agent's leg is live its keys may be codes. Nobody else's ever are.
     pub(super) fn collect_digits(&mut self, desk: &mut Desk<'_>, id: LegId) {
+        if self.is_door() {
+            desk.out.effect(Effect::CollectDigits { leg: id });
+            return;
+        }
         let Some(leg) = self.legs.get_mut(&id) else { return };
         let commands = self.people.get(&leg.person).is_some_and(|person| person.agent.is_some());
         if commands && leg.keypad.is_none() && !matches!(self.kind, Kind::Service(_)) {

@@ -314,7 +314,7 @@ impl Call {
         }
         match self.kind {
             Kind::Plain => self.serve_customers(desk) || self.release_last(desk),
-            Kind::Room(_) | Kind::Service(_) => false,
+            Kind::Room(_) | Kind::Service(_) | Kind::Door(_) => false,
         }
     }
 
@@ -464,7 +464,7 @@ impl Call {
                 }
                 return known;
             }
-            Destination::Room(_) | Destination::Service(_) | Destination::Unknown => {
+            Destination::Room(_) | Destination::NewRoom | Destination::Service(_) | Destination::Unknown => {
                 return false;
             }
         };

@@ -2,9 +2,10 @@
 //!
 //! This file holds the state and how a reaction is closed: masks, statuses and events are derived and compared with
 //! what was told last. What people ask is in `steps` and `transferring`, what happens on legs in `news`, who leaves and what becomes of
-//! those left in `leaving`, who waits for an agent in `queueing`, keypad codes in `keys`, time in `clock`. It does not decide who hears whom (`audibility`).
+//! those left in `leaving`, a room's door and its tones in `door` and `tones`, who waits for an agent in `queueing`, keypad codes in `keys`, time in `clock`. It does not decide who hears whom (`audibility`).
 
 mod clock;
+mod door;
 mod extras;
 mod keys;
 mod leaving;
@@ -12,6 +13,7 @@ mod news;
 mod queueing;
 mod replacing;
 mod steps;
+mod tones;
 mod transferring;
 mod union;
 
@@ -32,6 +34,7 @@ use crate::participant::{Errand, Leg, Line, Participant, Parting};
 use crate::reaction;
 use crate::settings::Settings;
 
+pub(crate) use door::Door;
 pub(crate) use leaving::Exit;
 pub(crate) use replacing::Newcomer;
 pub(crate) use steps::{Asked, Means};
@@ -49,6 +52,8 @@ pub(crate) enum Kind {
     Room(String),
     /// A phone tests itself.
     Service(Service),
+    /// Somebody stands at the door of a room and types its PIN. It is no part of the room.
+    Door(Door),
 }
 
 /// What people were told last; the next reaction tells the difference.
@@ -79,6 +84,8 @@ pub(crate) struct Call {
     /// The masks as the mixer has them.
     published: BTreeMap<LegId, LegMask>,
     told: Told,
+    /// Who is inside, if it is a room: whose coming and going is told by tones.
+    inside: BTreeSet<ParticipantId>,
     /// When transfers were started, newest last.
     starts: VecDeque<Moment>,
     /// Whom to ring again when a cold hand-over failed.
@@ -111,6 +118,7 @@ impl Call {
             version: 0,
             published: BTreeMap::new(),
             told: Told::default(),
+            inside: BTreeSet::new(),
             starts: VecDeque::new(),
             recall: None,
             fallback_tried: false,
@@ -140,7 +148,7 @@ impl Call {
         match &self.kind {
             Kind::Plain => true,
             Kind::Room(name) => settings.rooms.get(name).is_some_and(|room| room.wait_for_agent) || broken!(RoomsWait),
-            Kind::Service(_) => false,
+            Kind::Service(_) | Kind::Door(_) => false,
         }
     }
 
@@ -155,7 +163,7 @@ impl Call {
                 let room = settings.rooms.get(name);
                 room.map_or(MAX_PARTICIPANTS, |room| usize::try_from(room.max_participants).unwrap_or(usize::MAX))
             }
-            Kind::Plain | Kind::Service(_) => MAX_PARTICIPANTS,
+            Kind::Plain | Kind::Service(_) | Kind::Door(_) => MAX_PARTICIPANTS,
         }
     }
 
@@ -261,7 +269,11 @@ impl Call {
         self.people.values().any(|person| match destination {
             Destination::Agent(name) => person.agent.as_ref() == Some(name),
             Destination::Outside { .. } => person.dialled.as_ref() == Some(destination),
-            Destination::Queue(_) | Destination::Room(_) | Destination::Service(_) | Destination::Unknown => false,
+            Destination::Queue(_)
+            | Destination::Room(_)
+            | Destination::NewRoom
+            | Destination::Service(_)
+            | Destination::Unknown => false,
         })
     }
 
@@ -296,6 +308,7 @@ impl Call {
         }
         self.identify(desk);
         self.play_cues(desk);
+        self.tell_comings(desk, &picture);
         self.say_places(desk, &picture);
         self.watch_legs(desk.now, &picture);
         self.watch_holds(desk, &picture);

@@ -133,7 +133,11 @@ impl Call {
                 self.queue_up(desk, queue, Self::awaited(queue, Errand::Callee));
                 return;
             }
-            Destination::Room(_) | Destination::Service(_) | Destination::Unknown => return,
+            Destination::Room(_) if self.is_door() => {
+                self.ask_for_pin(desk, Cue::EnterPin);
+                return;
+            }
+            Destination::Room(_) | Destination::NewRoom | Destination::Service(_) | Destination::Unknown => return,
         };
         let mut person = Participant::new(role, agent, name);
         person.errand = Some(Errand::Callee);

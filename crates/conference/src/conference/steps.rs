@@ -132,7 +132,7 @@ impl Call {
             Asked::Person(who, _) => self.is_live(who),
             Asked::Operator => true,
         };
-        if live > 1 && asker_live && !matches!(self.kind, Kind::Service(_)) {
+        if live > 1 && asker_live && !matches!(self.kind, Kind::Service(_) | Kind::Door(_)) {
             Ok(())
         } else {
             Err(Refusal::CallNotLive)
@@ -314,6 +314,9 @@ impl Call {
     ) -> Result<(), Refusal> {
         if !desk.settings.agents.get(by).is_some_and(|known| known.supervisor) || by == agent {
             return Err(Refusal::NotAllowed);
+        }
+        if self.is_door() {
+            return Err(Refusal::TargetUnknown);
         }
         let supervised = self
             .people

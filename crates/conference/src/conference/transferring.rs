@@ -100,7 +100,7 @@ impl Call {
             Destination::Outside { .. } if self.has(to) => return Err(Refusal::TargetUnknown),
             Destination::Outside { .. } => {}
             Destination::Queue(queue) => self.may_consult_queue(desk.settings, desk.floor, queue)?,
-            Destination::Room(_) | Destination::Service(_) | Destination::Unknown => {
+            Destination::Room(_) | Destination::NewRoom | Destination::Service(_) | Destination::Unknown => {
                 return Err(Refusal::TargetUnknown);
             }
         }
@@ -178,9 +178,11 @@ impl Call {
                 return self.queue_up(desk, queue, Self::awaited(queue, Errand::Target));
             }
             Destination::Agent(agent) => (Role::Agent, Some(agent.clone())),
-            Destination::Room(_) | Destination::Outside { .. } | Destination::Service(_) | Destination::Unknown => {
-                (Role::Outside, None)
-            }
+            Destination::Room(_)
+            | Destination::NewRoom
+            | Destination::Outside { .. }
+            | Destination::Service(_)
+            | Destination::Unknown => (Role::Outside, None),
         };
         let mut person = Participant::new(role, agent, shown);
         person.errand = Some(Errand::Target);

@@ -38,7 +38,7 @@ impl Call {
         let who = self.person_of(leg).ok_or(Refusal::CallNotFound)?;
         let mine = self.people.get(&who).ok_or(Refusal::CallNotFound)?;
         let line = self.legs.get(&leg).map(|leg| leg.line);
-        if matches!(self.kind, Kind::Service(_)) || !matches!(line, Some(Line::Live | Line::Arrived)) {
+        if matches!(self.kind, Kind::Service(_) | Kind::Door(_)) || !matches!(line, Some(Line::Live | Line::Arrived)) {
             return Err(Refusal::CallNotLive);
         }
         let others = self.people.iter().any(|(other, person)| *other != who && !person.lurks());
@@ -142,7 +142,15 @@ impl Call {
     }
 
     /// One mover finds their place here: as themselves if they are in this call already.
-    fn admit(&mut self, desk: &mut Desk<'_>, from: CallId, mover: Mover) -> ParticipantId {
+    fn admit(&mut self, desk: &mut Desk<'_>, from: CallId, mut mover: Mover) -> ParticipantId {
+        if mover.person.role == Role::Customer {
+            mover.person.role = Role::Outside;
+        }
+        self.take_in(desk, from, mover)
+    }
+
+    /// One mover finds their place here, in the role they had.
+    pub(super) fn take_in(&mut self, desk: &mut Desk<'_>, from: CallId, mover: Mover) -> ParticipantId {
         let Mover { mut person, legs, waited } = mover;
         let agent = person.agent.clone();
         let who = match agent.as_ref().and_then(|agent| self.named(agent)) {
@@ -151,9 +159,6 @@ impl Call {
                 person.legs.clear();
                 person.parting = None;
                 person.supervises = None;
-                if person.role == Role::Customer {
-                    person.role = Role::Outside;
-                }
                 if person.errand == Some(Errand::Callee) {
                     person.errand = Some(Errand::Target);
                 }

@@ -11,7 +11,7 @@ use crate::mask::Place;
 use crate::moment::Moment;
 use crate::mutants::broken;
 use crate::output::{Effect, Identity, Output, Role};
-use crate::participant::{Errand, LEGS_PER_PERSON, Leg, Line, Participant};
+use crate::participant::{Errand, Leg, Line, Participant};
 use crate::reaction::Reaction;
 use crate::refusal::Refusal;
 
@@ -55,8 +55,9 @@ impl Arrival {
 
 impl Switchboard {
     /// An INVITE arrived: turn it down, link it as a consult, or open a call for it.
-    pub(super) fn arrived(&mut self, now: Moment, arrival: Arrival) -> Vec<Output> {
+    pub(super) fn arrived(&mut self, now: Moment, mut arrival: Arrival) -> Vec<Output> {
         let leg = arrival.leg;
+        arrival.to = self.with_a_name(arrival.to);
         if self.books.legs.contains_key(&leg) {
             return Vec::new();
         }
@@ -99,10 +100,12 @@ impl Switchboard {
             }
             // A trunk's call never goes out again.
             Destination::Outside { .. } if caller.is_none() => Err((404, None)),
-            Destination::Room(name) => self.may_enter(name, caller),
+            Destination::Room(name) => self.may_enter(name, caller).map_err(|refusal| (486, Some(refusal))),
             Destination::Queue(name) if !self.settings.queues.contains_key(name) => Err((404, None)),
             Destination::Queue(_) => self.may_queue(arrival),
-            Destination::Agent(_) | Destination::Outside { .. } | Destination::Service(_) => Ok(()),
+            Destination::Agent(_) | Destination::NewRoom | Destination::Outside { .. } | Destination::Service(_) => {
+                Ok(())
+            }
         }
     }
 
@@ -117,21 +120,6 @@ impl Switchboard {
             Err(refusal) => Err((480, Some(refusal))),
             Ok(()) => Ok(()),
         }
-    }
-
-    fn may_enter(&self, room: &str, caller: Option<&AgentName>) -> Result<(), (u16, Option<Refusal>)> {
-        let Some(call) = self.rooms.get(room).and_then(|id| self.calls.get(id)) else {
-            let closed = self.settings.rooms.get(room).is_some_and(|room| room.max_participants == 0);
-            return if closed { Err((486, Some(Refusal::LimitReached))) } else { Ok(()) };
-        };
-        let full = match caller.and_then(|name| person_named(call, name)) {
-            // Whoever is being rung into the room answers that ring instead.
-            Some((_, person)) => {
-                person.role == Role::Supervisor || person.errand.is_some() || person.legs.len() >= LEGS_PER_PERSON
-            }
-            None => call.is_full(&self.settings),
-        };
-        if full { Err((486, Some(Refusal::LimitReached))) } else { Ok(()) }
     }
 
     /// A phone that sends a second INVITE has turned away from its first line, whether or not it says so.
@@ -165,7 +153,11 @@ impl Switchboard {
         match arrival.to {
             Destination::Agent(_) | Destination::Queue(_) => {}
             Destination::Outside { .. } if broken!(OutsideIsImplied) => {}
-            Destination::Room(_) | Destination::Outside { .. } | Destination::Service(_) | Destination::Unknown => {
+            Destination::Room(_)
+            | Destination::NewRoom
+            | Destination::Outside { .. }
+            | Destination::Service(_)
+            | Destination::Unknown => {
                 return None;
             }
         }
@@ -217,7 +209,7 @@ impl Switchboard {
     }
 
     /// Seats the caller, answered at once.
-    fn seat(&mut self, now: Moment, id: CallId, arrival: &Arrival, out: &mut Reaction) {
+    pub(super) fn seat(&mut self, now: Moment, id: CallId, arrival: &Arrival, out: &mut Reaction) {
         self.with(now, id, out, |call, desk| {
             let present = arrival.agent().and_then(|(name, _)| person_named(call, name)).map(|(who, _)| who);
             let who = present.unwrap_or_else(|| call.join(desk, arrival.person()));
@@ -226,29 +218,22 @@ impl Switchboard {
         });
     }
 
-    fn enter_room(&mut self, now: Moment, name: &str, arrival: &Arrival, out: &mut Reaction) -> CallId {
-        let known = self.rooms.get(name).copied();
-        let id = known.unwrap_or_else(|| self.open(now, Kind::Room(name.to_owned()), out));
-        self.seat(now, id, arrival, out);
-        id
-    }
-
     /// Opens a call for an agent: rings them first, then whom they want.
     pub(super) fn dial(&mut self, now: Moment, from: AgentName, to: Destination) -> Result<Vec<Output>, Refusal> {
+        let to = self.with_a_name(to);
         if !self.knows(&from) {
             return Err(Refusal::TargetUnknown);
         }
         self.may_dial(&from, &to)?;
         let mut out = Reaction::default();
         let id = match &to {
-            Destination::Room(name) => {
-                let known = self.rooms.get(name).copied();
-                known.unwrap_or_else(|| self.open(now, Kind::Room(name.clone()), &mut out))
-            }
+            Destination::Room(name) => self.before_room(now, name, &mut out),
             Destination::Service(service) => self.open(now, Kind::Service(*service), &mut out),
-            Destination::Agent(_) | Destination::Outside { .. } | Destination::Queue(_) | Destination::Unknown => {
-                self.open(now, Kind::Plain, &mut out)
-            }
+            Destination::Agent(_)
+            | Destination::NewRoom
+            | Destination::Outside { .. }
+            | Destination::Queue(_)
+            | Destination::Unknown => self.open(now, Kind::Plain, &mut out),
         };
         let mut person = Participant::new(Role::Agent, Some(from.clone()), from.0.clone());
         let shown = Identity { display: String::new(), user: label(&to) };
@@ -267,18 +252,20 @@ impl Switchboard {
                 if call.is_some_and(|call| person_named(call, from).is_some()) {
                     return Err(Refusal::TargetUnknown);
                 }
-                self.may_enter(name, Some(from)).map_err(|_| Refusal::LimitReached)
+                self.may_enter(name, Some(from))
             }
             Destination::Queue(name) if !self.settings.queues.contains_key(name) => Err(Refusal::TargetUnknown),
-            Destination::Agent(_) | Destination::Outside { .. } | Destination::Queue(_) | Destination::Service(_) => {
-                Ok(())
-            }
+            Destination::Agent(_)
+            | Destination::NewRoom
+            | Destination::Outside { .. }
+            | Destination::Queue(_)
+            | Destination::Service(_) => Ok(()),
         }
     }
 }
 
 /// The person of an agent in a call.
-fn person_named<'a>(call: &'a Call, name: &AgentName) -> Option<(ParticipantId, &'a Participant)> {
+pub(super) fn person_named<'a>(call: &'a Call, name: &AgentName) -> Option<(ParticipantId, &'a Participant)> {
     call.people.iter().find(|(_, person)| person.agent.as_ref() == Some(name)).map(|(who, person)| (*who, person))
 }
 
@@ -288,6 +275,6 @@ fn label(to: &Destination) -> String {
         Destination::Agent(name) => name.0.clone(),
         Destination::Queue(name) | Destination::Room(name) => name.clone(),
         Destination::Outside { number, .. } => number.clone(),
-        Destination::Service(_) | Destination::Unknown => String::new(),
+        Destination::NewRoom | Destination::Service(_) | Destination::Unknown => String::new(),
     }
 }

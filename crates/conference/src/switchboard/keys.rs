@@ -9,7 +9,7 @@
 //! ```
 
 use super::Switchboard;
-use crate::conference::{Asked, Means};
+use crate::conference::{Asked, Call, Means};
 use crate::ids::{CallId, LegId};
 use crate::input::{Destination, Key};
 use crate::keypad::Said;
@@ -22,6 +22,9 @@ impl Switchboard {
     /// A key was pressed on a leg.
     pub(super) fn pressed(&mut self, now: Moment, leg: LegId, key: Key) -> Vec<Output> {
         let Some(id) = self.books.legs.get(&leg).copied() else { return Vec::new() };
+        if self.calls.get(&id).is_some_and(Call::is_door) {
+            return self.typed_at_door(now, id, leg, key);
+        }
         let mut out = Reaction::default();
         let asked = self.with(now, id, &mut out, |call, desk| call.pressed(desk, leg, key)).unwrap_or_default();
         let mut tones = Vec::new();

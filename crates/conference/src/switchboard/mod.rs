@@ -6,6 +6,7 @@
 mod agents;
 mod allowed;
 mod arriving;
+mod door;
 mod joining;
 mod keys;
 mod queues;
@@ -316,7 +317,7 @@ impl Switchboard {
         let id = self.books.next_call();
         let room = match &kind {
             Kind::Room(name) => Some(name.clone()),
-            Kind::Plain | Kind::Service(_) => None,
+            Kind::Plain | Kind::Service(_) | Kind::Door(_) => None,
         };
         if let Some(name) = &room {
             self.rooms.insert(name.clone(), id);

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::Switchboard;
-use crate::conference::Call;
+use crate::conference::{Call, Kind};
 use crate::consult::Stage;
 use crate::floor::Floor;
 use crate::ids::{AgentName, CallId, LegId, ParticipantId, Phone, ReservationId};
@@ -193,8 +193,8 @@ pub struct Allowed {
 impl CallView {
     fn of(call: &Call, floor: &Floor) -> Self {
         let room = match &call.kind {
-            crate::conference::Kind::Room(name) => Some(name.clone()),
-            crate::conference::Kind::Plain | crate::conference::Kind::Service(_) => None,
+            Kind::Room(name) => Some(name.clone()),
+            Kind::Plain | Kind::Service(_) | Kind::Door(_) => None,
         };
         let awaited = call.people.values().find_map(|person| place_of(person, floor));
         let place = |who: ParticipantId, person: &Participant| {

@@ -10,6 +10,7 @@ impl Oracle {
         let before = self.facing();
         self.dialling = matches!(command, Command::Dial { .. });
         self.service = matches!(command, Command::Dial { to: Destination::Service(_), .. });
+        self.shut = matches!(command, Command::Dial { to: Destination::Room(to), .. } if self.shut_rooms.contains(to));
         if let Command::Supervise { mode, .. } = command {
             self.supervising = Some(*mode);
         }
@@ -18,6 +19,8 @@ impl Oracle {
             Command::Configure(settings) => {
                 self.supervise_consults = settings.transfer.supervise_consults;
                 let waiting = settings.rooms.iter().filter(|(_, room)| room.wait_for_agent);
+                let shut = settings.rooms.iter().filter(|(_, room)| !room.pin.is_empty());
+                self.shut_rooms = shut.map(|(name, _)| name.clone()).collect();
                 self.waiting_rooms = waiting.map(|(name, _)| name.clone()).collect();
             }
             Command::Start { call, target, .. } => {
@@ -51,6 +54,7 @@ impl Oracle {
         }
         self.dialling = false;
         self.service = false;
+        self.shut = false;
         self.supervising = None;
         Ok(())
     }

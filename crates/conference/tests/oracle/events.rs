@@ -122,6 +122,7 @@ impl Oracle {
                 let new = self.calls.entry(*call).or_default();
                 new.room.clone_from(room);
                 new.service = self.service;
+                new.door = self.shut && room.is_none();
             }
             Event::CallEnded { call } => {
                 let ended = self.calls.remove(call).ok_or("a call ended twice")?;
@@ -183,6 +184,10 @@ impl Oracle {
     }
 
     pub(super) fn calls_joined(&mut self, call: CallId, joined: CallId) {
+        if self.calls.get(&joined).is_some_and(|call| call.door) {
+            // Somebody came in; nobody asked anybody there for anything.
+            return;
+        }
         let service = self.calls.get(&joined).is_some_and(|call| call.service);
         if let Some(known) = self.calls.get_mut(&call) {
             known.service |= service;

@@ -54,6 +54,7 @@ impl Oracle {
         person.role == Role::Customer
             && room_waits
             && !call.service
+            && !call.door
             && !self.legs.iter().any(|(other, near)| {
                 near.owner.map(|owner| owner.0) == leg.owner.map(|owner| owner.0)
                     && self.in_side(near) == side
@@ -116,7 +117,7 @@ impl Oracle {
         if !Self::lively(leg) {
             return Some(Ears::Nothing);
         }
-        if Call::lurking(person) || call.service {
+        if Call::lurking(person) || call.service || call.door {
             return None;
         }
         let side = self.in_side(leg);

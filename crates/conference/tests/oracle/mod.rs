@@ -82,6 +82,8 @@ pub struct Transfer {
 pub struct Call {
     pub room: Option<String>,
     pub service: bool,
+    /// Somebody types the PIN of a room.
+    pub door: bool,
     pub people: BTreeMap<ParticipantId, Person>,
     pub transfer: Option<Transfer>,
     /// Somebody named an outside party and a customer together.
@@ -107,6 +109,9 @@ pub struct Oracle {
     arriving: Option<Arriving>,
     dialling: bool,
     service: bool,
+    /// Whether a room with a PIN was dialled.
+    shut: bool,
+    pub shut_rooms: BTreeSet<String>,
     supervising: Option<SuperviseMode>,
     /// Whether whoever rings while two calls become one is muted.
     called_muted: bool,

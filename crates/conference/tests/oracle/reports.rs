@@ -14,6 +14,7 @@ impl Oracle {
         match report {
             Report::Arrived { leg, caller, direction, to, .. } if !self.legs.contains_key(leg) => {
                 self.service = matches!(to, Destination::Service(_));
+                self.shut = matches!(to, Destination::Room(to) if self.shut_rooms.contains(to));
                 let phone = match caller {
                     Caller::Agent { name, phone } => Some((name.clone(), phone.clone())),
                     Caller::Customer { .. } => None,
@@ -49,6 +50,7 @@ impl Oracle {
         self.outputs(outputs, &before)?;
         self.arriving = None;
         self.service = false;
+        self.shut = false;
         Ok(())
     }
 

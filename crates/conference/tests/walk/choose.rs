@@ -33,6 +33,11 @@ impl Walk {
         {
             return answer;
         }
+        if self.random.chance(30)
+            && let Some(key) = self.types_at_door()
+        {
+            return key;
+        }
         match self.random.below(107) {
             100..=103 => self.keys(&calls).unwrap_or_else(|| self.time()),
             104..=106 => self.replaces(&calls).unwrap_or_else(|| self.time()),
@@ -68,7 +73,7 @@ impl Walk {
                 let number = format!("+48{}", self.random.below(4));
                 Destination::Outside { trunk: "pstn".to_owned(), number }
             }
-            16 => Destination::Room(if self.random.chance(50) { "lobby" } else { "hall" }.to_owned()),
+            16 => Destination::Room(["lobby", "hall", super::doors::VAULT][self.random.below(3)].to_owned()),
             17 => Destination::Queue("support".to_owned()),
             18 => Destination::Service(if self.random.chance(50) { Service::Echo } else { Service::Music }),
             _ => Destination::Unknown,
@@ -101,7 +106,8 @@ impl Walk {
             return Input::Command(Command::Dial { from, to });
         }
         let (to, direction) = (self.destination(), self.direction());
-        let to = if self.random.chance(12) { Destination::Room("hall".to_owned()) } else { to };
+        let room = if self.random.chance(30) { super::doors::VAULT } else { "hall" };
+        let to = if self.random.chance(15) { Destination::Room(room.to_owned()) } else { to };
         Input::Report(Report::Arrived { leg, caller, to, shown: "shown".to_owned(), direction })
     }
 
@@ -308,6 +314,7 @@ impl Walk {
             84..=88 => Command::Mute { call, by, who, muted: self.random.chance(50) },
             89..=91 => Command::Remove { call, by, who },
             92 if self.random.chance(50) => Command::End { call, by },
+            92..=94 if seen.call.room.is_some() => Command::Lock { call, by, locked: self.random.chance(60) },
             _ => {
                 let mode = [SuperviseMode::Listen, SuperviseMode::Whisper, SuperviseMode::Barge][self.random.below(3)];
                 let by = if self.random.chance(90) { AgentName("susan".to_owned()) } else { self.agent_name() };

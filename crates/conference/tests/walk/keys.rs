@@ -131,6 +131,9 @@ impl Walk {
 
     /// A key was pressed: the house did what it means, and no more.
     pub(super) fn pressed(&mut self, before: Switchboard, leg: LegId, key: Key, out: &[Output]) -> Result<(), Finding> {
+        if self.at_door(leg) {
+            return self.typed_at_door(leg, key, out);
+        }
         let expected = self.expected(&before, leg, key);
         let relayed = text(&relays(out, leg));
         if relays(out, leg) != expected.relayed {
@@ -170,7 +173,7 @@ impl Walk {
         out: &[Output],
     ) -> Result<(), Finding> {
         let mine = |output: &&Output| {
-            let answer = |cue: &Cue| !matches!(cue, Cue::Failure | Cue::Notice);
+            let answer = |cue: &Cue| !matches!(cue, Cue::Failure | Cue::Notice | Cue::Entered | Cue::Left);
             !matches!(output,
                 Output::Effect(Effect::Relay { leg: whose, .. } | Effect::LookUp { leg: whose, .. }) if *whose == leg)
                 && !matches!(output, Output::Effect(Effect::Cue { leg: whose, cue }) if *whose == leg && answer(cue))

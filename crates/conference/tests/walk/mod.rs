@@ -4,6 +4,7 @@
 
 pub mod cells;
 pub mod choose;
+pub mod doors;
 pub mod duties;
 pub mod keys;
 pub mod random;
@@ -20,6 +21,7 @@ use conference::{
 
 use crate::oracle::{Finding, Oracle};
 use cells::Cells;
+use doors::Doors;
 use duties::End;
 use keys::Held;
 use random::Random;
@@ -67,6 +69,7 @@ pub struct Walk {
     keyed: Option<Command>,
     /// Legs that took the place of others.
     pub moved: BTreeMap<LegId, LegId>,
+    doors: Doors,
 }
 
 pub const AGENTS: [&str; 5] = ["alice", "bob", "carol", "dave", "susan"];
@@ -82,6 +85,8 @@ pub fn settings(random: &mut Random) -> Settings {
         "lobby".to_owned(),
         RoomSettings { max_participants: 4, wait_for_agent: true, ..RoomSettings::default() },
     );
+    let vault = RoomSettings { pin: doors::PIN.to_owned(), max_participants: 4, ..RoomSettings::default() };
+    settings.rooms.insert(doors::VAULT.to_owned(), vault);
     settings.transfer.supervise_consults = random.chance(30);
     settings.transfer.fallback = match random.below(4) {
         0 => None,
@@ -124,6 +129,7 @@ impl Walk {
             shown: Shown::default(),
             keyed: None,
             moved: BTreeMap::new(),
+            doors: Doors::default(),
         }
     }
 
@@ -164,6 +170,7 @@ impl Walk {
         self.phones_show_who_is_there(&input, &outputs)?;
         self.owed(&calls, &outputs, &input)?;
         self.nobody_meets_unasked(&calls, &input)?;
+        self.rooms_are_shut(&calls, &input, &outputs)?;
         Ok(outputs)
     }
 

@@ -329,6 +329,7 @@ impl Target {
             Destination::Agent(name) => Self::Agent(name.0.clone()),
             Destination::Queue(name) => Self::Queue(name.clone()),
             Destination::Room(name) => Self::Uri(format!("room-{name}")),
+            Destination::NewRoom => Self::Uri("conference".to_owned()),
             Destination::Outside { number, .. } => Self::Uri(number.clone()),
             Destination::Service(conference::Service::Echo) => Self::Uri("*43".to_owned()),
             Destination::Service(conference::Service::Tone) => Self::Uri("*44".to_owned()),

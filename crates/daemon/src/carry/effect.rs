@@ -93,7 +93,7 @@ impl Carry {
                 (Callee::Trunk { trunk, number }, address)
             }
             // nobody has a phone there
-            Destination::Queue(_) | Destination::Room(_) | Destination::Service(_) | Destination::Unknown => {
+            Destination::Queue(_) | Destination::Room(_) | Destination::NewRoom | Destination::Service(_) | Destination::Unknown => {
                 self.reports.push_back(Report::Failed { leg, status: 404 });
                 return;
             }

@@ -69,6 +69,7 @@ fn an_agents_call_goes_by_extension_agent_queue_room_chosen_room_number_and_outs
         ("room-fish", Destination::Room("fish".to_owned())),
         ("room-Fish", Destination::Room("fish".to_owned())),
         ("ROOM-fish", Destination::Room("fish".to_owned())),
+        ("conference", Destination::NewRoom),
         ("room-", Destination::Unknown),
         ("room-a b", Destination::Unknown),
         ("room12", Destination::Room("r12".to_owned())),
