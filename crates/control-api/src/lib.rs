@@ -1,8 +1,21 @@
 //! Gives people their buttons: HTTP, events over WebSocket. It decides nothing: what is allowed, the core says.
 
 mod api;
+mod asking;
+mod body;
+mod counter;
+mod csv_sheet;
+mod directory;
+mod feed;
 mod house;
+mod kept;
 mod limits;
+mod logins;
+mod mirror;
+mod openapi;
+mod pages;
+mod problem;
+mod rates;
 mod routes;
 mod secret;
 mod settings;
@@ -14,5 +27,6 @@ pub use house::{
     Told, Traced, User,
 };
 pub use limits::{EVENTS, PATIENCE};
+pub use problem::ProblemText;
 pub use secret::Secret;
 pub use settings::ApiSettings;

@@ -1,6 +1,6 @@
 //! Agents, queues, offers and users as people and programs are shown them.
 
-use conference::{AgentView, QueueView, ReservationView};
+use conference::{AgentName, AgentView, QueueView, ReservationView};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -65,11 +65,11 @@ pub struct Agent {
     pub availability: Availability,
     /// Phones that are registered.
     pub phones: u32,
-    /// The calls they are in.
+    /// The calls they are in; an agent sees their own only.
     pub calls: Vec<String>,
     /// The queues they serve.
     pub queues: Vec<String>,
-    /// The call they are offered.
+    /// The call they are offered; an agent sees their own only.
     #[schema(required)]
     pub reservation: Option<Reservation>,
 }
@@ -105,8 +105,10 @@ pub struct Queue {
     pub extension: String,
     /// Whether it is open.
     pub open: bool,
-    /// The calls that wait, next first.
-    pub waiting: Vec<Waiting>,
+    /// Calls that wait.
+    pub waiting: u32,
+    /// Which: next first. An agent sees their own only.
+    pub calls: Vec<Waiting>,
     /// Agents who serve it and are ready.
     pub ready: u32,
     /// Agents who serve it.
@@ -198,6 +200,17 @@ impl Agent {
     }
 }
 
+impl Agent {
+    /// What an agent (`None`: the operator) may see of it: of others, nothing of their calls.
+    pub(crate) fn seen_by(mut self, viewer: Option<&AgentName>) -> Self {
+        if viewer.is_some_and(|viewer| viewer.0 != self.name) {
+            self.calls.clear();
+            self.reservation = None;
+        }
+        self
+    }
+}
+
 impl Reservation {
     pub(crate) fn of(view: &ReservationView, epoch: i64) -> Self {
         Self {
@@ -224,7 +237,8 @@ impl Queue {
             name: view.name.clone(),
             extension,
             open: view.open,
-            waiting: waiting.collect(),
+            waiting: u32::try_from(view.waiting.len()).unwrap_or(u32::MAX),
+            calls: waiting.collect(),
             ready: view.ready,
             agents: view.agents.iter().map(|agent| agent.0.clone()).collect(),
         }
