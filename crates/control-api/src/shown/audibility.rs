@@ -1,9 +1,9 @@
 //! Who could hear whom, from which sample to which, by whose command, as people and programs are shown it.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
 use conference::record::{self, AudibilityHistory};
-use conference::{CallId, LegId, LegMask, ParticipantId};
+use conference::{CallId, LegId, ParticipantId};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -11,7 +11,7 @@ use crate::house::AudibilitySheet;
 
 /// Samples of a call's media clock in a second.
 const RATE: u32 = 8_000;
-/// Spans that are worked out at most; the rest is told by the changes alone.
+/// Spans that are shown at most; the rest is told by the changes alone.
 const SPANS: usize = 10_000;
 /// Legs of which pairs are worked out at most.
 const LEGS: usize = 64;
@@ -152,51 +152,29 @@ impl Cause {
     }
 }
 
-/// The spans of a history, by replaying its changes.
+/// The spans of a history, oldest first; none of a call with very many legs.
 fn spans(history: &AudibilityHistory) -> Vec<Span> {
-    let mut masks: BTreeMap<LegId, LegMask> = BTreeMap::new();
-    let mut open: BTreeMap<(LegId, LegId), usize> = BTreeMap::new();
-    let mut spans: Vec<Span> = Vec::new();
-    for change in &history.changes {
-        for leg in &change.gone {
-            masks.remove(leg);
-        }
-        for mask in &change.legs {
-            masks.insert(mask.leg, mask.clone());
-        }
-        if masks.len() > LEGS {
-            return Vec::new();
-        }
-        open.retain(|(listener, speaker), at| {
-            let still = matches!((masks.get(listener), masks.get(speaker)), (Some(l), Some(s)) if l.hears(s));
-            if !still && let Some(span) = spans.get_mut(*at) {
-                span.to_sample = Some(change.sample);
-                span.shut_by = Some(Cause::of(&change.by));
-            }
-            still
-        });
-        for listener in masks.values() {
-            for speaker in masks.values().filter(|speaker| listener.hears(speaker)) {
-                let pair = (listener.leg, speaker.leg);
-                if open.contains_key(&pair) {
-                    continue;
-                }
-                if spans.len() == SPANS {
-                    return Vec::new();
-                }
-                open.insert(pair, spans.len());
-                spans.push(Span {
-                    listener: listener.person.to_string(),
-                    listener_leg: listener.leg.to_string(),
-                    speaker: speaker.person.to_string(),
-                    speaker_leg: speaker.leg.to_string(),
-                    from_sample: change.sample,
-                    to_sample: None,
-                    opened_by: Cause::of(&change.by),
-                    shut_by: None,
-                });
-            }
+    let legs: BTreeSet<LegId> = history.changes.iter().flat_map(|change| &change.legs).map(|mask| mask.leg).collect();
+    if legs.len() > LEGS {
+        return Vec::new();
+    }
+    let mut spans = history.spans();
+    spans.sort_by_key(|span| span.from_sample);
+    spans.truncate(SPANS);
+    spans.iter().map(Span::of).collect()
+}
+
+impl Span {
+    fn of(span: &record::AudibilitySpan) -> Self {
+        Self {
+            listener: span.listener.to_string(),
+            listener_leg: span.listener_leg.to_string(),
+            speaker: span.speaker.to_string(),
+            speaker_leg: span.speaker_leg.to_string(),
+            from_sample: span.from_sample,
+            to_sample: span.to_sample,
+            opened_by: Cause::of(&span.opened_by),
+            shut_by: span.shut_by.as_ref().map(Cause::of),
         }
     }
-    spans
 }

@@ -1,0 +1,73 @@
+//! Logging in and out.
+
+use reqwest::Method;
+use serde_json::json;
+
+use crate::client::{Answer, Client};
+use crate::house::TestHouse;
+
+#[tokio::test]
+async fn a_login_is_good_until_it_is_ended() {
+    let house = TestHouse::open().await;
+    let anybody = Client::with(&house, "");
+    let session = anybody.post("/v1/login", json!({ "name": "Dan", "password": "dan-secret" })).await.is(201);
+    assert_eq!((&session["name"], &session["supervisor"], &session["read_only"]), (&json!("dan"), &json!(true), &json!(false)));
+    assert!(session["token"].as_str().unwrap().len() >= 43, "256 bits");
+    let dan = Client::with(&house, session["token"].as_str().unwrap());
+    dan.get("/v1/calls").await.is(200);
+    dan.ask(Method::POST, "/v1/logout").await.is(204);
+    dan.get("/v1/calls").await.refuses(401, "unauthenticated");
+}
+
+#[tokio::test]
+async fn names_that_do_not_exist_are_answered_like_wrong_passwords() {
+    let house = TestHouse::open().await;
+    let anybody = Client::with(&house, "");
+    let wrong = anybody.post("/v1/login", json!({ "name": "alice", "password": "x" })).await;
+    let unknown = anybody.post("/v1/login", json!({ "name": "nobody", "password": "x" })).await;
+    wrong.refuses(401, "wrong_login");
+    assert_eq!((wrong.status, &wrong.text), (unknown.status, &unknown.text));
+    anybody.post("/v1/login", json!({ "name": "x".repeat(5_000), "password": "x" })).await.refuses(401, "wrong_login");
+    anybody.post("/v1/login", json!({ "name": "alice" })).await.refuses(422, "invalid");
+}
+
+#[tokio::test]
+async fn after_ten_wrong_passwords_the_right_one_waits_too() {
+    let house = TestHouse::open().await;
+    let anybody = Client::with(&house, "");
+    for _ in 0..10 {
+        anybody.post("/v1/login", json!({ "name": "alice", "password": "guess" })).await.refuses(401, "wrong_login");
+    }
+    let waits = anybody.post("/v1/login", json!({ "name": "ALICE", "password": "alice-secret" })).await;
+    waits.refuses(429, "too_many_requests");
+    assert!((1..=60).contains(&waits.header("retry-after").parse::<u32>().unwrap()));
+    Client::agent(&house, "bob").await.get("/v1/calls").await.is(200);
+}
+
+#[tokio::test]
+async fn pages_of_others_get_nothing() {
+    let house = TestHouse::open().await;
+    let operator = Client::operator(&house);
+    let own = format!("http://{}", house.address);
+    for (origin, status) in [(own.as_str(), 200), ("http://evil.example", 403), ("null", 403), ("", 403), ("https://127.0.0.1", 403)] {
+        let asked = operator.request(Method::GET, "/v1/calls").header("origin", origin).header("cookie", "a=b");
+        assert_eq!(Answer::of(asked).await.status.as_u16(), status, "{origin:?}");
+    }
+    let house = TestHouse::open_with(|settings| settings.origins.push("https://desk.example".to_owned())).await;
+    let asked = Client::operator(&house).request(Method::GET, "/v1/calls").header("origin", "https://desk.example");
+    assert_eq!(Answer::of(asked).await.status, 200);
+}
+
+#[tokio::test]
+async fn numbers_are_for_this_machine_or_whoever_has_a_token() {
+    let house = TestHouse::open().await;
+    for path in ["/metrics", "/healthz", "/readyz"] {
+        let (nobody, operator) = (Client::with(&house, "wrong"), Client::operator(&house));
+        assert_eq!(nobody.get(path).await.status, 200);
+        for header in ["x-forwarded-for", "forwarded"] {
+            let relayed = |client: &Client| client.request(Method::GET, path).header(header, "192.0.2.1");
+            Answer::of(relayed(&nobody)).await.refuses(401, "unauthenticated");
+            assert_eq!(Answer::of(relayed(&operator)).await.status, 200);
+        }
+    }
+}
