@@ -127,6 +127,7 @@ mod tests {
                 outcome: Some(Outcome::Rejected(486)),
             }],
             queues: Vec::new(),
+            forgotten: 0,
         };
         let sheet = String::from_utf8(write(&[record]).unwrap()).unwrap();
         let line = sheet.lines().nth(1).unwrap();

@@ -29,6 +29,8 @@ pub struct Record {
     pub transfers: Vec<TransferRecord>,
     /// The queues it waited in, oldest first.
     pub queues: Vec<QueueStay>,
+    /// Participants, transfers and waits before these that are not kept any more; zero but for rooms that never close.
+    pub forgotten: u64,
 }
 
 /// Somebody who was in a call.
@@ -147,6 +149,7 @@ impl Record {
             participants: record.parties.iter().map(Party::of).collect(),
             transfers: record.transfers.iter().map(TransferRecord::of).collect(),
             queues: record.queues.iter().map(QueueStay::of).collect(),
+            forgotten: record.forgotten,
         }
     }
 }

@@ -80,7 +80,10 @@ async fn the_first_message_is_a_snapshot_and_events_follow_it_in_order() {
     assert_eq!(snapshot["queues"][0]["name"], "support");
     assert_eq!(snapshot["reservations"], json!([]));
     let operator = Client::operator(&house);
-    operator.post(&format!("/v1/calls/{id}/transfer"), json!({ "by": "alice", "target": { "agent": "bob" } })).await.is(201);
+    operator
+        .post(&format!("/v1/calls/{id}/transfer"), json!({ "by": "alice", "target": { "agent": "bob" } }))
+        .await
+        .is(201);
     let seen = listener.until("transfer_started").await;
     let started = seen.last().unwrap();
     assert_eq!((&started["call"], &started["target"]), (&json!(id), &json!({ "agent": "bob" })));
@@ -237,7 +240,8 @@ async fn a_slow_reader_gets_a_snapshot_and_nobody_waits_for_it() {
 async fn tokens_come_by_header_or_subprotocol_and_foreign_pages_do_not() {
     let house = TestHouse::open().await;
     let protocol = |token: &str| ("sec-websocket-protocol", format!("baton, bearer.{token}"));
-    let mut browser = connect(&house, "", &[protocol(ADMIN), ("origin", format!("http://{}", house.address))]).await.unwrap();
+    let mut browser =
+        connect(&house, "", &[protocol(ADMIN), ("origin", format!("http://{}", house.address))]).await.unwrap();
     assert_eq!(browser.next().await["type"], "snapshot");
     let bearer = || ("authorization", format!("Bearer {ADMIN}"));
     for (headers, status) in [
@@ -300,7 +304,8 @@ async fn two_hundred_subscribers_slow_no_command() {
         listeners.push(listener);
     }
     let operator = Client::operator(&house);
-    let customer = customer_of(&operator.get(&format!("/v1/calls/{id}")).await.is(200))["id"].as_str().unwrap().to_owned();
+    let customer =
+        customer_of(&operator.get(&format!("/v1/calls/{id}")).await.is(200))["id"].as_str().unwrap().to_owned();
     let path = format!("/v1/calls/{id}/participants/{customer}");
     let mut slowest = Duration::ZERO;
     for n in 0..20 {

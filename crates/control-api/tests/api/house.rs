@@ -9,8 +9,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use bytes::Bytes;
 use conference::record::{AudibilityChange, AudibilityHistory, CallRecord, Cause, Recorder};
 use conference::{
-    AgentName, AgentSettings, Asker, CallId, Caller, ChangeSet, Command, Destination, Direction, Effect, Ending, Event,
-    LegId, Moment, Output, Phone, QueueSettings, Refusal, Report, RoomSettings, Settings, Switchboard,
+    AgentName, AgentSettings, Asker, CallId, Caller, ChangeSet, Command, Destination, Direction, Effect, Event, LegId,
+    Moment, Output, Phone, QueueSettings, Refusal, Report, RoomSettings, Settings, Switchboard,
 };
 use control_api::{
     Api, ApiSettings, Ask, AudibilitySheet, CallSheet, Calls, Health, House, HouseError, Known, Page, Secret, Snapshot,
@@ -29,7 +29,6 @@ type Deed = Box<dyn FnOnce(&mut Inside) + Send>;
 /// The house, its API, and a client of it.
 pub struct TestHouse {
     deeds: mpsc::Sender<Deed>,
-    pub house: House,
     pub address: SocketAddr,
     api: Option<Api>,
 }
@@ -76,8 +75,8 @@ impl TestHouse {
         let listener = TcpListener::bind(address).await.expect("a free port");
         let mut settings = ApiSettings::new(Secret::new(ADMIN.to_owned()));
         change(&mut settings);
-        let api = Api::start(listener, house.clone(), settings).expect("it starts");
-        Self { deeds, house, address: api.address(), api: Some(api) }
+        let api = Api::start(listener, house, settings).expect("it starts");
+        Self { deeds, address: api.address(), api: Some(api) }
     }
 
     /// Does something inside the house.
@@ -259,10 +258,6 @@ impl Inside {
         self.pick_up(leg, &Destination::Agent(name(agent)));
     }
 
-    pub fn hang_up(&mut self, leg: LegId) {
-        self.report(Report::Ended { leg, how: Ending::Bye });
-    }
-
     fn pick_up(&mut self, leg: LegId, to: &Destination) {
         let phone = if let Destination::Agent(agent) = to { Some(Phone(format!("{agent}-1"))) } else { None };
         self.report(Report::Ringing { leg });
@@ -369,7 +364,8 @@ impl Inside {
             Ask::History(query, reply) => drop(reply.send(self.history(&query))),
             Ask::Login { name, password, reply } => {
                 let known = self.users.get(&name).filter(|(_, secret)| *secret == password);
-                let known = known.map(|(user, _)| Known { name: AgentName(user.name.clone()), supervisor: user.supervisor });
+                let known =
+                    known.map(|(user, _)| Known { name: AgentName(user.name.clone()), supervisor: user.supervisor });
                 drop(reply.send(known));
             }
             Ask::Trace(call, reply) => {
@@ -410,7 +406,10 @@ impl Inside {
                 drop(reply.send(Health { ready: !self.draining, parts }));
             }
             Ask::Metrics(reply) => {
-                drop(reply.send("# HELP baton_calls Calls.\n# TYPE baton_calls gauge\nbaton_calls 1\n# EOF\n".to_owned()));
+                drop(
+                    reply
+                        .send("# HELP baton_calls Calls.\n# TYPE baton_calls gauge\nbaton_calls 1\n# EOF\n".to_owned()),
+                );
             }
         }
     }

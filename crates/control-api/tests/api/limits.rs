@@ -57,13 +57,18 @@ async fn odd_names_in_paths_are_not_found() {
     let house = TestHouse::open().await;
     let operator = Client::operator(&house);
     let long = "x".repeat(5_000);
-    for odd in ["%00", "..%2f..%2fetc%2fx", "%0d%0aSet-Cookie:x", "%F0%9F%92%A9", "'%3b%20DROP%20TABLE", &long, "-1", "%20"] {
+    for odd in
+        ["%00", "..%2f..%2fetc%2fx", "%0d%0aSet-Cookie:x", "%F0%9F%92%A9", "'%3b%20DROP%20TABLE", &long, "-1", "%20"]
+    {
         operator.get(&format!("/v1/calls/{odd}")).await.refuses(404, "call_not_found");
         operator.get(&format!("/v1/agents/{odd}")).await.refuses(404, "agent_not_found");
         operator.get(&format!("/v1/queues/{odd}")).await.refuses(404, "queue_not_found");
         operator.get(&format!("/v1/history/{odd}")).await.refuses(404, "call_not_found");
         operator.delete(&format!("/v1/users/{odd}")).await.refuses(404, "user_not_found");
-        operator.put(&format!("/v1/agents/{odd}/state"), json!({ "state": "ready" })).await.refuses(404, "agent_not_found");
+        operator
+            .put(&format!("/v1/agents/{odd}/state"), json!({ "state": "ready" }))
+            .await
+            .refuses(404, "agent_not_found");
     }
     operator.get("/v1/calls/%ff").await.refuses(400, "bad_path");
 }

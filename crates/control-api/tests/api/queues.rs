@@ -50,7 +50,8 @@ async fn a_consult_to_a_queue_is_accepted_or_rejected_by_whom_it_is_offered_to()
     let path = format!("/v1/calls/{id}");
     let call = alice.post(&format!("{path}/transfer"), json!({ "target": { "queue": "support" } })).await.is(201);
     let target = call["transfer"]["participant"].as_str().unwrap().to_owned();
-    let waiting = call["participants"].as_array().unwrap().iter().find(|person| person["id"] == target.as_str()).unwrap();
+    let waiting =
+        call["participants"].as_array().unwrap().iter().find(|person| person["id"] == target.as_str()).unwrap();
     assert_eq!(waiting["agent"], Value::Null);
 
     let operator = Client::operator(&house);
@@ -63,7 +64,10 @@ async fn a_consult_to_a_queue_is_accepted_or_rejected_by_whom_it_is_offered_to()
     let others = if first == "bob" { "carol" } else { "bob" };
     let other = Client::agent(&house, others).await;
     for answer in ["accept", "reject"] {
-        other.ask(Method::POST, &format!("/v1/reservations/{offer}/{answer}")).await.refuses(404, "reservation_not_found");
+        other
+            .ask(Method::POST, &format!("/v1/reservations/{offer}/{answer}"))
+            .await
+            .refuses(404, "reservation_not_found");
     }
     let own = Client::agent(&house, &first).await;
     own.ask(Method::POST, &format!("/v1/reservations/{offer}/reject")).await.is(204);
@@ -82,7 +86,10 @@ async fn the_directory_is_searched_and_follows_what_happens() {
     let all = alice.get("/v1/directory").await.is(200);
     let names: Vec<&Value> = all["items"].as_array().unwrap().iter().map(|entry| &entry["name"]).collect();
     assert_eq!(names, ["alice", "bob", "carol", "dan", "support"]);
-    assert_eq!(all["items"][4], json!({ "kind": "queue", "name": "support", "extension": "200", "open": true, "waiting": 0, "ready": 3 }));
+    assert_eq!(
+        all["items"][4],
+        json!({ "kind": "queue", "name": "support", "extension": "200", "open": true, "waiting": 0, "ready": 3 })
+    );
     for wanted in ["BOB", "102", "Bob%20B"] {
         let found = alice.get(&format!("/v1/directory?q={wanted}")).await.is(200);
         assert_eq!(found["items"][0]["name"], "bob", "{wanted}");

@@ -119,7 +119,17 @@ async fn an_initiator_whose_phone_is_away_neither_swaps_nor_merges() {
     house
         .inside(|inside| {
             inside.answer("bob");
-            let leg = inside.board.calls().next().unwrap().participants.iter().find(|person| person.agent == Some(name("alice"))).unwrap().legs[0].leg;
+            let leg = inside
+                .board
+                .calls()
+                .next()
+                .unwrap()
+                .participants
+                .iter()
+                .find(|person| person.agent == Some(name("alice")))
+                .unwrap()
+                .legs[0]
+                .leg;
             inside.report(Report::Offered { leg, direction: Direction::Away });
         })
         .await;
@@ -202,11 +212,17 @@ async fn a_participant_or_reservation_that_is_none_is_not_found() {
             client.patch(&path, json!({ "muted": true, "hold": true })).await.refuses(404, "participant_not_found");
             client.delete(&path).await.refuses(404, "participant_not_found");
             client.post(&format!("{path}/dtmf"), json!({ "digits": "1" })).await.refuses(404, "participant_not_found");
-            client.post(&format!("{path}/play"), json!({ "prompt": "busy" })).await.refuses(404, "participant_not_found");
+            client
+                .post(&format!("{path}/play"), json!({ "prompt": "busy" }))
+                .await
+                .refuses(404, "participant_not_found");
         }
         for answer in ["accept", "reject"] {
             for id in ["r-beef", "r-", "nothing"] {
-                client.ask(Method::POST, &format!("/v1/reservations/{id}/{answer}")).await.refuses(404, "reservation_not_found");
+                client
+                    .ask(Method::POST, &format!("/v1/reservations/{id}/{answer}"))
+                    .await
+                    .refuses(404, "reservation_not_found");
             }
         }
     }

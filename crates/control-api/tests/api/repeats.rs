@@ -20,7 +20,10 @@ async fn the_same_request_gets_the_same_answer_and_is_done_once() {
     let first = keyed(&operator, "k1", "/v1/calls", said.clone()).await;
     let again = keyed(&operator, "k1", "/v1/calls", said.clone()).await;
     first.is(201);
-    assert_eq!((first.status, &first.text, first.header("location")), (again.status, &again.text, again.header("location")));
+    assert_eq!(
+        (first.status, &first.text, first.header("location")),
+        (again.status, &again.text, again.header("location"))
+    );
     assert_eq!(again.header("idempotency-replayed"), "true");
     assert_eq!(operator.get("/v1/calls").await.is(200)["items"].as_array().unwrap().len(), 1);
     // A refusal is an answer as well.

@@ -49,7 +49,9 @@ async fn calls_come_in_pages() {
     let second = operator.get(&format!("/v1/calls?limit=2&cursor={}", first["next"].as_str().unwrap())).await.is(200);
     let count = |page: &Value| page["items"].as_array().unwrap().len();
     assert_eq!((count(&first), count(&second), &second["next"]), (2, 1, &Value::Null));
-    for (query, code) in [("limit=0", "bad_query"), ("limit=x", "bad_query"), ("cursor=%21", "bad_cursor"), ("no=1", "bad_query")] {
+    for (query, code) in
+        [("limit=0", "bad_query"), ("limit=x", "bad_query"), ("cursor=%21", "bad_cursor"), ("no=1", "bad_query")]
+    {
         for list in ["calls", "agents", "queues", "directory", "users", "history"] {
             if (list, query) != ("history", "cursor=%21") {
                 operator.get(&format!("/v1/{list}?{query}")).await.refuses(400, code);
@@ -130,7 +132,10 @@ async fn users_are_added_changed_and_deleted() {
     let operator = Client::operator(&house);
     let new = json!({ "name": "erin", "password": "one", "extension": "105", "queues": ["support"] });
     let user = operator.post("/v1/users", new.clone()).await.is(201);
-    assert_eq!((&user["display_name"], &user["max_calls"], &user["from_file"]), (&json!("erin"), &json!(2), &json!(false)));
+    assert_eq!(
+        (&user["display_name"], &user["max_calls"], &user["from_file"]),
+        (&json!("erin"), &json!(2), &json!(false))
+    );
     operator.post("/v1/users", new).await.refuses(409, "conflict");
     operator.post("/v1/users", json!({ "name": "", "password": "x" })).await.refuses(422, "invalid");
     operator.post("/v1/users", json!({ "name": "f", "password": "" })).await.refuses(422, "invalid");
@@ -142,8 +147,12 @@ async fn users_are_added_changed_and_deleted() {
     operator.delete("/v1/users/erin").await.is(204);
     operator.delete("/v1/users/erin").await.refuses(404, "user_not_found");
     operator.delete("/v1/users/alice").await.refuses(409, "conflict");
-    let names: Vec<Value> =
-        operator.get("/v1/users").await.is(200)["items"].as_array().unwrap().iter().map(|user| user["name"].clone()).collect();
+    let names: Vec<Value> = operator.get("/v1/users").await.is(200)["items"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|user| user["name"].clone())
+        .collect();
     assert_eq!(names, ["alice", "bob", "carol", "dan"]);
 }
 

@@ -11,7 +11,8 @@ async fn without_a_good_token_nothing_is_told() {
     let house = TestHouse::open().await;
     for token in ["", "wrong", "the-operator's-toke"] {
         let nobody = Client::with(&house, token);
-        for path in ["/v1/calls", "/v1/agents", "/v1/events", "/v1/history", "/v1/directory", "/v1/users", "/v1/trace"] {
+        for path in ["/v1/calls", "/v1/agents", "/v1/events", "/v1/history", "/v1/directory", "/v1/users", "/v1/trace"]
+        {
             let answer = nobody.get(path).await;
             answer.refuses(401, "unauthenticated");
             assert!(answer.header("www-authenticate").starts_with("Bearer"));
@@ -50,7 +51,10 @@ async fn a_call_of_others_does_not_exist_for_an_agent() {
     }
     let still = alice.get(&call).await.is(200);
     assert_eq!(customer_of(&still), customer);
-    alice.post(&format!("{call}/transfer"), json!({ "by": "bob", "target": { "agent": "carol" } })).await.refuses(403, "not_allowed");
+    alice
+        .post(&format!("{call}/transfer"), json!({ "by": "bob", "target": { "agent": "carol" } }))
+        .await
+        .refuses(403, "not_allowed");
 }
 
 #[tokio::test]
@@ -91,7 +95,10 @@ async fn a_reading_token_writes_nothing() {
     reader.get("/v1/history").await.is(200);
     let before = house.inside(|inside| inside.commands).await;
     reader.post("/v1/calls", json!({ "to": "bob" })).await.refuses(403, "read_only");
-    reader.post(&format!("/v1/calls/{id}/transfer"), json!({ "target": { "agent": "bob" } })).await.refuses(403, "read_only");
+    reader
+        .post(&format!("/v1/calls/{id}/transfer"), json!({ "target": { "agent": "bob" } }))
+        .await
+        .refuses(403, "read_only");
     reader.patch(&format!("/v1/calls/{id}/participants/p1"), json!({ "hold": true })).await.refuses(403, "read_only");
     reader.put("/v1/agents/alice/state", json!({ "state": "paused" })).await.refuses(403, "read_only");
     reader.delete(&format!("/v1/calls/{id}")).await.refuses(403, "read_only");

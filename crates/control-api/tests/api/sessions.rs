@@ -11,7 +11,10 @@ async fn a_login_is_good_until_it_is_ended() {
     let house = TestHouse::open().await;
     let anybody = Client::with(&house, "");
     let session = anybody.post("/v1/login", json!({ "name": "Dan", "password": "dan-secret" })).await.is(201);
-    assert_eq!((&session["name"], &session["supervisor"], &session["read_only"]), (&json!("dan"), &json!(true), &json!(false)));
+    assert_eq!(
+        (&session["name"], &session["supervisor"], &session["read_only"]),
+        (&json!("dan"), &json!(true), &json!(false))
+    );
     assert!(session["token"].as_str().unwrap().len() >= 43, "256 bits");
     let dan = Client::with(&house, session["token"].as_str().unwrap());
     dan.get("/v1/calls").await.is(200);
@@ -49,7 +52,9 @@ async fn pages_of_others_get_nothing() {
     let house = TestHouse::open().await;
     let operator = Client::operator(&house);
     let own = format!("http://{}", house.address);
-    for (origin, status) in [(own.as_str(), 200), ("http://evil.example", 403), ("null", 403), ("", 403), ("https://127.0.0.1", 403)] {
+    for (origin, status) in
+        [(own.as_str(), 200), ("http://evil.example", 403), ("null", 403), ("", 403), ("https://127.0.0.1", 403)]
+    {
         let asked = operator.request(Method::GET, "/v1/calls").header("origin", origin).header("cookie", "a=b");
         assert_eq!(Answer::of(asked).await.status.as_u16(), status, "{origin:?}");
     }

@@ -107,7 +107,10 @@ async fn the_pause_button_holds_and_unholds() {
     assert_eq!(customer_of(&call)["held_by_somebody"], true);
     let call = alice.patch(&path, json!({ "hold": false, "muted": true, "volume_db": -6 })).await.is(200);
     let customer = customer_of(&call);
-    assert_eq!((&customer["status"], &customer["muted"], &customer["volume_db"]), (&json!("live"), &json!(true), &json!(-6)));
+    assert_eq!(
+        (&customer["status"], &customer["muted"], &customer["volume_db"]),
+        (&json!("live"), &json!(true), &json!(-6))
+    );
     let call = alice.patch(&path, json!({ "muted": false, "volume_db": 0 })).await.is(200);
     assert_eq!(customer_of(&call)["muted"], false);
     assert_eq!(alice.patch(&path, json!({})).await.is(200)["id"], id);
