@@ -7,7 +7,7 @@ use axum::http::{HeaderMap, StatusCode, header};
 use bytes::{Bytes, BytesMut};
 use conference::{CallId, ParticipantId, Refusal, ReservationId};
 use futures_util::StreamExt as _;
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, Error as _, IgnoredAny, Unexpected};
 
 use crate::limits::{BODY_BYTES, BODY_TIME};
 use crate::problem::Problem;
@@ -117,7 +117,15 @@ fn is_json(headers: &HeaderMap) -> bool {
 }
 
 fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
-    serde_json::from_slice(body).map_err(|error| {
+    // A list would be taken for an object without names.
+    let is_object = body.trim_ascii_start().starts_with(b"{");
+    let parsed = if is_object {
+        serde_json::from_slice(body)
+    } else {
+        let whole: Result<IgnoredAny, _> = serde_json::from_slice(body);
+        whole.and_then(|_| Err(serde_json::Error::invalid_type(Unexpected::Other("something else"), &"an object")))
+    };
+    parsed.map_err(|error| {
         let what = error.to_string();
         let problem = if error.is_data() { Problem::invalid(what) } else { Problem::bad("bad_json", what) };
         problem.at(error.line(), error.column())

@@ -63,6 +63,8 @@ pub(crate) struct Mirror {
     extensions: BTreeMap<String, String>,
     epoch: i64,
     members: HashMap<CallId, HashMap<ParticipantId, AgentName>>,
+    /// Who was in a call that goes on: they are told that it ended.
+    parted: HashMap<CallId, BTreeSet<AgentName>>,
     calls: HashMap<AgentName, BTreeSet<CallId>>,
     reservations: BTreeMap<ReservationId, Offer>,
 }
@@ -221,11 +223,11 @@ impl Mirror {
             | Event::ReservationAccepted { agent, .. }
             | Event::ReservationEnded { agent, .. } => Audience::Agents([agent.clone()].into()),
             Event::CallsJoined { call, joined } => {
-                Audience::Agents(self.in_call(*call).chain(self.in_call(*joined)).collect())
+                Audience::Agents(self.in_call(*call).chain(self.knew(*joined)).collect())
             }
+            Event::CallEnded { call } => Audience::Agents(self.knew(*call).collect()),
             Event::Recalling { call, agent } => Audience::Agents(self.in_call(*call).chain([agent.clone()]).collect()),
             Event::CallStarted { .. }
-            | Event::CallEnded { .. }
             | Event::ParticipantJoined { .. }
             | Event::StatusChanged { .. }
             | Event::MuteChanged { .. }
@@ -313,6 +315,11 @@ impl Mirror {
         self.members.get(&call).into_iter().flat_map(HashMap::values).cloned()
     }
 
+    /// Who is in a call, and who was.
+    fn knew(&self, call: CallId) -> impl Iterator<Item = AgentName> {
+        self.in_call(call).chain(self.parted.get(&call).into_iter().flatten().cloned())
+    }
+
     fn enter(&mut self, call: CallId, who: ParticipantId, agent: AgentName) {
         self.calls.entry(agent.clone()).or_default().insert(call);
         self.members.entry(call).or_default().insert(who, agent);
@@ -323,10 +330,12 @@ impl Mirror {
         let Some(agent) = members.remove(&who) else { return };
         if !members.values().any(|other| *other == agent) {
             self.forget(&agent, call);
+            self.parted.entry(call).or_default().insert(agent);
         }
     }
 
     fn end(&mut self, call: CallId) {
+        self.parted.remove(&call);
         for agent in self.members.remove(&call).unwrap_or_default().into_values() {
             self.forget(&agent, call);
         }

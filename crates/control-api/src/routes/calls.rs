@@ -103,6 +103,9 @@ pub(super) async fn dial(
         Aim::Dialled(text) => reached(&counter, &Target::Uri(text)).await?,
         Aim::Target(target) => reached(&counter, &target).await?,
     };
+    if !super::transfer::is_reachable(&counter, &from).await? {
+        return Err(Refusal::TargetUnavailable.into());
+    }
     let events = counter.command(Command::Dial { from: from.clone(), to }).await?;
     let joined = |event: &Event| match event {
         Event::ParticipantJoined { call, agent: Some(agent), .. } if *agent == from => Some(*call),

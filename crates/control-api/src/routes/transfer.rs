@@ -4,7 +4,7 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use conference::{Asker, CallId, Command, Event, Outcome};
+use conference::{Action, AgentName, Asker, CallId, Command, Destination, Event, Outcome, Refusal};
 use serde::Deserialize;
 use utoipa::{OpenApi, ToSchema};
 
@@ -13,6 +13,7 @@ use super::calls::{By, command, reached, sheet};
 use crate::asking::Asking;
 use crate::body::{At, Said, call_id};
 use crate::counter::Counter;
+use crate::house::Ask;
 use crate::problem::Problem;
 use crate::shown::{Call, Target};
 
@@ -49,7 +50,12 @@ pub(super) async fn start(
         return Err(Problem::invalid("by: the agent who is to be the initiator is needed"));
     }
     let to = reached(&counter, &target).await?;
-    let (Target::Agent(shown) | Target::Queue(shown) | Target::Uri(shown)) = target;
+    if let (Destination::Agent(agent), Asker::Agent(by)) = (&to, &by)
+        && !is_reachable(&counter, agent).await?
+    {
+        return Err(unreachable(&counter, &asking, call, by, agent).await?);
+    }
+    let shown = shown(&to, target);
     let events = command(&counter, &asking, call, Command::Start { call, by, target: to, shown }).await?;
     if let Some(problem) = ended_at_once(call, &events).and_then(Problem::of_outcome) {
         return Err(problem);
@@ -130,6 +136,42 @@ pub(super) async fn as_it_is_now(counter: &Counter, asking: &Asking, call: CallI
         Ok(sheet) => Json(Call::of(&sheet)).into_response(),
         Err(_) => StatusCode::NO_CONTENT.into_response(),
     }
+}
+
+/// What people are shown of a target: its name, however it was dialled.
+fn shown(to: &Destination, asked: Target) -> String {
+    match (to, asked) {
+        (Destination::Agent(AgentName(name)) | Destination::Queue(name), _) => name.clone(),
+        (Destination::Outside { number, .. }, _) => number.clone(),
+        (
+            Destination::Room(_) | Destination::NewRoom | Destination::Service(_) | Destination::Unknown,
+            Target::Agent(text) | Target::Queue(text) | Target::Uri(text),
+        ) => text,
+    }
+}
+
+/// Whether an agent has a phone; of those who are none the core knows what to say.
+pub(super) async fn is_reachable(counter: &Counter, agent: &AgentName) -> Result<bool, Problem> {
+    let views = counter.ask(|reply| Ask::Agents(vec![agent.clone()], reply)).await?;
+    Ok(views.first().is_none_or(|view| view.phones > 0 || !view.calls.is_empty()))
+}
+
+/// Why no transfer to an agent without a phone begins: what the core would say first, or just that.
+async fn unreachable(
+    counter: &Counter,
+    asking: &Asking,
+    call: CallId,
+    by: &AgentName,
+    agent: &AgentName,
+) -> Result<Problem, Problem> {
+    let asker = Some(by.clone());
+    let Some(sheet) = counter.ask(|reply| Ask::Call { call, asker, reply }).await? else {
+        return Ok(asking.explain(counter, call, Refusal::CallNotFound.into()).await);
+    };
+    let refused = sheet.allowed.iter().find(|allowed| allowed.action == Action::Transfer);
+    let is_in = sheet.view.participants.iter().any(|person| person.agent.as_ref() == Some(agent));
+    let otherwise = if is_in { Refusal::TargetUnknown } else { Refusal::TargetUnavailable };
+    Ok(refused.and_then(|allowed| allowed.refused).unwrap_or(otherwise).into())
 }
 
 /// How the transfer that a reaction began came out in that same reaction, if it did.

@@ -26,7 +26,7 @@ async fn scene() -> Scene {
 
 #[tokio::test]
 async fn a_call_that_is_none_is_not_found() {
-    let Scene { alice, operator, .. } = scene().await;
+    let Scene { house: _house, alice, operator, .. } = scene().await;
     for path in ["/v1/calls/c-beef", "/v1/calls/nonsense"] {
         alice.get(path).await.refuses(404, "call_not_found");
         operator.delete(path).await.refuses(404, "call_not_found");
@@ -53,7 +53,7 @@ async fn a_call_that_still_rings_is_not_live() {
 
 #[tokio::test]
 async fn a_second_transfer_is_refused_and_the_first_goes_on() {
-    let Scene { alice, path, .. } = scene().await;
+    let Scene { house: _house, alice, path, .. } = scene().await;
     alice.post(&path, json!({ "target": { "agent": "bob" } })).await.is(201);
     alice.post(&path, json!({ "target": { "agent": "carol" } })).await.refuses(409, "transfer_in_progress");
     let call = alice.get(path.trim_end_matches("/transfer")).await.is(200);
@@ -104,7 +104,7 @@ async fn a_step_needs_a_transfer() {
 
 #[tokio::test]
 async fn a_target_that_rings_is_neither_merged_nor_held() {
-    let Scene { alice, id, path, .. } = scene().await;
+    let Scene { house: _house, alice, id, path, .. } = scene().await;
     let call = alice.post(&path, json!({ "target": { "agent": "bob" } })).await.is(201);
     alice.ask(Method::POST, &format!("{path}/merge")).await.refuses(409, "target_not_live");
     let bob = format!("/v1/calls/{id}/participants/{}", id_of(&call, "bob"));
@@ -162,7 +162,7 @@ fn first_leg(inside: &crate::house::Inside, agent: &str) -> LegId {
 
 #[tokio::test]
 async fn a_target_that_nobody_is_is_unknown() {
-    let Scene { alice, path, .. } = scene().await;
+    let Scene { house: _house, alice, path, .. } = scene().await;
     let long = "x".repeat(5_000);
     let targets = [
         json!({ "agent": "zoe" }),
@@ -204,7 +204,7 @@ async fn a_target_that_cannot_be_had_at_once_is_a_conflict() {
 
 #[tokio::test]
 async fn a_participant_or_reservation_that_is_none_is_not_found() {
-    let Scene { alice, operator, id, .. } = scene().await;
+    let Scene { house: _house, alice, operator, id, .. } = scene().await;
     for client in [&alice, &operator] {
         for pid in ["p99", "p0x", "nobody"] {
             let path = format!("/v1/calls/{id}/participants/{pid}");
@@ -230,7 +230,7 @@ async fn a_participant_or_reservation_that_is_none_is_not_found() {
 
 #[tokio::test]
 async fn what_comes_later_is_not_there_yet() {
-    let Scene { operator, id, .. } = scene().await;
+    let Scene { house: _house, operator, id, .. } = scene().await;
     operator.post(&format!("/v1/calls/{id}/supervise"), json!({})).await.refuses(404, "route_not_found");
     operator.post(&format!("/v1/calls/{id}/recording"), json!({})).await.refuses(404, "route_not_found");
     operator.get("/v1/recordings").await.refuses(404, "route_not_found");

@@ -33,6 +33,8 @@ async fn an_agent_opens_their_own_calls() {
     let call = alice.post("/v1/calls", json!({ "to": { "agent": "bob" } })).await.is(201);
     assert_eq!(call["participants"][0]["agent"], "alice");
     alice.post("/v1/calls", json!({ "from": "bob", "to": "carol" })).await.refuses(403, "not_allowed");
+    let dan = Client::agent(&house, "dan").await;
+    dan.post("/v1/calls", json!({ "to": "bob" })).await.refuses(409, "target_unavailable");
     alice.post("/v1/calls", json!({ "to": "999" })).await.refuses(422, "target_unknown");
     alice.post("/v1/calls", json!({})).await.refuses(422, "invalid");
     Client::operator(&house).post("/v1/calls", json!({ "to": "bob" })).await.refuses(422, "invalid");
