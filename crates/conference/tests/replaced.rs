@@ -5,7 +5,9 @@ mod house;
 
 use std::time::Duration;
 
-use conference::{Caller, Direction, Ears, Effect, Ending, Event, LegId, Outcome, Phone, Report, Status};
+use conference::{
+    Asker, Caller, Command, Direction, Ears, Effect, Ending, Event, LegId, Outcome, Phone, Report, Status,
+};
 use house::{House, IntoAgent as _, agent};
 
 fn by(name: &str, phone: &str) -> Caller {
@@ -48,6 +50,22 @@ fn a_phone_that_changed_its_network_goes_on_in_its_call() {
     house.ends(a, Ending::Bye);
     assert!(house.hung_up(c));
     house.is_over();
+}
+
+#[test]
+fn a_volume_goes_with_the_person_to_another_leg() {
+    let mut house = House::new();
+    let (a, _, b) = house.ringing_consult();
+    let call = house.call_of(a);
+    for (leg, volume_db) in [(a, -6), (b, 9)] {
+        let who = house.who(leg);
+        house.command(Command::SetVolume { call, by: Asker::Operator, who, volume_db }).unwrap();
+        assert!(house.did(&Effect::SetVolume { leg, volume_db }));
+    }
+    let a = house.moves(a, "alice");
+    assert!(house.did(&Effect::SetVolume { leg: a, volume_db: -6 }));
+    house.answers(b);
+    assert!(house.did(&Effect::SetVolume { leg: b, volume_db: 9 }));
 }
 
 #[test]

@@ -66,6 +66,14 @@ impl Call {
         Ok(())
     }
 
+    /// A leg of somebody whose voice was made louder or quieter is live: it is as loud as their others.
+    pub(super) fn keep_volume(&self, desk: &mut Desk<'_>, id: LegId) {
+        let person = self.legs.get(&id).and_then(|leg| self.people.get(&leg.person));
+        if let Some(volume_db) = person.map(|person| person.volume_db).filter(|volume_db| *volume_db != 0) {
+            desk.out.effect(Effect::SetVolume { leg: id, volume_db });
+        }
+    }
+
     /// Lets nobody into a room any more, or again.
     pub(crate) fn lock(&mut self, desk: &mut Desk<'_>, asked: Asked, locked: bool) -> Result<(), Refusal> {
         self.may_lock(asked)?;

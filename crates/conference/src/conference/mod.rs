@@ -228,6 +228,7 @@ impl Call {
             leg.line = Line::Live;
             desk.out.effect(Effect::Answer { leg: id });
             self.collect_digits(desk, id);
+            self.keep_volume(desk, id);
         }
     }
 

@@ -79,6 +79,7 @@ impl Call {
         let who = leg.person;
         self.won(desk, id);
         self.collect_digits(desk, id);
+        self.keep_volume(desk, id);
         let Some(person) = self.people.get_mut(&who) else { return };
         if let Some(agent) = &person.agent {
             desk.answered(agent, self.id);

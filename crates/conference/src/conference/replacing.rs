@@ -64,6 +64,7 @@ impl Call {
             leg.away_since = Some(desk.now);
         }
         self.collect_digits(desk, new.leg);
+        self.keep_volume(desk, new.leg);
         if was.direction != new.direction {
             let (call, leg, direction) = (self.id, new.leg, new.direction);
             desk.out.event(Event::DirectionChanged { call, who, leg, direction });
