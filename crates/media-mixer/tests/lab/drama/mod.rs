@@ -88,6 +88,8 @@ struct Actor {
     secret: bool,
     talks: bool,
     talks_since_us: u64,
+    /// What it said last, and since when.
+    says: (i16, u64),
     /// Until then it may not be heard although it could: it was thawed, or its bit is another one.
     blurred_until_us: u64,
     /// Until then made-up frames are in what it says: its new call ticks at another moment than the one before.

@@ -89,6 +89,7 @@ impl Drama {
             secret: false,
             talks: false,
             talks_since_us: 0,
+            says: (0, 0),
             blurred_until_us: 0,
             moved_until_us: 0,
             call: None,

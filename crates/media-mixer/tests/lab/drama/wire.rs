@@ -107,6 +107,9 @@ impl Drama {
             }
             let value = if actor.secret { 1_i16 << (actor.bit + TALKERS) } else { 1 << actor.bit };
             actor.secret = actor.private;
+            if actor.says.0 != value {
+                actor.says = (value, now_us);
+            }
             let phone = self.house.phones.get_mut(leg).unwrap();
             let bytes = phone.packet(&[self.extras.louder(*leg, value); FRAME_SAMPLES]);
             if self.chance.below(1_000) >= self.wire.lost {
