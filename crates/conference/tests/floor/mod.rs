@@ -137,3 +137,10 @@ impl House {
         name.into_agent()
     }
 }
+
+impl House {
+    /// The leg that was rung last for any offer.
+    pub fn offer_leg_of_last(&self) -> LegId {
+        self.rung()
+    }
+}
