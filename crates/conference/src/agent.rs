@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::ids::ReservationId;
 use crate::input::Availability;
 use crate::moment::Moment;
+use crate::mutants::broken;
 use crate::output::AgentState;
 
 /// Where an agent sits, over all calls.
@@ -139,7 +140,7 @@ impl Agent {
             return false;
         }
         let idle = |state| matches!(state, AgentState::Ready | AgentState::Reserved);
-        if idle(state) && !idle(self.state) {
+        if idle(state) && (!idle(self.state) || broken!(MissedIsIdleAnew)) {
             self.idle_since = now;
         }
         self.state = state;

@@ -114,11 +114,17 @@ mod switch {
         PinIsOpen,
         /// A room's tones are heard in a private consult too.
         TonesInConsult,
+        /// Queues: whoever came last is offered first.
+        LastComesFirst,
+        /// Queues: an offer that was missed counts as a call.
+        MissedIsIdleAnew,
+        /// Queues: an agent who pauses or takes another call goes on being offered this one.
+        PausedRingsOn,
     }
 
     impl Mutant {
-        /// All of them.
-        pub const ALL: [Self; 44] = [
+        /// All of them that are about the rule and the laws.
+        pub const ALL: [Self; 39] = [
             Self::TargetInMain,
             Self::InitiatorInMain,
             Self::AwayIsReady,
@@ -156,13 +162,20 @@ mod switch {
             Self::SwapMerges,
             Self::CustomerIsOutside,
             Self::NobodyIdentified,
+            Self::PinIsOpen,
+            Self::TonesInConsult,
+        ];
+
+        /// Those about queues.
+        pub const QUEUES: [Self; 8] = [
             Self::OffersInitiator,
             Self::ReservesTwice,
             Self::ForgetsPlace,
             Self::OffersAgain,
             Self::LosesCallers,
-            Self::PinIsOpen,
-            Self::TonesInConsult,
+            Self::LastComesFirst,
+            Self::MissedIsIdleAnew,
+            Self::PausedRingsOn,
         ];
     }
 

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::ids::{AgentName, CallId, ParticipantId, ReservationId};
 use crate::moment::Moment;
+use crate::mutants::broken;
 use crate::output::QueueExit;
 use crate::settings::{AgentSettings, QueueSettings, Strategy};
 
@@ -190,13 +191,17 @@ impl Line {
         if self.ready.is_empty() || self.closed {
             return None;
         }
-        self.waiting.iter().find_map(|(ticket, entry)| {
+        let offered = |(ticket, entry): (&Ticket, &Entry)| {
             let most = if strategy == Strategy::RingAll { RING_ALL_AT_ONCE } else { 1 };
             if entry.accepted || entry.offers.len() >= most {
                 return None;
             }
             self.agent_for(now, strategy, entry, &may).map(|agent| (*ticket, agent))
-        })
+        };
+        if broken!(LastComesFirst) {
+            return self.waiting.iter().rev().find_map(offered);
+        }
+        self.waiting.iter().find_map(offered)
     }
 
     /// Whoever did not take this call is passed over while others are to be had, and asked again after a while if not.

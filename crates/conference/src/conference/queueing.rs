@@ -96,6 +96,9 @@ impl Call {
         let Some(wait) = self.stop_waiting(desk, who, how) else { return };
         let Some(errand) = self.people.get(&who).and_then(|person| person.errand.clone()) else { return };
         let mut exit = Exit::told(Left::Failed(480));
+        if broken!(LosesCallers) {
+            return;
+        }
         if errand == Errand::Target {
             if self.transfer.as_ref().is_some_and(|transfer| transfer.stage == Stage::Cold) {
                 self.queues_tried.insert(wait.queue);
@@ -111,7 +114,7 @@ impl Call {
         let customers = self.customers();
         let unknown_queue = |to: &Destination| matches!(to, Destination::Queue(q) if self.queues_tried.contains(q));
         let to = to.filter(|to| !unknown_queue(to));
-        if !to.is_some_and(|to| self.ring_for(desk, to, errand, &customers)) && !broken!(LosesCallers) {
+        if !to.is_some_and(|to| self.ring_for(desk, to, errand, &customers)) {
             self.announce_all(desk);
         }
     }

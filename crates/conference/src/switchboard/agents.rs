@@ -8,6 +8,7 @@ use crate::floor::Alarm;
 use crate::ids::{AgentName, CallId};
 use crate::input::{Asker, Availability};
 use crate::moment::Moment;
+use crate::mutants::broken;
 use crate::output::{Output, ReservationEnd};
 use crate::reaction::Reaction;
 use crate::refusal::Refusal;
@@ -88,7 +89,8 @@ impl Switchboard {
             self.floor.becomes(now, &self.settings, &name, state, out);
             if let Some(offer) = gone.and_then(|id| self.floor.reservations.get(&id)) {
                 // Whoever said yes is rung on, as long as there is a phone.
-                let stays = offer.accepted && self.floor.agents.get(&name).is_some_and(|agent| agent.phones > 0);
+                let stays = (offer.accepted || broken!(PausedRingsOn))
+                    && self.floor.agents.get(&name).is_some_and(|agent| agent.phones > 0);
                 let (id, call) = (offer.id, offer.call);
                 if !stays {
                     self.touch(now, call, out, touched, |call, desk| {
