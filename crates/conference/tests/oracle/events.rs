@@ -79,7 +79,7 @@ impl Oracle {
         if let std::collections::btree_map::Entry::Vacant(place) = known.people.entry(who) {
             // Filled in by the event that follows.
             let (role, agent) = (Role::Customer, None);
-            place.insert(Person { role, agent, held: None, muted, mode: None, told: None, rings: None });
+            place.insert(Person { role, agent, held: None, muted, mode: None, told: None, rings: None, waits: None });
         }
     }
 
@@ -93,7 +93,13 @@ impl Oracle {
             Effect::Hangup { leg, .. } | Effect::Reject { leg, .. } => self.close(*leg),
             Effect::Ring { call, leg, .. } => {
                 let newest = self.calls.get(call).and_then(|call| call.people.keys().next_back().copied());
-                let Some(who) = newest else { return };
+                let offer = self.offer.take().filter(|offer| offer.0 == *call);
+                let offered = offer.is_some();
+                let whose = offer.map(|(_, who, agent)| {
+                    self.offered.insert(*leg, agent);
+                    who
+                });
+                let Some(who) = whose.or(newest) else { return };
                 self.ringing.insert(*leg, (*call, who));
                 let new = Leg {
                     owner: Some((*call, who)),
@@ -108,7 +114,7 @@ impl Oracle {
                 };
                 self.note(*leg, new);
                 let lurks = self.supervising.is_some() || self.dialling;
-                if let Some(person) = self.person_mut(*call, who) {
+                if let Some(person) = self.person_mut(*call, who).filter(|_| !offered) {
                     person.rings = Some(if lurks { Rings::ForNobody } else { Rings::ForCaller });
                 }
             }
@@ -155,6 +161,18 @@ impl Oracle {
             }
             Event::TransferEnded { call, outcome } => self.transfer_ended(*call, *outcome)?,
             Event::FellBack { call, .. } => self.name_if(*call, true),
+            Event::Reserved { call, who, agent, .. } => self.offer = Some((*call, *who, agent.clone())),
+            Event::QueueEntered { call, who, queue, .. } => {
+                if let Some(person) = self.person_mut(*call, *who) {
+                    person.waits = Some(queue.clone());
+                    person.rings = Some(Rings::ForCaller);
+                }
+            }
+            Event::QueueLeft { call, who, .. } => {
+                if let Some(person) = self.person_mut(*call, *who) {
+                    person.waits = None;
+                }
+            }
             _ => {}
         }
         Ok(())
@@ -174,7 +192,7 @@ impl Oracle {
         let mode = mode.map(|mode| (ParticipantId(0), mode));
         known
             .people
-            .insert(who, Person { role, agent: agent.clone(), held: None, muted, mode, told: None, rings: None });
+            .insert(who, Person { role, agent: agent.clone(), held: None, muted, mode, told: None, rings: None, waits: None });
         // The first who joins while an INVITE arrives is whoever sent it.
         if let Some((leg, caller)) = mine
             && let Some(leg) = self.legs.get_mut(&leg).filter(|leg| leg.owner.is_none() && caller == agent)
@@ -193,6 +211,10 @@ impl Oracle {
             known.service |= service;
             known.named = true;
         }
+        let awaited = self.calls.get(&joined).into_iter().flat_map(|call| call.people.values());
+        self.called_muted = awaited.filter(|person| person.waits.is_some() || person.agent.is_none()).any(|person| {
+            person.role == Role::Agent && person.muted
+        });
         // Legs that still ring move too; whose they are then is told by nobody: the newest outside party or agent.
         let moving = self.ringing.iter().filter(|(_, at)| at.0 == joined).map(|(leg, at)| (*leg, at.1));
         for (leg, who) in moving.collect::<Vec<_>>() {
@@ -266,11 +288,13 @@ impl Oracle {
         if known.transfer.is_some() {
             return Err(format!("outcome: {call} has two transfers at once"));
         }
-        let answered = !rings && moved.is_empty();
+        let waits = known.people.get(&target).is_some_and(|person| person.waits.is_some());
+        let answered = !rings && moved.is_empty() && !waits;
         if let Some(person) = known.people.get_mut(&target).filter(|_| !answered) {
             person.rings = Some(Rings::AsTarget);
-            person.muted |= !moved.is_empty() && self.called_muted;
+            person.muted |= (!moved.is_empty() || waits) && self.called_muted;
         }
+        self.called_muted = false;
         known.transfer = Some(Transfer {
             by,
             target,

@@ -121,17 +121,46 @@ impl Oracle {
             return None;
         }
         let side = self.in_side(leg);
-        let rings = |kind| call.people.values().any(|person| person.rings == Some(kind));
-        let cold = call.transfer.as_ref().is_none_or(|transfer| transfer.cold);
-        let target_rings = rings(Rings::AsTarget);
         let by = call.transfer.as_ref().map(|transfer| transfer.by);
-        if (!side && (rings(Rings::ForCaller) || (target_rings && cold))) || (side && target_rings && by == Some(who)) {
-            return Some(Ears::Ringback);
+        let awaited = if !side {
+            Self::awaited_in_main(call)
+        } else {
+            call.people.values().find(|person| person.rings == Some(Rings::AsTarget)).filter(|_| by == Some(who))
+        };
+        if let Some(awaited) = awaited {
+            return Some(awaited.waits.clone().map_or(Ears::Ringback, Ears::Queue));
         }
         if person.held.is_some() || self.waits(id) {
             return Some(Ears::HoldMusic);
         }
         None
+    }
+
+    /// Who is rung or waited for on behalf of those in the open.
+    fn awaited_in_main(call: &Call) -> Option<&Person> {
+        let cold = call.transfer.as_ref().is_none_or(|transfer| transfer.cold);
+        let mut people = call.people.values();
+        people.find(|person| match person.rings {
+            Some(Rings::ForCaller) => true,
+            Some(Rings::AsTarget) => cold,
+            Some(Rings::ForNobody) | None => false,
+        })
+    }
+
+    /// Whether somebody waits in a queue: in the open, with nobody else to talk to there.
+    fn queued(&self, id: CallId, who: ParticipantId) -> bool {
+        let Some(call) = self.calls.get(&id) else { return false };
+        let open = |leg: &Leg| !self.in_side(leg);
+        let company = self.legs.iter().any(|(other, leg)| {
+            leg.owner.is_some_and(|(here, person)| here == id && person != who)
+                && open(leg)
+                && self.ready(*other)
+                && !self.waits(*other)
+                && self.person(leg).is_some_and(|(_, person)| !Call::lurking(person))
+        });
+        let here = self.legs_of(id, who).iter().any(|(_, leg)| leg.live && open(leg));
+        let lurks = call.people.get(&who).is_some_and(Call::lurking);
+        Self::awaited_in_main(call).is_some_and(|person| person.waits.is_some()) && here && !company && !lurks
     }
 
     fn should_show(&self, id: CallId, who: ParticipantId) -> Option<Status> {
@@ -145,6 +174,9 @@ impl Oracle {
             transfer.target == who && call.private() && transfer.answered && !self.faces_target(id)
         });
         let waits = legs.iter().any(|(leg, _)| self.waits(*leg));
+        if person.held.is_none() && self.queued(id, who) {
+            return Some(Status::Queued);
+        }
         Some(if person.held.is_some() || waits || unfaced { Status::Held } else { Status::Live })
     }
 

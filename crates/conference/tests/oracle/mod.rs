@@ -34,8 +34,10 @@ pub struct Person {
     pub muted: bool,
     pub mode: Option<(ParticipantId, SuperviseMode)>,
     pub told: Option<Status>,
-    /// Rung and not answered, for whose sake.
+    /// Rung or waited for, and not answered, for whose sake.
     pub rings: Option<Rings>,
+    /// The queue in which somebody who will be an agent is waited for.
+    pub waits: Option<String>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -117,6 +119,10 @@ pub struct Oracle {
     called_muted: bool,
     next_order: u64,
     ringing: BTreeMap<LegId, (CallId, ParticipantId)>,
+    /// Which agent a leg is rung for that a queue offers a call.
+    offered: BTreeMap<LegId, AgentName>,
+    /// The offer for which somebody is about to be rung.
+    offer: Option<(CallId, ParticipantId, AgentName)>,
     pub transfers_begun: u64,
     pub transfers_ended: u64,
 }

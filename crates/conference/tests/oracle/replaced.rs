@@ -20,6 +20,7 @@ impl Oracle {
         }
         let owner = self.legs.get(&old).and_then(|leg| leg.owner);
         let agent = owner.and_then(|(call, who)| self.calls.get(&call)?.people.get(&who)?.agent.clone());
+        let agent = self.offered.get(&old).cloned().or(agent);
         let Caller::Agent { name, phone } = caller else { return Err("a customer replaced a leg".to_owned()) };
         if agent.as_ref() != Some(name) {
             return Err(format!("{name} took over a leg of {agent:?}"));
@@ -39,6 +40,9 @@ impl Oracle {
         leg.phone = Some((name.clone(), phone.clone()));
         match self.ringing.remove(&old) {
             Some(at) => {
+                if let Some(offered) = self.offered.remove(&old) {
+                    self.offered.insert(new, offered);
+                }
                 self.legs.insert(new, leg);
                 self.ringing.insert(new, at);
                 self.answered(new, direction, Some(phone.clone()));

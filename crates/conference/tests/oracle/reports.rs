@@ -112,8 +112,13 @@ impl Oracle {
 
     pub(super) fn answered(&mut self, id: LegId, direction: Direction, phone: Option<conference::Phone>) {
         let Some((call, who)) = self.ringing.remove(&id) else { return };
+        let offered = self.offered.remove(&id);
         let Some(person) = self.person_mut(call, who) else { return };
         person.rings = None;
+        if offered.is_some() {
+            person.agent = offered;
+            person.waits = None;
+        }
         let agent = person.agent.clone();
         let phone = agent.zip(phone);
         if let Some(transfer) = self.calls.get_mut(&call).and_then(|call| call.transfer.as_mut())
@@ -163,6 +168,7 @@ impl Oracle {
     /// A leg is over; what was assumed because of it is over too.
     pub(super) fn close(&mut self, id: LegId) {
         self.ringing.remove(&id);
+        self.offered.remove(&id);
         if let Some(leg) = self.legs.get_mut(&id) {
             leg.closed = true;
             leg.live = false;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use conference::{
-    AgentName, Asker, CallView, Caller, Command, Destination, Direction, Ending, LegId, LegView, ParticipantView,
+    AgentName, Asker, Availability, CallView, Caller, Command, Destination, Direction, Ending, LegId, LegView, ParticipantView,
     Phone, Report, Role, Service, SuperviseMode,
 };
 
@@ -38,7 +38,8 @@ impl Walk {
         {
             return key;
         }
-        match self.random.below(107) {
+        match self.random.below(115) {
+            107..=114 => self.on_the_floor(),
             100..=103 => self.keys(&calls).unwrap_or_else(|| self.time()),
             104..=106 => self.replaces(&calls).unwrap_or_else(|| self.time()),
             0..=7 => self.time(),
@@ -67,7 +68,8 @@ impl Walk {
     }
 
     pub(super) fn destination(&mut self) -> Destination {
-        match self.random.below(20) {
+        match self.random.below(23) {
+            20..=22 => Destination::Queue("support".to_owned()),
             0..=12 => Destination::Agent(self.agent_name()),
             13..=15 => {
                 let number = format!("+48{}", self.random.below(4));
@@ -140,7 +142,7 @@ impl Walk {
         let agents: Vec<Seen> = legs.iter().filter(|seen| seen.person.agent.is_some()).cloned().collect();
         let seen = if self.random.chance(95) { self.random.pick(&agents) } else { None };
         let seen = seen.or_else(|| self.random.pick(&legs))?;
-        let owner = seen.person.agent.clone().filter(|_| self.random.chance(93));
+        let owner = self.owner_of(&seen).filter(|_| self.random.chance(93));
         let caller = match owner.or_else(|| self.random.chance(60).then(|| self.agent_name())) {
             Some(name) => {
                 let other = Phone(format!("{name}-{}", self.random.below(2)));
@@ -262,9 +264,39 @@ impl Walk {
             0..=2 => Report::Ringing { leg },
             3 => Report::Failed { leg, status: [486, 603, 480, 408, 488, 302][self.random.below(6)] },
             _ => {
-                let name = seen.person.agent.clone();
+                let name = self.owner_of(seen);
                 let phone = name.map(|name| Phone(format!("{name}-{}", self.random.below(2))));
                 Report::Answered { leg, direction: self.direction(), phone }
+            }
+        }
+    }
+
+    /// Whose leg it is: of somebody who will be an agent, whoever is offered the call.
+    fn owner_of(&self, seen: &Seen) -> Option<AgentName> {
+        let offer = || self.board.reservations().find(|offer| (offer.call, offer.who) == (seen.call.id, seen.person.who));
+        seen.person.agent.clone().or_else(|| offer().map(|offer| offer.agent))
+    }
+
+    /// What agents say of themselves, and what their phones do without a call.
+    fn on_the_floor(&mut self) -> Input {
+        let agent = self.agent_name();
+        let by = if self.random.chance(80) { Asker::Agent(agent.clone()) } else { Asker::Operator };
+        let offers: Vec<_> = self.board.reservations().map(|offer| offer.id).collect();
+        match (self.random.below(10), self.random.pick(&offers)) {
+            (0..=2, Some(reservation)) => Input::Command(Command::Accept { reservation, by: Asker::Operator }),
+            (3..=5, Some(reservation)) => Input::Command(Command::Reject { reservation, by }),
+            (6, _) => {
+                let (queue, open) = ("support".to_owned(), self.random.chance(80));
+                Input::Report(Report::Hours { queue, open })
+            }
+            (0..=2 | 7, _) => {
+                let phones = u32::from(self.random.chance(80));
+                Input::Report(Report::Registered { agent, phones })
+            }
+            _ => {
+                let said = [Availability::Ready, Availability::Ready, Availability::Paused, Availability::WrapUp];
+                let availability = said[self.random.below(4)];
+                Input::Command(Command::SetState { agent, by, availability })
             }
         }
     }

@@ -55,7 +55,10 @@ impl Walk {
         for output in outputs {
             match output {
                 Output::Event(Event::TransferEnded { call, outcome }) => {
-                    let failed = matches!(outcome, Outcome::Rejected(_) | Outcome::NoAnswer | Outcome::Unreachable(_));
+                    let failed = matches!(
+                        outcome,
+                        Outcome::Rejected(_) | Outcome::NoAnswer | Outcome::Unreachable(_) | Outcome::QueueTimeout
+                    );
                     let view = before.iter().find(|view| view.id == *call).filter(|_| failed);
                     if let Some(view) = view.filter(|view| view.transfer.as_ref().is_some_and(|transfer| transfer.cold))
                     {
@@ -77,7 +80,8 @@ impl Walk {
 
     /// Only a customer who was talking, who heard the announcement, or whose line was ended is released.
     fn may_be_released(&self, view: &CallView, person: &ParticipantView, input: &Input) -> Result<(), Finding> {
-        let waited = person.role == Role::Customer && view.room.is_none() && person.status == Status::Held;
+        let waits = matches!(person.status, Status::Held | Status::Queued);
+        let waited = person.role == Role::Customer && view.room.is_none() && waits;
         let heard_announcement = person.legs.iter().any(|leg| {
             let masks = self.before.get(&view.id);
             // Whose phone holds hears no announcement, but gets one all the same.

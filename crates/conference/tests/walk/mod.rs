@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use conference::{
     AgentName, AgentSettings, CallId, CallView, Command, Effect, Ending, LegId, LegMask, Moment, Output, Report,
-    RoomSettings, Settings, Switchboard,
+    QueueSettings, RoomSettings, Settings, Strategy, Switchboard,
 };
 
 use crate::oracle::{Finding, Oracle};
@@ -81,6 +81,7 @@ pub fn settings(random: &mut Random) -> Settings {
         let known = AgentSettings { max_calls: 2, supervisor: name == "susan", ..AgentSettings::default() };
         settings.agents.insert(AgentName(name.to_owned()), known);
     }
+    queue_of(&mut settings, random);
     settings.rooms.insert(
         "lobby".to_owned(),
         RoomSettings { max_participants: 4, wait_for_agent: true, ..RoomSettings::default() },
@@ -97,12 +98,33 @@ pub fn settings(random: &mut Random) -> Settings {
     settings
 }
 
+/// One queue; nobody waits in it for ever.
+fn queue_of(settings: &mut Settings, random: &mut Random) {
+    for name in ["alice", "bob", "carol"] {
+        let known = settings.agents.entry(AgentName(name.to_owned())).or_default();
+        known.queues.insert("support".to_owned());
+    }
+    let about = QueueSettings {
+        strategy: if random.chance(30) { Strategy::RingAll } else { Strategy::LongestIdle },
+        wrap_up: Duration::from_secs(if random.chance(30) { 10 } else { 0 }),
+        max_wait: Duration::from_secs(60),
+        max_length: 4,
+        overflow: random.chance(30).then(|| conference::Destination::Agent(AgentName("dave".to_owned()))),
+        ..QueueSettings::default()
+    };
+    settings.queues.insert("support".to_owned(), about);
+}
+
 impl Walk {
     pub fn new(seed: u64) -> Self {
         let mut random = Random::new(seed);
         let settings = settings(&mut random);
         let mut walk = Self::empty(random);
         walk.apply(Input::Command(Command::Configure(settings))).unwrap();
+        for name in ["alice", "bob", "carol"] {
+            let agent = AgentName(name.to_owned());
+            walk.apply(Input::Report(Report::Registered { agent, phones: 1 })).unwrap();
+        }
         walk
     }
 
