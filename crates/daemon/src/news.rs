@@ -54,7 +54,8 @@ impl Switch {
                 let phones = u32::try_from(phones).unwrap_or(u32::MAX);
                 self.report(Report::Registered { agent, phones });
             }
-            News::PhoneRegistered { .. } => {}
+            News::PhoneRegistered { .. } | News::Bound { .. } | News::WatchEnded { .. } => {}
+            News::Watched { watch, .. } => self.carry.endpoint.wish(Wish::RefuseWatch { watch, status: 489 }),
             News::Security { rule, source, detail } => warn!(rule, %source, detail = masked(&detail), "security"),
         }
     }

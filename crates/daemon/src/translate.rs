@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use conference::{AgentSettings, QueueSettings, RoomSettings, Settings, TransferSettings};
 use media_mixer::sdp::Codec;
 use media_mixer::{HoldMusic, MediaSettings, Nat};
-use sip_signalling::{Account, Directory, Doorkeeping, SipSettings, Trunk};
+use sip_signalling::{Account, Directory, Doorkeeping, Password, SipSettings, Trunk};
 
 use crate::config::{self, AudioCodec, Config};
 use crate::dialplan::DialPlan;
@@ -96,6 +96,7 @@ pub(crate) fn signalling(config: &Config) -> SipSettings {
         keep_alive: config.sip.keep_alive,
         session_expires: config.sip.session_expires,
         dropped_user_agents: config.sip.drop_user_agents.clone(),
+        bindings: Vec::new(),
     }
 }
 
@@ -104,7 +105,7 @@ pub(crate) fn directory(config: &Config) -> Directory {
     let accounts = config
         .agents
         .iter()
-        .map(|agent| Account { name: agent.name.clone(), password: agent.password.clone() })
+        .map(|agent| Account { name: agent.name.clone(), password: Password::Plain(agent.password.clone()) })
         .collect();
     Directory { accounts, trunks: config.trunks.iter().map(trunk).collect() }
 }

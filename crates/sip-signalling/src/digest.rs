@@ -10,5 +10,5 @@ mod nonce;
 mod server;
 
 pub(crate) use client::DigestClient;
-pub(crate) use hash::Ha1s;
+pub use hash::Ha1s;
 pub(crate) use server::{Attempt, DigestServer, Judged, Verdict};

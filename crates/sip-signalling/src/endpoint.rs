@@ -14,19 +14,22 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 use conference::{LegId, Moment};
+use rsip::SipMessage;
 use tokio::net::{TcpListener, UdpSocket};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{broadcast, mpsc, oneshot};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep_until};
 
+use crate::codec::{Malformed, write};
 use crate::flow::Flow;
 use crate::leg::DialogState;
 use crate::news::News;
 use crate::orders::{self, Given, Orders, Weight};
 use crate::settings::{Protocol, SipSettings};
 use crate::stack::{Counts, Output, RegistrationView, Stack};
+use crate::trace::{self, TracedMessage, Tracer};
 use crate::transport::tcp::Connections;
-use crate::transport::{Inbound, route_to, tcp, udp};
+use crate::transport::{Inbound, read_errors, route_to, tcp, udp};
 use crate::wish::Wish;
 
 /// News that wait for the owner before the endpoint keeps them itself and lets no new calls in.
@@ -91,6 +94,7 @@ pub struct Endpoint {
     orders: Orders<Order>,
     addresses: Arc<[(Protocol, SocketAddr)]>,
     lost: Arc<AtomicU64>,
+    traced: broadcast::Sender<TracedMessage>,
 }
 
 impl Endpoint {
@@ -108,21 +112,27 @@ impl Endpoint {
         let (orders, given) = orders::channel();
         let (news, told) = mpsc::channel(NEWS);
         let lost = Arc::new(AtomicU64::new(0));
-        let stack = Stack::new(settings, addresses.to_vec(), Box::new(route_to), seed);
+        let (mut settings, clock) = (settings, Clock::new());
+        let bindings = std::mem::take(&mut settings.bindings);
+        let mut stack = Stack::new(settings, addresses.to_vec(), Box::new(route_to), seed);
+        stack.restore(clock.now(), bindings);
         let (inbound, came) = mpsc::channel(INBOUND);
         let tasks = sockets.read(&inbound);
+        let tracer = Tracer::new();
+        let traced = tracer.source();
         let running = Running {
             stack,
-            clock: Clock::new(),
+            clock,
             udp: tasks.udp,
             readers: tasks.readers,
             connections: Connections::new(inbound),
             news,
             backlog: VecDeque::new(),
             lost: Arc::clone(&lost),
+            tracer,
         };
         tokio::spawn(running.run(given, came));
-        Ok((Self { orders, addresses, lost }, told))
+        Ok((Self { orders, addresses, lost, traced }, told))
     }
 
     /// What was bound, in the order of the settings.
@@ -151,6 +161,13 @@ impl Endpoint {
     /// Puts a leg back; its dialog goes on.
     pub fn thaw(&self, state: DialogState) {
         self.orders.give(Order::Thaw(Box::new(state)), Weight::Awaited);
+    }
+
+    /// Every message from here on, in both directions. Who does not keep up misses some and is told how many; while nobody
+    /// listens it costs nothing.
+    #[must_use]
+    pub fn trace(&self) -> broadcast::Receiver<TracedMessage> {
+        self.traced.subscribe()
     }
 
     /// How much there is of everything; for leak checks and gauges.
@@ -232,6 +249,7 @@ impl Sockets {
             let reader = match socket {
                 Socket::Udp(socket) => {
                     tasks.udp.push((local, Arc::clone(&socket)));
+                    tasks.readers.push(tokio::spawn(read_errors(Arc::clone(&socket), local, inbound.clone())));
                     tokio::spawn(udp::read(socket, local, inbound.clone()))
                 }
                 Socket::Tcp(listener) => tokio::spawn(tcp::accept(listener, local, inbound.clone())),
@@ -273,6 +291,7 @@ struct Running {
     news: mpsc::Sender<News>,
     backlog: VecDeque<News>,
     lost: Arc<AtomicU64>,
+    tracer: Tracer,
 }
 
 impl Running {
@@ -340,9 +359,10 @@ impl Running {
     fn brought(&mut self, inbound: Inbound) {
         let now = self.clock.now();
         match inbound {
-            Inbound::Message(flow, message) => self.stack.receive(now, flow, *message),
+            Inbound::Message(flow, message) => self.received(now, flow, *message),
             Inbound::Accepted(flow, stream) => self.connections.accepted(flow, stream),
             Inbound::Ping(flow) => self.connections.send(flow, Bytes::from_static(b"\r\n")),
+            Inbound::Unreachable(flow) => self.stack.unreachable(now, flow),
             Inbound::Closed(flow, number) => {
                 if self.connections.closed(flow, number) {
                     self.stack.flow_failed(now, flow);
@@ -351,6 +371,23 @@ impl Running {
         }
         // at once: what answers a message must go out before the connection it came by is found closed
         self.flush();
+    }
+
+    fn received(&mut self, now: Moment, flow: Flow, message: Result<SipMessage, Malformed>) {
+        let traced = message.as_ref().ok().filter(|_| self.tracer.is_watched()).map(write);
+        let Some(bytes) = traced else { return self.stack.receive(now, flow, message) };
+        let call_id = trace::call_id_of(&bytes);
+        // a BYE ends its leg, an INVITE begins one
+        let before = self.stack.leg_of_call(&call_id);
+        self.stack.receive(now, flow, message);
+        let leg = before.or_else(|| self.stack.leg_of_call(&call_id));
+        self.trace(now, flow, false, bytes, call_id, leg);
+    }
+
+    fn trace(&mut self, at: Moment, flow: Flow, sent: bool, bytes: Bytes, call_id: String, leg: Option<LegId>) {
+        let leg = self.tracer.leg(&call_id, leg);
+        let Flow { protocol, peer, .. } = flow;
+        self.tracer.tell(TracedMessage { at, sent, protocol, peer, call_id, leg, bytes });
     }
 
     /// Carries the stack's outputs out.
@@ -375,12 +412,17 @@ impl Running {
     }
 
     fn send(&mut self, flow: Flow, bytes: Bytes) {
+        if self.tracer.is_watched() {
+            let call_id = trace::call_id_of(&bytes);
+            let leg = self.stack.leg_of_call(&call_id);
+            self.trace(self.clock.now(), flow, true, bytes.clone(), call_id, leg);
+        }
         match flow.protocol {
             Protocol::Tcp => self.connections.send(flow, bytes),
             Protocol::Udp => {
                 let socket = self.udp.iter().find(|(local, _)| *local == flow.local).map(|(_, socket)| socket);
                 // what the kernel does not take now is lost as on the wire; transactions repeat it
-                if let Some(Err(error)) = socket.map(|socket| socket.try_send_to(&bytes, flow.peer)) {
+                if let Some(Err(error)) = socket.map(|socket| udp::send(socket, &bytes, flow.peer)) {
                     tracing::debug!(peer = %flow.peer, %error, "not sent");
                 }
             }

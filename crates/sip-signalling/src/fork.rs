@@ -5,6 +5,7 @@
 use bytes::Bytes;
 use conference::{LegId, Phone};
 
+use crate::codec::headers::Reason;
 use crate::dialog::Dialog;
 use crate::flow::Flow;
 use crate::leg::Party;
@@ -42,6 +43,8 @@ pub(crate) struct Branch {
     pub(crate) closed: bool,
     /// The CANCEL.
     pub(crate) cancel: Cancel,
+    /// What it says of why.
+    pub(crate) why: Option<Reason>,
     /// Its Call-ID and our tag, if it is the first INVITE of its dialog.
     pub(crate) early: Option<(String, String)>,
     /// The early dialogs its provisional answers made.
@@ -82,6 +85,7 @@ impl Branch {
             remote_tag: None,
             closed: false,
             cancel: Cancel::No,
+            why: None,
             early: None,
             earlies: Vec::new(),
             tries: 0,

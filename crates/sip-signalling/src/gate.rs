@@ -24,7 +24,7 @@ pub(crate) const SUPPORTED: &str = "path, replaces, norefersub, tdialog, timer, 
 /// What a phone of ours has of them.
 pub(crate) const PHONE_SUPPORTED: &str = "norefersub, timer, 100rel";
 /// What can be subscribed to.
-pub(crate) const EVENTS: &str = "refer";
+pub(crate) const EVENTS: &str = "refer, dialog, conference";
 /// The one body we carry in calls.
 pub(crate) const SDP: &str = "application/sdp";
 

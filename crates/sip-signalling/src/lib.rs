@@ -15,13 +15,23 @@ mod refer;
 mod registrar;
 mod settings;
 mod stack;
+mod trace;
 mod transaction;
 mod transport;
+mod watch;
 mod wish;
 
 pub use endpoint::{BindError, Endpoint, StartError};
 pub use leg::DialogState;
-pub use news::{Arrival, News, ReferId, Referral, ReferredAt};
-pub use settings::{Account, Algorithm, Directory, Doorkeeping, Network, Protocol, Secret, SipSettings, Source, Trunk};
+pub use news::{Arrival, News, Package, ReferId, Referral, ReferredAt, WatchId, WatchedAt};
+pub use settings::{
+    Account, Algorithm, Directory, Doorkeeping, Ha1s, Network, Password, Protocol, SavedBinding, Secret, SipSettings,
+    Source, Trunk,
+};
 pub use stack::{Counts, RegistrationView};
+pub use trace::TracedMessage;
+pub use watch::{
+    Attendance, DialogStage, WatchedConference, WatchedDialog, WatchedDialogs, WatchedEndpoint, WatchedState,
+    WatchedUser,
+};
 pub use wish::{Callee, PhoneAccount, ReferTo, Wish};

@@ -5,6 +5,8 @@ use std::net::SocketAddr;
 use bytes::Bytes;
 use conference::{AgentName, Caller, Ending, LegId};
 
+use crate::registrar::SavedBinding;
+
 /// An INVITE that was let in.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Arrival {
@@ -69,6 +71,28 @@ pub enum Referral {
         /// The user part of the Refer-To, unescaped.
         user: String,
     },
+}
+
+/// A subscription to somebody's calls or to a conference. No id is used twice, also not after a restart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
+pub struct WatchId(pub(crate) u64);
+
+/// What can be watched: the event packages there are beside `refer`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Package {
+    /// Somebody's calls (RFC 4235); answered with [`crate::WatchedState::Dialogs`].
+    Dialog,
+    /// Who is in a conference (RFC 4575); answered with [`crate::WatchedState::Conference`].
+    Conference,
+}
+
+/// Whose calls, or which conference, is to be watched.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum WatchedAt {
+    /// The user part of an address of ours, unescaped: `alice`, `101`, `room-standup`.
+    User(String),
+    /// The call of this leg: the watcher's own, known by our Contact in it (RFC 4579 §5.3).
+    Leg(LegId),
 }
 
 /// What happened.
@@ -214,6 +238,31 @@ pub enum News {
         agent: AgentName,
         /// How many phones are registered now.
         phones: usize,
+    },
+    /// The bindings of an agent are these from here on: to be kept, and given back as `SipSettings::bindings` after a
+    /// restart. Told at every change, refreshes included.
+    Bound {
+        /// The agent.
+        agent: AgentName,
+        /// All of them; empty: none.
+        contacts: Vec<SavedBinding>,
+    },
+    /// An agent wants to be told of somebody's calls or of a conference. Must be answered by `Watch` or `RefuseWatch`.
+    Watched {
+        /// Its name.
+        watch: WatchId,
+        /// What of.
+        package: Package,
+        /// Whose.
+        at: WatchedAt,
+        /// The authenticated watcher.
+        watcher: AgentName,
+    },
+    /// A watch is over: taken back, run out, or its watcher does not answer any more. Not told of one that was refused, or
+    /// ended by `EndWatch`.
+    WatchEnded {
+        /// Its name.
+        watch: WatchId,
     },
     /// A phone's own registration came out; 200 or the failure's status.
     PhoneRegistered {

@@ -13,8 +13,11 @@ use serde::{Deserialize, Serialize};
 use crate::codec::headers::{Contacts, NameAddr, addresses, call_id, contacts, cseq, expires};
 use crate::codec::{Params, SipUri, one};
 
+mod saved;
 #[cfg(test)]
 mod tests;
+
+pub use saved::SavedBinding;
 
 /// Contacts one address of record may have (B12).
 pub(crate) const MAX_CONTACTS: usize = 10;
@@ -212,6 +215,13 @@ impl<F: Clone + PartialEq> Registrar<F> {
     /// Every address of record with its bindings, expired ones included until [`Self::expire`] takes them.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, &Binding<F>)> {
         self.bindings.iter().flat_map(|(aor, bindings)| bindings.iter().map(move |binding| (aor.as_str(), binding)))
+    }
+
+    /// Puts back what was known before a restart: what has not ended, and no more than an address of record may have.
+    pub(crate) fn restore(&mut self, now: Moment, aor: &str, mut bindings: Vec<Binding<F>>) {
+        bindings.retain(|binding| binding.until > now);
+        bindings.truncate(MAX_CONTACTS);
+        self.put(aor, bindings);
     }
 
     /// When the next binding ends.

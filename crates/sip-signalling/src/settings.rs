@@ -5,6 +5,9 @@ use std::time::Duration;
 
 use conference::AgentName;
 
+pub use crate::digest::Ha1s;
+pub use crate::registrar::SavedBinding;
+
 /// A password or another secret. Its `Debug` shows nothing.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(pub String);
@@ -56,8 +59,17 @@ pub enum Algorithm {
 pub struct Account {
     /// The user part of the address of record, and the digest user name.
     pub name: AgentName,
-    /// The password.
-    pub password: Secret,
+    /// What proves who it is.
+    pub password: Password,
+}
+
+/// What is known of an agent's password.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Password {
+    /// The password itself (settings file).
+    Plain(Secret),
+    /// Only its HA1s, made for [`SipSettings::domain`] as realm (users of a database).
+    Hashed(Ha1s),
 }
 
 /// A carrier or another system that brings customers' calls and takes calls to outside numbers.
@@ -124,4 +136,7 @@ pub struct SipSettings {
     pub session_expires: Duration,
     /// User-Agent fragments whose requests are dropped without a word.
     pub dropped_user_agents: Vec<String>,
+    /// Registrations from before a restart, as `News::Bound` told them last. Those that have expired are dropped, and those
+    /// of agents who are gone; whoever registered over a connection is reachable again when the phone has made a new one.
+    pub bindings: Vec<(AgentName, Vec<SavedBinding>)>,
 }

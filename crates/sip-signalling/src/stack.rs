@@ -12,6 +12,7 @@
 mod account;
 mod alarm;
 mod arrive;
+mod bound;
 mod branch;
 mod build;
 mod counts;
@@ -36,7 +37,10 @@ mod session;
 mod subscribe;
 #[cfg(test)]
 mod tests;
+mod unreachable;
 mod upkeep;
+mod watch;
+mod watching;
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::net::SocketAddr;
@@ -53,11 +57,12 @@ use crate::digest::{DigestServer, Ha1s};
 use crate::flow::Flow;
 use crate::fork::Branch;
 use crate::leg::{Leg, Party};
-use crate::news::{News, ReferId};
-use crate::refer::{Referring, Refers};
+use crate::news::{News, ReferId, WatchId};
+use crate::refer::{End, Referring, Refers};
 use crate::registrar::Registrar;
-use crate::settings::{Directory, Protocol, SipSettings};
+use crate::settings::{Directory, Password, Protocol, SipSettings};
 use crate::transaction::{Alarms, ClientEvent, ClientId, Out, ServerId, Transactions};
+use crate::watch::Watches;
 use crate::wish::Wish;
 use account::PhoneState;
 use alarm::Alarm;
@@ -98,6 +103,8 @@ enum User {
     Account(String),
     /// A NOTIFY about a REFER.
     Notify(ReferId),
+    /// A NOTIFY of a watch.
+    Tell(WatchId),
     /// A phone's REFER with its number.
     Refer(LegId, u32),
 }
@@ -136,6 +143,7 @@ pub(crate) struct Stack {
     refers: Refers,
     /// REFERs of a phone of ours, by leg.
     referring: HashMap<LegId, Vec<Referring>>,
+    watches: Watches,
     memory: Memory,
     alarms: Alarms<Alarm>,
     out: VecDeque<Output>,
@@ -181,6 +189,7 @@ impl Stack {
             accounts: BTreeMap::new(),
             refers: Refers::default(),
             referring: HashMap::new(),
+            watches: Watches::default(),
             memory: Memory::default(),
             alarms: Alarms::default(),
             out: VecDeque::new(),
@@ -317,7 +326,7 @@ impl Stack {
         match pending.user {
             User::Digit(leg) | User::Probe(leg) | User::Update(leg) => Some(leg),
             User::Notify(_) | User::Refer(..) => self.leg_of_refer(pending),
-            User::Bye(_) | User::Nobody | User::Account(_) | User::Prack(..) => None,
+            User::Bye(_) | User::Nobody | User::Account(_) | User::Prack(..) | User::Tell(_) => None,
         }
     }
 
@@ -367,6 +376,7 @@ impl Stack {
             Wish::RefuseOffer { leg, number, status } => self.refuse_offer(leg, number, status),
             Wish::Offer { leg, body } => self.offer(leg, body),
             Wish::Refresh { leg, body } => self.repeated(leg, body),
+            Wish::Focus { leg, user } => self.set_focus(leg, user),
             Wish::End { leg, status, reason } => self.end(leg, status, reason),
             Wish::Digit { leg, digit, duration_ms } => self.send_digit(leg, digit, duration_ms),
             Wish::Probe { leg } => self.probe(leg),
@@ -375,6 +385,9 @@ impl Stack {
             Wish::Notify { refer, status, last } => self.notify(refer, status, last),
             Wish::Refer { leg, to } => self.refer(leg, &to),
             Wish::Identify { leg, peer } => self.identify(leg, peer),
+            Wish::Watch { watch, state } => self.watch(watch, state),
+            Wish::RefuseWatch { watch, status } => self.refuse_watch(watch, status),
+            Wish::EndWatch { watch } => self.end_watch(watch, End::NoResource),
             Wish::Register(account) => self.register_phone(account),
             Wish::Unregister { user } => self.unregister_phone(&user),
             Wish::Reload(directory) => self.reload(directory),
@@ -389,7 +402,7 @@ impl Stack {
             Alarm::NoAck(leg) => self.no_ack(leg),
             Alarm::Retry(leg) => self.retry_offer(leg),
             Alarm::Expires(leg) => self.arrival_expired(leg),
-            Alarm::Patience(client) => self.call_off(client),
+            Alarm::Patience(client) => self.call_off(client, None),
             Alarm::GiveUp(client) => {
                 self.invite_given_up(client);
                 self.transactions.abandon(client);
@@ -404,6 +417,7 @@ impl Stack {
             Alarm::Frozen(leg) => self.forget_frozen(leg),
             Alarm::Refer(id) => self.refer_expired(id),
             Alarm::Farewell(leg) => self.bye(leg),
+            Alarm::Watch(watch) => self.watch_expired(watch),
         }
     }
 
@@ -415,13 +429,20 @@ impl Stack {
         // whoever registered with a password that holds no longer is not rung any more
         let gone = self.registrar.keep_only(|aor| secrets.contains_key(aor) && secrets.get(aor) == before.get(aor));
         self.tell_registrations(gone.into_iter().map(|(aor, _)| aor));
+        self.end_foreign_watches();
     }
 
     fn know_secrets(&mut self) {
         let realm = &self.settings.domain;
         let accounts = self.settings.directory.accounts.iter();
         self.secrets = accounts
-            .map(|account| (account.name.0.clone(), Ha1s::of(&account.name.0, realm, &account.password)))
+            .map(|account| {
+                let ha1s = match &account.password {
+                    Password::Plain(password) => Ha1s::of(&account.name.0, realm, password),
+                    Password::Hashed(ha1s) => ha1s.clone(),
+                };
+                (account.name.0.clone(), ha1s)
+            })
             .collect();
     }
 

@@ -1,12 +1,17 @@
 //! What the owner asks of the endpoint: one value per wish. Wishes about a leg that has ended meanwhile do nothing.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use conference::{AgentName, Identity, LegId};
 
-use crate::news::ReferId;
+use crate::news::{ReferId, WatchId};
 use crate::settings::{Directory, Protocol, Secret};
+use crate::watch::WatchedState;
+
+/// What phones look for in the Reason of a CANCEL.
+pub(crate) const ELSEWHERE: &str = "Call completed elsewhere";
 
 /// Whom to ring.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -135,11 +140,20 @@ pub enum Wish {
         /// Our offer.
         body: Bytes,
     },
+    /// The call of an arrived or answered leg is a room: its address is our Contact in that leg from here on, so that the phone
+    /// knows what it may subscribe to (RFC 4579 §5.1). To be given before `Answer`.
+    Focus {
+        /// The leg.
+        leg: LegId,
+        /// The user part of the room's address, `room-standup`.
+        user: String,
+    },
     /// End a leg: BYE when answered, CANCEL while it rings, a final status for an arrived leg not answered yet.
     End {
         /// The leg.
         leg: LegId,
-        /// For an arrived leg not answered yet; 480 if not said.
+        /// For an arrived leg not answered yet: the status; 480 if not said. For one that rings: the cause in the Reason of its
+        /// CANCEL; 487 if not said.
         status: Option<u16>,
         /// The text of a Reason header, if any.
         reason: Option<String>,
@@ -197,6 +211,26 @@ pub enum Wish {
         /// The leg.
         leg: LegId,
     },
+    /// How what is watched stands now: at first (200, NOTIFY with the whole document) and whenever it changes. The document is
+    /// made here; a state that equals the one before says nothing. While a NOTIFY waits for its answer the newest dozen wait.
+    Watch {
+        /// Which.
+        watch: WatchId,
+        /// How it stands.
+        state: Arc<WatchedState>,
+    },
+    /// A final status for somebody who may not watch, or watches what is not there.
+    RefuseWatch {
+        /// Which.
+        watch: WatchId,
+        /// 400 to 699.
+        status: u16,
+    },
+    /// What is watched is over (the conference has ended): NOTIFY says so, and nothing follows.
+    EndWatch {
+        /// Which.
+        watch: WatchId,
+    },
     /// Register a phone's account and keep it registered. Becomes `News::PhoneRegistered`.
     Register(PhoneAccount),
     /// Take a phone's registration back.
@@ -217,6 +251,12 @@ pub enum Wish {
 }
 
 impl Wish {
+    /// Ends a leg that rings because somebody else has answered: its phone shows no missed call (RFC 3326 §3.1).
+    #[must_use]
+    pub fn answered_elsewhere(leg: LegId) -> Self {
+        Self::End { leg, status: Some(200), reason: Some(ELSEWHERE.to_owned()) }
+    }
+
     /// Whether a call would hang, or somebody would be let in too long, if it were lost.
     pub(crate) fn is_needed(&self) -> bool {
         match self {
@@ -235,6 +275,10 @@ impl Wish {
             | Self::Doors { .. } => true,
             Self::Call { .. }
             | Self::Ringing { .. }
+            | Self::Focus { .. }
+            | Self::Watch { .. }
+            | Self::RefuseWatch { .. }
+            | Self::EndWatch { .. }
             | Self::Offer { .. }
             | Self::Refresh { .. }
             | Self::Digit { .. }

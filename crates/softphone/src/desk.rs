@@ -135,6 +135,9 @@ impl Desk {
             News::Acknowledged { answer: None, .. }
             | News::Probed { .. }
             | News::Registered { .. }
+            | News::Bound { .. }
+            | News::Watched { .. }
+            | News::WatchEnded { .. }
             | News::Security { .. } => {}
         }
     }

@@ -136,5 +136,6 @@ pub(crate) fn sip_settings(settings: &PhoneSettings) -> SipSettings {
         keep_alive: Duration::from_secs(25),
         session_expires: Duration::from_secs(1800),
         dropped_user_agents: Vec::new(),
+        bindings: Vec::new(),
     }
 }

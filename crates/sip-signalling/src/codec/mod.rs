@@ -27,6 +27,6 @@ pub(crate) use framer::{Framed, StreamFramer};
 pub(crate) use malformed::Malformed;
 pub(crate) use parse::{is_keep_alive, parse};
 pub(crate) use respond::{reason_phrase, respond, respond_in_dialog, stamp_source};
-pub(crate) use text::{Params, Unreadable, escape_uri_header, quote, unescape};
+pub(crate) use text::{Params, Unreadable, escape_uri_header, is_token, quote, unescape};
 pub(crate) use uri::{Scheme, SipUri};
 pub(crate) use write::write;

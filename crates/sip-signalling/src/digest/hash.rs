@@ -3,21 +3,45 @@
 use hmac::digest::Digest;
 use md5::Md5;
 use sha2::Sha256;
+use subtle::ConstantTimeEq;
 
 use crate::settings::{Algorithm, Secret};
 
-/// H(user:realm:password) for every algorithm, which is all a server needs to keep. `Debug` shows nothing of it.
-#[derive(Clone, PartialEq, Eq)]
-pub(crate) struct Ha1s {
+/// H(user:realm:password) for every algorithm (RFC 7616 §3.4.2), which is all a server needs to keep. `Debug` shows nothing of
+/// it, and two are compared in a time that says nothing of where they differ.
+#[derive(Clone)]
+pub struct Ha1s {
     sha256: String,
     md5: String,
 }
 
 impl Ha1s {
-    /// Of a user with a password.
-    pub(crate) fn of(user: &str, realm: &str, password: &Secret) -> Self {
+    /// Of a user with a password. The realm is the domain.
+    #[must_use]
+    pub fn of(user: &str, realm: &str, password: &Secret) -> Self {
         let secret = format!("{user}:{realm}:{}", password.0);
         Self { sha256: hash(Algorithm::Sha256, &secret), md5: hash(Algorithm::Md5, &secret) }
+    }
+
+    /// Those that were kept, in hexadecimal; `None` if they are not as long as they must be, or no hexadecimal.
+    #[must_use]
+    pub fn from_hex(sha256: &str, md5: &str) -> Option<Self> {
+        let is_hex =
+            |text: &str, bytes: usize| text.len() == 2 * bytes && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+        let both = is_hex(sha256, 32) && is_hex(md5, 16);
+        both.then(|| Self { sha256: sha256.to_ascii_lowercase(), md5: md5.to_ascii_lowercase() })
+    }
+
+    /// By SHA-256, in hexadecimal.
+    #[must_use]
+    pub fn sha256(&self) -> &str {
+        &self.sha256
+    }
+
+    /// By MD5, in hexadecimal.
+    #[must_use]
+    pub fn md5(&self) -> &str {
+        &self.md5
     }
 
     /// For one algorithm, in hexadecimal.
@@ -28,6 +52,16 @@ impl Ha1s {
         }
     }
 }
+
+impl PartialEq for Ha1s {
+    fn eq(&self, other: &Self) -> bool {
+        let same =
+            self.sha256.as_bytes().ct_eq(other.sha256.as_bytes()) & self.md5.as_bytes().ct_eq(other.md5.as_bytes());
+        same.into()
+    }
+}
+
+impl Eq for Ha1s {}
 
 impl std::fmt::Debug for Ha1s {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -148,6 +182,18 @@ mod tests {
                 assert_eq!(response(ours, ha1s.get(ours), &exchange), generator.compute());
             }
         }
+    }
+
+    #[test]
+    fn what_was_kept_is_what_was_made() {
+        let made = Ha1s::of("alice", "baton.local", &Secret("alice-secret".into()));
+        assert_eq!(Ha1s::from_hex(made.sha256(), made.md5()), Some(made.clone()));
+        assert_eq!(Ha1s::from_hex(&made.sha256().to_uppercase(), made.md5()), Some(made.clone()));
+        assert_ne!(Ha1s::of("alice", "other", &Secret("alice-secret".into())), made);
+        for (sha256, md5) in [("", made.md5()), (made.sha256(), "abc"), (made.md5(), made.sha256())] {
+            assert_eq!(Ha1s::from_hex(sha256, md5), None);
+        }
+        assert_eq!(Ha1s::from_hex(made.sha256(), &"g".repeat(32)), None);
     }
 
     #[test]

@@ -52,6 +52,8 @@ pub(crate) struct Leg {
     pub(crate) party: Party,
     /// How far it is.
     pub(crate) phase: Phase,
+    /// The user part of the room's address, if its call is a room: our Contact in it.
+    pub(crate) focus: Option<String>,
 }
 
 /// How far a leg is.

@@ -18,6 +18,9 @@ pub struct DialogState {
     /// REFERs of ours.
     #[serde(default)]
     pub(crate) referring: Vec<Referring>,
+    /// The user part of our Contact, if its call is a room.
+    #[serde(default)]
+    pub(crate) focus: Option<String>,
 }
 
 impl DialogState {

@@ -38,14 +38,20 @@ pub(crate) enum End {
     NoResource,
     /// Its time has run out, or its owner took it back.
     Timeout,
+    /// Its owner may not any more.
+    Rejected,
+    /// We go, and may be back in a moment.
+    Probation,
 }
 
 impl End {
-    /// The `reason` in Subscription-State.
+    /// The `reason` in Subscription-State, and when to try again.
     pub(crate) fn reason(self) -> &'static str {
         match self {
             Self::NoResource => "noresource",
             Self::Timeout => "timeout",
+            Self::Rejected => "rejected",
+            Self::Probation => "probation;retry-after=5",
         }
     }
 }

@@ -4,7 +4,7 @@
 
 use conference::LegId;
 
-use crate::news::ReferId;
+use crate::news::{ReferId, WatchId};
 use crate::transaction::{ClientId, ServerId};
 
 /// What time brings.
@@ -42,6 +42,8 @@ pub(super) enum Alarm {
     Refer(ReferId),
     /// A BYE waits no longer for the answer to the last NOTIFY.
     Farewell(LegId),
+    /// A SUBSCRIBE got no word of the owner, or the watch ends.
+    Watch(WatchId),
 }
 
 impl Alarm {

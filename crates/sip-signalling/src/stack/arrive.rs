@@ -75,7 +75,7 @@ impl Stack {
         self.waiting.insert(server, id);
         let offered = arrival.offer.is_some();
         let arrived = Arrived { server, dialog, offered, reliable: Reliable::default(), shown: None, seen: None };
-        self.add_leg(Leg { id, party, phase: Phase::Arrived(Box::new(arrived)) });
+        self.add_leg(Leg { id, party, phase: Phase::Arrived(Box::new(arrived)), focus: None });
         self.tell(News::Arrived(arrival));
         self.see(id, &request.headers);
     }

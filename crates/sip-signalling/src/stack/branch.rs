@@ -10,8 +10,8 @@ use conference::LegId;
 use rsip::{Method, Request, Response, SipMessage};
 
 use super::{Alarm, Output, Stack, User};
-use crate::codec::headers::{CSeq, cseq, from, to};
-use crate::codec::{all, field, push, remove, set, write};
+use crate::codec::headers::{CSeq, Reason, cseq, from, to};
+use crate::codec::{all, field, push, reason_phrase, remove, set, write};
 use crate::dialog::Dialog;
 use crate::flow::Flow;
 use crate::fork::{Branch, Cancel, is_global};
@@ -19,6 +19,7 @@ use crate::leg::upkeep::Upkeep;
 use crate::leg::{Party, Phase, Session};
 use crate::news::News;
 use crate::transaction::{ClientId, TIMEOUT};
+use crate::wish::ELSEWHERE;
 
 /// A re-INVITE of ours that got a provisional answer is called off so long after the last one: until its final answer no
 /// other offer can be made in that dialog. As long as one that got none (64*T1).
@@ -105,7 +106,7 @@ impl Stack {
         session.owes_answer = (!offered).then_some(client);
         known.phase = Phase::Talking(Box::new(session));
         for other in others {
-            self.call_off(other);
+            self.call_off(other, Some(Reason::sip(200, ELSEWHERE)));
         }
         if offered {
             self.acknowledge(client, leg, &Bytes::new());
@@ -264,15 +265,16 @@ impl Stack {
         let status = if plainly { status } else { ringing.failures.told() };
         let rest = std::mem::take(&mut ringing.open);
         for other in rest {
-            self.call_off(other);
+            self.call_off(other, Some(Reason::sip(status, reason_phrase(status))));
         }
         self.drop_leg(leg);
         self.tell(News::Failed { leg, status });
     }
 
-    /// CANCEL, now or as soon as something came back (RFC 3261 §9.1).
-    pub(super) fn call_off(&mut self, client: ClientId) {
+    /// CANCEL, now or as soon as something came back (RFC 3261 §9.1), and why (RFC 3326 §2).
+    pub(super) fn call_off(&mut self, client: ClientId, why: Option<Reason>) {
         let Some(branch) = self.branches.get_mut(&client).filter(|branch| !branch.closed) else { return };
+        branch.why = why;
         match (branch.cancel, branch.heard) {
             (Cancel::No, true) => self.send_cancel(client),
             (Cancel::No, false) => branch.cancel = Cancel::Wanted,
@@ -293,9 +295,12 @@ impl Stack {
 
     fn send_cancel(&mut self, client: ClientId) {
         let Some((invite, flow)) = self.transactions.sent(client) else { return };
-        let cancel = cancel_of(invite);
+        let mut cancel = cancel_of(invite);
         if let Some(branch) = self.branches.get_mut(&client) {
             branch.cancel = Cancel::Sent;
+            if let Some(why) = &branch.why {
+                push(&mut cancel.headers, "Reason", why.to_string());
+            }
         }
         self.send_signed(flow, cancel, User::Nobody, 0);
         self.alarms.arm(self.now + TIMEOUT, Alarm::GiveUp(client));

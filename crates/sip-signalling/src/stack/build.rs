@@ -71,7 +71,8 @@ impl Stack {
     pub(super) fn introduce(&mut self, flow: Flow, headers: &mut Headers, leg: Option<LegId>, user: Option<&str>) {
         let contact = match self.settings.doorkeeping {
             Doorkeeping::Server => {
-                let mut contact = self.contact(flow, leg.map(|leg| leg.to_string()).as_deref());
+                let room = leg.and_then(|leg| self.legs.get(&leg)?.focus.clone());
+                let mut contact = self.contact(flow, room.or_else(|| leg.map(|leg| leg.to_string())).as_deref());
                 if leg.is_some() {
                     contact.params.set("isfocus", None);
                 }
@@ -85,6 +86,13 @@ impl Stack {
         push(headers, "Supported", supported);
         if self.settings.doorkeeping == Doorkeeping::Server {
             push(headers, "Allow-Events", EVENTS);
+        }
+    }
+
+    /// The call of a leg is a room: our Contact in that leg is the room's address from here on.
+    pub(super) fn set_focus(&mut self, leg: LegId, user: String) {
+        if let Some(known) = self.legs.get_mut(&leg) {
+            known.focus = Some(user).filter(|user| !user.is_empty());
         }
     }
 

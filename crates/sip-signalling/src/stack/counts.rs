@@ -16,7 +16,7 @@ pub struct Counts {
     pub branches: usize,
     /// INVITEs and BYEs of ours that have no final answer yet.
     pub unanswered: usize,
-    /// REFERs that wait for their answer or whose subscriptions live, both ways.
+    /// REFERs that wait for their answer or whose subscriptions live, both ways; watches.
     pub subscriptions: usize,
     /// Timers.
     pub timers: usize,
@@ -40,7 +40,9 @@ impl Stack {
             branches: self.branches.len() + self.pending.len() + self.waiting.len(),
             unanswered: self.branches.values().filter(|branch| !branch.closed).count()
                 + self.pending.values().filter(|pending| matches!(pending.user, User::Bye(_))).count(),
-            subscriptions: self.refers.all.len() + self.referring.values().map(Vec::len).sum::<usize>(),
+            subscriptions: self.refers.all.len()
+                + self.referring.values().map(Vec::len).sum::<usize>()
+                + self.watches.all.len(),
             timers: self.transactions.timers() + self.alarms.len(),
             registrations: self.registrar.iter().count(),
             flows: 0,

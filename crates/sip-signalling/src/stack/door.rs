@@ -54,6 +54,8 @@ impl Stack {
             (Method::Options, _) => self.tell_abilities(back, &request),
             (Method::Refer, Sender::Agent(user)) => self.referred_outside(flow, back, request, &user),
             (Method::Refer, Sender::Trunk(_) | Sender::Anyone) => self.refer_forbidden(back, request),
+            (Method::Subscribe, Sender::Agent(user)) => self.watch_asked(flow, back, request, &user),
+            (Method::Subscribe, Sender::Trunk(_)) => self.reply(back, request, &Refusal::plain(403)),
             (method, _) => {
                 let refusal = gate::outside_dialog(method, self.allow);
                 self.refuse(back, &request, &refusal);

@@ -52,20 +52,20 @@ impl Stack {
         let refers = self.take_refers(id);
         let referring = self.referring.remove(&id).unwrap_or_default();
         // it has not ended: an INVITE that names it meanwhile is kept for it
-        let Leg { party, phase, .. } = self.take_leg(id)?;
+        let Leg { party, phase, focus, .. } = self.take_leg(id)?;
         let Phase::Talking(session) = phase else { return None };
         let dialog = (session.dialog.call_id.clone(), session.dialog.local_tag.clone());
         self.dialogs.insert(dialog.clone(), id);
         let known = refers.iter().map(|refer| refer.id).collect();
         self.frozen.insert(id, Frozen { kept: VecDeque::new(), dialog, refers: known });
         self.alarms.arm(now + TIMEOUT, Alarm::Frozen(id));
-        Some(DialogState { leg: id, party, session: *session, refers, referring })
+        Some(DialogState { leg: id, party, session: *session, refers, referring, focus })
     }
 
     /// Puts a leg back, in this process or another; the dialog goes on where it was.
     pub(crate) fn thaw(&mut self, now: Moment, state: DialogState) {
         self.now = now;
-        let DialogState { leg: id, party, session, refers, referring } = state;
+        let DialogState { leg: id, party, session, refers, referring, focus } = state;
         if self.legs.contains_key(&id) {
             return;
         }
@@ -77,7 +77,7 @@ impl Stack {
         let key = (session.dialog.call_id.clone(), session.dialog.local_tag.clone());
         self.dialogs.insert(key, id);
         let call = session.dialog.call_id.clone();
-        self.add_leg(Leg { id, party, phase: Phase::Talking(Box::new(session)) });
+        self.add_leg(Leg { id, party, phase: Phase::Talking(Box::new(session)), focus });
         if !referring.is_empty() {
             self.referring.insert(id, referring);
         }
@@ -195,6 +195,7 @@ impl Stack {
             | Wish::RefuseOffer { leg, .. }
             | Wish::Offer { leg, .. }
             | Wish::Refresh { leg, .. }
+            | Wish::Focus { leg, .. }
             | Wish::End { leg, .. }
             | Wish::Digit { leg, .. }
             | Wish::Identify { leg, .. }
@@ -207,6 +208,9 @@ impl Stack {
                 }
             }
             Wish::Call { .. }
+            | Wish::Watch { .. }
+            | Wish::RefuseWatch { .. }
+            | Wish::EndWatch { .. }
             | Wish::Register(_)
             | Wish::Unregister { .. }
             | Wish::Reload(_)

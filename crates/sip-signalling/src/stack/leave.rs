@@ -24,9 +24,10 @@ impl Stack {
             Phase::Arrived(_) => self.turn_down(leg, status.unwrap_or(480), reason.as_deref()),
             Phase::Ringing(ringing) => {
                 let open = std::mem::take(&mut ringing.open);
+                let why = reason.map(|text| Reason::sip(status.unwrap_or(487), &text));
                 self.drop_leg(leg);
                 for client in open {
-                    self.call_off(client);
+                    self.call_off(client, why.clone());
                 }
             }
             Phase::Talking(session) => {
@@ -54,6 +55,7 @@ impl Stack {
         for leg in over {
             self.bye(leg);
         }
+        self.leave_watchers();
         self.call_off_unheard();
         self.settle();
     }
@@ -132,6 +134,8 @@ impl Stack {
             User::Refer(leg, number) => self.refer_answered(client, response, source, (leg, number), tries),
             User::Notify(id) if challenged => self.notify_challenged(id, source),
             User::Notify(id) => self.notify_answered(client, id, status),
+            User::Tell(id) if challenged => self.tell_challenged(id, source),
+            User::Tell(id) => self.tell_answered(client, id, status),
             User::Digit(leg) if matches!(status, 408 | 481) => self.lost(leg),
             User::Probe(leg) => self.probed(leg, !matches!(status, 408 | 481)),
             User::Account(user) => self.phone_answered(&user, response, source),
@@ -170,6 +174,7 @@ impl Stack {
             User::Update(leg) => self.updated(client, leg, status, None),
             User::Account(user) => self.phone_failed(&user, status),
             User::Notify(id) => self.notify_answered(client, id, 408),
+            User::Tell(id) => self.tell_answered(client, id, 408),
             User::Refer(leg, number) => self.refer_unanswered(leg, number, status),
             // a digit that was lost is lost; the leg's own signs of life decide
             User::Bye(_) | User::Digit(_) | User::Prack(..) | User::Nobody => {}

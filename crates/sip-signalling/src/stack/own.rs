@@ -76,6 +76,11 @@ impl Own {
         Some(Flow { protocol, local, peer })
     }
 
+    /// Whether one of our listeners stands at this end of a flow.
+    pub(crate) fn listens(&self, flow: Flow) -> bool {
+        self.listeners.contains(&(flow.protocol, flow.local))
+    }
+
     /// Where we can be reached: our listeners, and their ports at the external address.
     pub(crate) fn listeners(&self) -> impl Iterator<Item = SocketAddr> {
         let outside = |local: SocketAddr| self.external.map(|external| SocketAddr::new(external, local.port()));

@@ -224,7 +224,7 @@ impl Stack {
         self.refers.remove(id);
     }
 
-    fn is_legs_agent(&self, leg: LegId, agent: &AgentName) -> bool {
+    pub(super) fn is_legs_agent(&self, leg: LegId, agent: &AgentName) -> bool {
         self.legs.get(&leg).is_some_and(|leg| matches!(&leg.party, Party::Agent { name, .. } if name == agent))
     }
 }

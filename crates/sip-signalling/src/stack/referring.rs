@@ -171,6 +171,7 @@ impl Stack {
             | User::Prack(..)
             | User::Probe(_)
             | User::Nobody
+            | User::Tell(_)
             | User::Account(_) => None,
         }
     }

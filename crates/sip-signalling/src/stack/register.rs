@@ -56,6 +56,8 @@ impl Stack {
                 self.watch_bindings(user, flow);
                 if changed {
                     self.tell_registrations([user.to_owned()]);
+                } else {
+                    self.tell_bindings(user);
                 }
             }
             Err(refusal) => {
@@ -69,7 +71,7 @@ impl Stack {
     }
 
     /// Timers for what is registered now, and legs of a phone that has moved follow it.
-    fn watch_bindings(&mut self, aor: &str, flow: Flow) {
+    pub(super) fn watch_bindings(&mut self, aor: &str, flow: Flow) {
         self.watch_expiry();
         let bindings = self.registrar.lookup(self.now, aor);
         let here: Vec<_> = bindings.iter().filter(|binding| binding.flow == flow).collect();
@@ -107,6 +109,7 @@ impl Stack {
         let aors: std::collections::BTreeSet<_> = aors.into_iter().collect();
         for aor in aors {
             let phones = self.registrar.lookup(self.now, &aor).len();
+            self.tell_bindings(&aor);
             self.tell(News::Registered { agent: AgentName(aor), phones });
         }
         self.watch_expiry();

@@ -52,7 +52,8 @@ impl Stack {
             return self.tell(News::Failed { leg, status: 480 });
         };
         let said = Some(from.clone()).filter(|from| !from.user.is_empty() && self.is_told_identities(&party));
-        self.add_leg(Leg { id: leg, party, phase: Phase::Ringing(Ringing { said, ..Ringing::default() }) });
+        let phase = Phase::Ringing(Ringing { said, ..Ringing::default() });
+        self.add_leg(Leg { id: leg, party, phase, focus: None });
         for target in targets {
             self.invite(leg, target, from, &offer);
         }

@@ -34,6 +34,13 @@ impl Stack {
         }
     }
 
+    /// The leg in whose dialog, or by whose INVITE, messages of this Call-ID go. Looks everywhere: for onlookers.
+    pub(crate) fn leg_of_call(&self, call_id: &str) -> Option<LegId> {
+        let dialog = self.dialogs.iter().find(|((known, _), _)| known == call_id).map(|(_, leg)| *leg);
+        let early = || self.early.iter().find(|((known, _), _)| known == call_id).map(|(_, client)| *client);
+        dialog.or_else(|| Some(self.branches.get(&early()?)?.leg))
+    }
+
     /// A request with a To tag.
     pub(super) fn inside_dialog(&mut self, flow: Flow, back: Flow, request: Request, tag: &str) {
         let key = (call_id(&request.headers).to_owned(), tag.to_owned());
@@ -42,8 +49,11 @@ impl Stack {
             dialog.is_some_and(|dialog| dialog.is_from_peer(&request))
         });
         let Some(leg) = leg else {
-            return match self.alone(&key, &request) {
-                Some(refer) => self.inside_alone(refer, flow, back, request),
+            if let Some(refer) = self.alone(&key, &request) {
+                return self.inside_alone(refer, flow, back, request);
+            }
+            return match self.watch_with(&key, &request) {
+                Some(watch) => self.inside_watch(watch, flow, back, request),
                 None => self.unknown_dialog(back, &request, &key),
             };
         };

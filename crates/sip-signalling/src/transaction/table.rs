@@ -251,14 +251,17 @@ impl Transactions {
         let concerned = self.clients.iter().filter(|(_, entry)| entry.flow == flow).map(|(id, _)| *id);
         let mut concerned: Vec<_> = concerned.collect();
         concerned.sort_unstable();
-        for id in concerned {
-            let Some(entry) = self.clients.get_mut(&id) else { continue };
-            let acts = match &mut entry.machine {
-                ClientMachine::Invite(machine) => machine.on(invite_client::Input::TransportFailed),
-                ClientMachine::Other(machine) => machine.on(client::Input::TransportFailed),
-            };
-            self.client_acts(now, id, acts, None);
-        }
+        concerned.into_iter().for_each(|id| self.failed(now, id));
+    }
+
+    /// A request of ours cannot be delivered.
+    pub(crate) fn failed(&mut self, now: Moment, id: ClientId) {
+        let Some(entry) = self.clients.get_mut(&id) else { return };
+        let acts = match &mut entry.machine {
+            ClientMachine::Invite(machine) => machine.on(invite_client::Input::TransportFailed),
+            ClientMachine::Other(machine) => machine.on(client::Input::TransportFailed),
+        };
+        self.client_acts(now, id, acts, None);
     }
 
     /// When to call `expire` next.

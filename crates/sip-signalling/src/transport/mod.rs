@@ -1,9 +1,11 @@
 //! Sockets: bytes in and out, by flow. What is in them is for others.
 
+mod icmp;
 mod route;
 pub(crate) mod tcp;
 pub(crate) mod udp;
 
+pub(crate) use icmp::read_errors;
 pub(crate) use route::route_to;
 
 use rsip::SipMessage;
@@ -21,6 +23,8 @@ pub(crate) enum Inbound {
     Accepted(Flow, TcpStream),
     /// A keep-alive that wants its answer (RFC 5626 §3.5.1).
     Ping(Flow),
+    /// Nobody takes datagrams at the other end of this flow, says whoever stands there or between (ICMP; it can be forged).
+    Unreachable(Flow),
     /// A connection is gone, or could not be made. The number tells it from a later one of the same flow.
     Closed(Flow, u64),
 }

@@ -16,6 +16,8 @@ use crate::settings::Protocol;
 
 /// How long reading pauses after an error, so that one that stays does not eat a core.
 const ERROR_PAUSE: Duration = Duration::from_millis(5);
+/// How often a datagram is given to the kernel again that took the chance to tell of another.
+const TRIES: usize = 4;
 /// The largest datagram.
 const DATAGRAM: usize = 65_536;
 /// What the kernel is asked to keep for us in each direction, in bytes; it may give less.
@@ -30,8 +32,32 @@ pub(crate) fn bind(address: SocketAddr) -> io::Result<UdpSocket> {
     socket.set_nonblocking(true)?;
     // how much we get is the operator's limit; less is no reason not to start
     let _less = socket.set_recv_buffer_size(KERNEL_BUFFER).and(socket.set_send_buffer_size(KERNEL_BUFFER));
+    super::icmp::ask(&socket);
     socket.bind(&address.into())?;
     UdpSocket::from_std(socket.into())
+}
+
+/// Sends a datagram if the kernel takes it now.
+///
+/// # Errors
+/// What the operating system says of this datagram.
+pub(crate) fn send(socket: &UdpSocket, bytes: &[u8], peer: SocketAddr) -> io::Result<()> {
+    let mut sent = socket.try_send_to(bytes, peer);
+    for _ in 0..TRIES {
+        match &sent {
+            Err(error) if is_about_another(error) => sent = socket.try_send_to(bytes, peer),
+            Ok(_) | Err(_) => break,
+        }
+    }
+    sent.map(|_| ())
+}
+
+/// Whether an error may be about a datagram sent before (ICMP): then it is told once, to whoever asks the socket next.
+fn is_about_another(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::ConnectionRefused | io::ErrorKind::HostUnreachable | io::ErrorKind::NetworkUnreachable
+    )
 }
 
 /// Reads until the endpoint is gone. Reads no faster than the endpoint takes; the kernel drops the rest.
@@ -40,7 +66,8 @@ pub(crate) async fn read(socket: Arc<UdpSocket>, local: SocketAddr, inbound: mps
     loop {
         let (length, peer) = match socket.recv_from(&mut buffer).await {
             Ok(received) => received,
-            // about a datagram sent before (ICMP), or the system is short of something; the socket itself goes on
+            Err(error) if is_about_another(&error) => continue,
+            // the system is short of something; the socket itself goes on
             Err(error) => {
                 tracing::debug!(%local, %error, "not received");
                 tokio::time::sleep(ERROR_PAUSE).await;

@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use conference::AgentName;
 use sip_signalling::{
-    Account, Algorithm, Arrival, Directory, Doorkeeping, Endpoint, Network, News, PhoneAccount, Protocol, Secret,
-    SipSettings, Source, Trunk, Wish,
+    Account, Algorithm, Arrival, Directory, Doorkeeping, Endpoint, Network, News, Password, PhoneAccount, Protocol,
+    Secret, SipSettings, Source, Trunk, Wish,
 };
 use tokio::sync::mpsc;
 
@@ -65,7 +65,10 @@ impl Ears {
 }
 
 pub(crate) fn settings() -> SipSettings {
-    let account = |name: &str| Account { name: AgentName(name.into()), password: Secret(format!("{name}-secret")) };
+    let account = |name: &str| Account {
+        name: AgentName(name.into()),
+        password: Password::Plain(Secret(format!("{name}-secret"))),
+    };
     SipSettings {
         domain: "baton.local".into(),
         listen: vec![(Protocol::Udp, "127.0.0.1:0".parse().unwrap()), (Protocol::Tcp, "127.0.0.1:0".parse().unwrap())],
@@ -90,6 +93,7 @@ pub(crate) fn settings() -> SipSettings {
         keep_alive: Duration::from_secs(25),
         session_expires: Duration::from_secs(1800),
         dropped_user_agents: vec!["friendly-scanner".into(), "sipvicious".into(), "pplsip".into()],
+        bindings: Vec::new(),
     }
 }
 

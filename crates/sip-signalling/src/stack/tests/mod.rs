@@ -16,3 +16,4 @@ mod refer_races;
 mod reliable;
 mod rules;
 mod timers;
+mod watching;

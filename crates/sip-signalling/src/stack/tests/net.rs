@@ -53,7 +53,10 @@ pub(super) struct Net {
 }
 
 pub(super) fn settings(doorkeeping: Doorkeeping) -> SipSettings {
-    let account = |name: &str| Account { name: AgentName(name.into()), password: Secret(format!("{name}-secret")) };
+    let account = |name: &str| Account {
+        name: AgentName(name.into()),
+        password: Password::Plain(Secret(format!("{name}-secret"))),
+    };
     SipSettings {
         domain: "baton.local".into(),
         listen: Vec::new(),
@@ -78,6 +81,7 @@ pub(super) fn settings(doorkeeping: Doorkeeping) -> SipSettings {
         keep_alive: Duration::from_secs(25),
         session_expires: Duration::from_secs(1800),
         dropped_user_agents: vec!["friendly-scanner".into()],
+        bindings: Vec::new(),
     }
 }
 

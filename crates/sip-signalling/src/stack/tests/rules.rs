@@ -119,7 +119,7 @@ fn a_cancelled_offer_is_no_offer() {
     net.pass(Duration::from_millis(20));
     let phone = &mut net.stacks[PHONE].1;
     let client = *phone.branches.iter().find(|(_, branch)| branch.again).unwrap().0;
-    phone.call_off(client);
+    phone.call_off(client, None);
     phone.settle();
     net.collect(PHONE);
     let status = net.wait(PHONE, |news| match news {
@@ -157,7 +157,10 @@ fn a_reload_with_another_password_ends_what_was_registered_with_the_old_one() {
     net.wish(SERVER, Wish::Reload(same.clone()));
     assert!(net.told(SERVER).is_empty(), "nothing has changed");
     let mut changed = same;
-    changed.accounts.iter_mut().for_each(|account| account.password = crate::Secret("another".into()));
+    changed
+        .accounts
+        .iter_mut()
+        .for_each(|account| account.password = crate::Password::Plain(crate::Secret("another".into())));
     net.wish(SERVER, Wish::Reload(changed));
     let told = net.told(SERVER);
     assert!(matches!(&told[..], [News::Registered { phones: 0, .. }]), "{told:?}");
