@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::wildcard_enum_match_arm)]
 
 mod calls;
+mod closed_ports;
 mod forks;
 mod frozen;
 mod glare;
@@ -14,6 +15,8 @@ mod refer;
 mod refer_mutations;
 mod refer_races;
 mod reliable;
+mod restarts;
 mod rules;
 mod timers;
+mod watch_mutations;
 mod watching;

@@ -44,6 +44,8 @@ pub(super) struct Net {
     /// Everything that was sent: when, from whom, what.
     pub(super) wire: Vec<(Moment, usize, SipMessage)>,
     pub(super) keep_wire: bool,
+    /// What the server told to be kept of its registrations.
+    pub(super) bound: Vec<News>,
     packets: BTreeMap<(Moment, u64), (Flow, Bytes)>,
     pub(super) now: Moment,
     chance: Chance,
@@ -93,6 +95,7 @@ impl Net {
             news: Vec::new(),
             wire: Vec::new(),
             keep_wire: true,
+            bound: Vec::new(),
             packets: BTreeMap::new(),
             now: Moment(1_000_000_000_000),
             chance: Chance::new(seed_of(seed, 255)),
@@ -134,6 +137,7 @@ impl Net {
     pub(super) fn collect(&mut self, at: usize) {
         while let Some(output) = self.stacks[at].1.next() {
             match output {
+                Output::News(news @ News::Bound { .. }) => self.bound.push(news),
                 Output::News(news) => self.news[at].push_back(news),
                 Output::Send(flow, bytes) => self.carry(at, flow, bytes),
             }

@@ -12,6 +12,7 @@ use rsip::{Method, Request, SipMessage};
 
 use super::net::settings;
 use crate::chance::Chance;
+use crate::codec::headers::to;
 use crate::codec::{one, parse, push, respond};
 use crate::digest::DigestClient;
 use crate::flow::Flow;
@@ -81,9 +82,10 @@ impl Desk {
         self.number += 1;
         let branch = format!("z9hG4bK{}", self.chance.word());
         let to = if self.tag.is_empty() { String::new() } else { format!(";tag={}", self.tag) };
+        let whom = if user.is_empty() { "baton.local".to_owned() } else { format!("{user}@baton.local") };
         let text = format!(
-            "SUBSCRIBE sip:{user}@baton.local SIP/2.0\r\nVia: SIP/2.0/UDP {PHONE};branch={branch}\r\n\
-             Max-Forwards: 70\r\nFrom: <sip:alice@baton.local>;tag=w\r\nTo: <sip:{user}@baton.local>{to}\r\n\
+            "SUBSCRIBE sip:{whom} SIP/2.0\r\nVia: SIP/2.0/UDP {PHONE};branch={branch}\r\n\
+             Max-Forwards: 70\r\nFrom: <sip:alice@baton.local>;tag=w\r\nTo: <sip:{whom}>{to}\r\n\
              Call-ID: watching\r\nCSeq: {} SUBSCRIBE\r\nContact: <sip:alice@{PHONE}>\r\nEvent: {event}\r\n\
              Expires: {expires}\r\n\r\n",
             self.number
@@ -100,11 +102,9 @@ impl Desk {
     /// Sends until it was not challenged any more; the final answer's status.
     pub(super) fn subscribed(&mut self, user: &str, event: &str, expires: u32) -> u16 {
         for _ in 0..3 {
-            let before = self.answers.len();
+            let (before, asked) = (self.answers.len(), self.asked());
             self.subscribe(user, event, expires);
-            self.until(|desk| {
-                desk.answers.len() > before || desk.news.iter().any(|news| matches!(news, News::Watched { .. }))
-            });
+            self.until(|desk| desk.answers.len() > before || desk.asked() > asked);
             match self.answers.last().map(|answer| answer.status_code.code()).filter(|_| self.answers.len() > before) {
                 Some(401) => {
                     let challenge = self.answers.last().cloned().unwrap();
@@ -143,6 +143,10 @@ impl Desk {
         self.pump();
     }
 
+    fn asked(&self) -> usize {
+        self.news.iter().filter(|news| matches!(news, News::Watched { .. })).count()
+    }
+
     pub(super) fn ended(&self) -> usize {
         self.news.iter().filter(|news| matches!(news, News::WatchEnded { .. })).count()
     }
@@ -158,7 +162,7 @@ impl Desk {
             match out {
                 Out::Send(flow, bytes) => self.carry(false, flow, bytes),
                 Out::Client(_, ClientEvent::Response(response, _)) if response.status_code.code() >= 200 => {
-                    let to = crate::codec::headers::to(&response.headers).unwrap();
+                    let to = to(&response.headers).unwrap();
                     if response.status_code.code() < 300 {
                         self.tag = to.tag().unwrap_or_default().to_owned();
                     }
@@ -258,7 +262,7 @@ impl Document {
             match reader.read_event().unwrap() {
                 Event::Start(start) | Event::Empty(start) if root.is_empty() => {
                     root = attributes(&start);
-                    path.push(String::from_utf8(start.name().0.to_vec()).unwrap());
+                    path.push(start.name().0.to_owned());
                 }
                 Event::Start(start) => {
                     path.push(named(&start));
@@ -266,11 +270,11 @@ impl Document {
                 }
                 Event::Empty(start) => said.push(format!("{}/{}", path[1..].join("/"), named(&start))),
                 Event::Text(text) => {
-                    let text = text.decode().unwrap();
+                    let text = &*text;
                     said.push(format!("{}={text}", path[1..].join("/")));
                 }
                 Event::GeneralRef(reference) => {
-                    let name = reference.decode().unwrap().into_owned();
+                    let name = &*reference;
                     said.push(format!("{}&{name}", path[1..].join("/")));
                 }
                 Event::End(_) => drop(path.pop()),
@@ -292,15 +296,15 @@ impl Document {
 
 fn attributes(start: &quick_xml::events::BytesStart<'_>) -> BTreeMap<String, String> {
     let pair = |attribute: quick_xml::events::attributes::Attribute<'_>| {
-        let key = String::from_utf8(attribute.key.0.to_vec()).unwrap();
-        let value = quick_xml::escape::unescape(std::str::from_utf8(&attribute.value).unwrap()).unwrap().into_owned();
+        let key = attribute.key.0.to_owned();
+        let value = quick_xml::escape::unescape(&attribute.value).unwrap().into_owned();
         (key, value)
     };
     start.attributes().map(|attribute| pair(attribute.unwrap())).collect()
 }
 
 fn named(start: &quick_xml::events::BytesStart<'_>) -> String {
-    let name = String::from_utf8(start.name().0.to_vec()).unwrap();
+    let name = start.name().0.to_owned();
     let attributes: Vec<_> = attributes(start).into_iter().map(|(key, value)| format!("{key}={value}")).collect();
     if attributes.is_empty() { name } else { format!("{name}[{}]", attributes.join(",")) }
 }
@@ -508,7 +512,7 @@ fn who_may_not_or_asks_wrongly_is_told_so() {
 fn too_many_watches_are_turned_away_and_none_is_let_in_while_we_go() {
     let mut desk = Desk::new(9, 0);
     let mut granted = 0;
-    for number in 0..crate::watch::MOST_OF_ONE + 5 {
+    for number in 0..watch::MOST_OF_ONE + 5 {
         desk.tag.clear();
         desk.news.clear();
         match desk.subscribed(&format!("user{number}"), "dialog", 600) {
@@ -520,7 +524,7 @@ fn too_many_watches_are_turned_away_and_none_is_let_in_while_we_go() {
         }
         desk.pass(Duration::from_millis(20));
     }
-    assert_eq!(granted, crate::watch::MOST_OF_ONE);
+    assert_eq!(granted, watch::MOST_OF_ONE);
     let mut desk = Desk::new(10, 0);
     desk.wish(Wish::Drain);
     assert_eq!(desk.subscribed("bob", "dialog", 600), 503);
@@ -597,7 +601,7 @@ fn at_most_a_dozen_states_wait_and_the_newest_is_told() {
     desk.mute = false;
     desk.pass(Duration::from_secs(10));
     // the one that was on its way, and the dozen
-    assert_eq!(desk.notices.len(), 1 + 1 + crate::watch::MOST_WAITING);
+    assert_eq!(desk.notices.len(), 1 + 1 + watch::MOST_WAITING);
     let last = desk.last();
     assert!(last.has("dialog[direction=recipient,id=r40]/state=early"), "{last:?}");
     assert!(last.has("dialog[direction=recipient,id=r39]/state=terminated"));
