@@ -280,7 +280,7 @@ async fn b14_known_senders_are_told_what_is_not_built() {
     let aor = "sip:x@baton.local";
     for (method, status) in [
         ("MESSAGE", 405),
-        ("SUBSCRIBE", 489),
+        ("SUBSCRIBE", 403),
         ("PUBLISH", 489),
         ("REFER", 403),
         ("NOTIFY", 481),

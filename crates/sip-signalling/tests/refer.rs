@@ -215,7 +215,7 @@ async fn subscribe_refreshes_and_ends_what_a_refer_began_and_begins_nothing() {
     assert_eq!(raw.answer(&subscribe("Event: refer\r\n")).await.status(), 403);
     for lines in ["Event: presence\r\n", ""] {
         let refused = raw.answer(&subscribe(lines)).await;
-        assert_eq!((refused.status(), refused.one("Allow-Events")), (489, "refer"), "{lines}");
+        assert_eq!((refused.status(), refused.one("Allow-Events")), (489, "refer, dialog, conference"), "{lines}");
     }
     let request = subscribe("");
     let request = Ask { method: "REFER".into(), ..request }.more("Refer-To: <sip:102@baton.local>\r\n");
@@ -350,7 +350,7 @@ async fn our_messages_say_what_phones_look_for_before_they_transfer() {
         let supported = message.one("Supported");
         assert!(["replaces", "norefersub"].iter().all(|word| supported.contains(word)), "{supported}");
         assert!(["REFER", "SUBSCRIBE", "NOTIFY"].iter().all(|word| message.one("Allow").contains(word)));
-        assert_eq!(message.one("Allow-Events"), "refer");
+        assert_eq!(message.one("Allow-Events"), "refer, dialog, conference");
         let contact = message.one("Contact");
         assert!(contact.starts_with(&format!("<sip:{leg}@")) && contact.ends_with(";isfocus"), "{contact}");
     };

@@ -47,7 +47,7 @@ impl Stack {
         let watcher = AgentName(agent.to_owned());
         let full = self.watches.all.len() >= MOST || self.watches.of(&watcher) >= MOST_OF_ONE;
         // what is shed first when there is too much to do (trust.md, overload)
-        if full || self.draining || self.congested {
+        if full || self.draining || self.congested || self.shut {
             let seconds = 5 + self.chance.number() % 26;
             let refusal = Refusal { status: 503, headers: vec![("Retry-After", seconds.to_string())] };
             return self.refuse(back, &request, &refusal);
