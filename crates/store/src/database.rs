@@ -96,12 +96,12 @@ impl Database {
 
     /// Names the file when a question at the opening failed.
     pub(crate) fn or_damage(&self, error: StoreError) -> StoreError {
-        match error {
-            StoreError::Database(reason) if reason.contains("malformed") || reason.contains("not a database") => {
-                StoreError::Corrupt { path: self.path.clone(), reason }
-            }
-            other => other,
+        if let StoreError::Database(reason) = &error
+            && (reason.contains("malformed") || reason.contains("not a database"))
+        {
+            return StoreError::Corrupt { path: self.path.clone(), reason: reason.clone() };
         }
+        error
     }
 
     fn cannot_migrate(&self, error: &MigrateError) -> StoreError {

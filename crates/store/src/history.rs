@@ -164,24 +164,4 @@ fn readable(call: i64, text: &str) -> Option<CallRecord> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_number_is_found_however_it_is_written() {
-        assert_eq!(number_key(" +49 (30) 111-22.33 "), "+49301112233");
-        assert_eq!(number_key("Alice"), "alice");
-        assert_eq!(number_key("1 & 1"), "1 & 1");
-        assert_eq!(number_key("+"), "+");
-    }
-
-    #[test]
-    fn a_cursor_is_read_back_and_nothing_else_is_one() {
-        for (time, call) in [(0, 0), (1_795_000_000_000_000, 0x7f3a), (-5, 1)] {
-            assert_eq!(read_cursor(&cursor(time, call)), Some((time, call)));
-        }
-        for text in ["", ".", "1", "1.", "+1.2", "01.2", "1.2.3", "1.2'", "g.1", "11111111111111111.1"] {
-            assert_eq!(read_cursor(text), None, "{text}");
-        }
-    }
-}
+mod tests;

@@ -92,11 +92,15 @@ impl Writer {
         loop {
             if self.retry.is_due(Instant::now()) {
                 self.work().await;
-            } else {
+            }
+            if self.retry.at.is_some() {
                 self.spool_queue();
             }
             self.tell();
             let idle = self.queue.len() == 0 && self.spool.records() == 0;
+            if idle {
+                self.ledger.spool(None);
+            }
             if self.queue.is_closing() && (idle || self.retry.at.is_some()) {
                 break;
             }
@@ -168,7 +172,6 @@ impl Writer {
         } else {
             let left = self.spool_writes(left, false);
             self.queue.give_back(left.into_iter().map(|(given, _)| given).collect());
-            self.spool_queue();
         }
     }
 
@@ -255,7 +258,10 @@ impl Writer {
     /// Old records go, some at once, so that new ones never wait long.
     async fn expire(&mut self) {
         self.expire_at = Instant::now() + EXPIRE_EVERY;
-        let Some(mut connection) = self.connection.take().filter(|_| self.retention_days > 0) else { return };
+        if self.retention_days == 0 {
+            return;
+        }
+        let Some(mut connection) = self.connection.take() else { return self.connect().await };
         let before = unix_now().saturating_sub(i64::from(self.retention_days).saturating_mul(DAY_US));
         match retention::expire(&mut connection, before).await {
             Ok((gone, all)) => {
@@ -332,3 +338,6 @@ pub(crate) fn count(ledger: &Ledger, lost: Lost) {
         tracing::warn!(?lost, "no room in memory or on the disk: a write is lost");
     }
 }
+
+#[cfg(test)]
+mod tests;
