@@ -190,9 +190,10 @@ impl Oracle {
         let known = self.calls.entry(call).or_default();
         let muted = known.people.get(&who).is_some_and(|person| person.muted);
         let mode = mode.map(|mode| (ParticipantId(0), mode));
-        known
-            .people
-            .insert(who, Person { role, agent: agent.clone(), held: None, muted, mode, told: None, rings: None, waits: None });
+        known.people.insert(
+            who,
+            Person { role, agent: agent.clone(), held: None, muted, mode, told: None, rings: None, waits: None },
+        );
         // The first who joins while an INVITE arrives is whoever sent it.
         if let Some((leg, caller)) = mine
             && let Some(leg) = self.legs.get_mut(&leg).filter(|leg| leg.owner.is_none() && caller == agent)
@@ -212,9 +213,9 @@ impl Oracle {
             known.named = true;
         }
         let awaited = self.calls.get(&joined).into_iter().flat_map(|call| call.people.values());
-        self.called_muted = awaited.filter(|person| person.waits.is_some() || person.agent.is_none()).any(|person| {
-            person.role == Role::Agent && person.muted
-        });
+        self.called_muted = awaited
+            .filter(|person| person.waits.is_some() || person.agent.is_none())
+            .any(|person| person.role == Role::Agent && person.muted);
         // Legs that still ring move too; whose they are then is told by nobody: the newest outside party or agent.
         let moving = self.ringing.iter().filter(|(_, at)| at.0 == joined).map(|(leg, at)| (*leg, at.1));
         for (leg, who) in moving.collect::<Vec<_>>() {

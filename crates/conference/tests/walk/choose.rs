@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use conference::{
-    AgentName, Asker, Availability, CallView, Caller, Command, Destination, Direction, Ending, LegId, LegView, ParticipantView,
-    Phone, Report, Role, Service, SuperviseMode,
+    AgentName, Asker, Availability, CallView, Caller, Command, Destination, Direction, Ending, LegId, LegView,
+    ParticipantView, Phone, Report, Role, Service, SuperviseMode,
 };
 
 use super::{AGENTS, Input, Walk};
@@ -273,7 +273,8 @@ impl Walk {
 
     /// Whose leg it is: of somebody who will be an agent, whoever is offered the call.
     fn owner_of(&self, seen: &Seen) -> Option<AgentName> {
-        let offer = || self.board.reservations().find(|offer| (offer.call, offer.who) == (seen.call.id, seen.person.who));
+        let offer =
+            || self.board.reservations().find(|offer| (offer.call, offer.who) == (seen.call.id, seen.person.who));
         seen.person.agent.clone().or_else(|| offer().map(|offer| offer.agent))
     }
 

@@ -173,9 +173,8 @@ impl Walk {
         out: &[Output],
     ) -> Result<(), Finding> {
         let mine = |output: &&Output| {
-            let answer = |cue: &Cue| {
-                !matches!(cue, Cue::Failure | Cue::Notice | Cue::Entered | Cue::Left | Cue::Position(_))
-            };
+            let answer =
+                |cue: &Cue| !matches!(cue, Cue::Failure | Cue::Notice | Cue::Entered | Cue::Left | Cue::Position(_));
             !matches!(output,
                 Output::Effect(Effect::Relay { leg: whose, .. } | Effect::LookUp { leg: whose, .. }) if *whose == leg)
                 && !matches!(output, Output::Effect(Effect::Cue { leg: whose, cue }) if *whose == leg && answer(cue))

@@ -15,8 +15,8 @@ use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use conference::{
-    AgentName, AgentSettings, CallId, CallView, Command, Effect, Ending, LegId, LegMask, Moment, Output, Report,
-    QueueSettings, RoomSettings, Settings, Strategy, Switchboard,
+    AgentName, AgentSettings, CallId, CallView, Command, Effect, Ending, LegId, LegMask, Moment, Output, QueueSettings,
+    Report, RoomSettings, Settings, Strategy, Switchboard,
 };
 
 use crate::oracle::{Finding, Oracle};
