@@ -31,7 +31,7 @@ fn run(seed: u64) -> Result<People, String> {
             return Err(people.shown(seed, &finding, 40));
         }
     }
-    let end = if seed % 3 == 0 { people.wait_it_out() } else { Ok(()) };
+    let end = if seed.is_multiple_of(3) { people.wait_it_out() } else { Ok(()) };
     if let Err(finding) = end.and_then(|()| people.everybody_leaves()) {
         return Err(people.shown(seed, &finding, 40));
     }

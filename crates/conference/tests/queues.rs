@@ -1,5 +1,5 @@
 //! Customers in queues, and the agents who serve them. Consults to a queue are in `queues_consult`.
-#![allow(clippy::unwrap_used, clippy::print_stdout, missing_docs)]
+#![allow(clippy::unwrap_used, clippy::wildcard_enum_match_arm, missing_docs)]
 
 mod floor;
 mod house;

@@ -1,5 +1,5 @@
 //! Rows 15 and 16: a consult to a queue, by REFER, by a second line, by keypad, by command.
-#![allow(clippy::unwrap_used, clippy::print_stdout, missing_docs)]
+#![allow(clippy::unwrap_used, clippy::wildcard_enum_match_arm, missing_docs)]
 
 mod floor;
 mod house;
@@ -7,8 +7,8 @@ mod house;
 use std::time::Duration;
 
 use conference::{
-    AgentState, Asker, Availability, CallId, Command, Cue, Direction, Ears, Effect, Ending, Event, LegId, Outcome,
-    Output, QueueExit, QueueSettings, Refusal, ReservationEnd, Status, Strategy,
+    AgentState, Asker, Availability, CallId, Command, Cue, Destination, Direction, Ears, Effect, Ending, Event, LegId,
+    Outcome, Output, QueueExit, QueueSettings, Refusal, ReservationEnd, Status, Strategy,
 };
 use floor::{queue, with_support};
 use house::{House, IntoAgent as _, agent, settings};
@@ -222,7 +222,7 @@ fn over_fifty_consults_three_agents_ring_in_the_order_of_their_idleness() {
         // Some who are asked do not take it; they do not lose their turn.
         let missed = round % 3;
         for next in idle.iter().take(missed) {
-            assert_eq!(house.offered(), [next.clone()], "round {round}: {idle:?}");
+            assert_eq!(house.offered(), std::slice::from_ref(next), "round {round}: {idle:?}");
             match round % 5 {
                 0 => drop(house.rejects(next).unwrap()),
                 1 => house.fails(house.offer_leg(next), 480),
@@ -231,7 +231,7 @@ fn over_fifty_consults_three_agents_ring_in_the_order_of_their_idleness() {
             }
         }
         let taker = idle.remove(missed);
-        assert_eq!(house.offered(), [taker.clone()], "round {round}");
+        assert_eq!(house.offered(), std::slice::from_ref(&taker), "round {round}");
         let b = house.offer_leg(&taker);
         house.ringing(b);
         house.answers(b);
@@ -392,6 +392,22 @@ fn a_call_that_waits_keeps_its_place_when_it_becomes_part_of_another() {
     house.answers(b);
     assert!(house.talk(b, c) && house.status(later) == Status::Queued);
     assert_eq!(house.exits().len(), 2, "left with the old call, answered in the new one");
+}
+
+#[test]
+fn who_enters_the_room_themselves_is_not_offered_its_consult_any_more_and_counts_as_being_there() {
+    let room = || Destination::Room("hall".to_owned());
+    let mut house = House::on_duty(&["bob", "carol"]);
+    let a = house.dials("alice", room());
+    let c = house.customer_dials("+4930", room());
+    house.starts(a, queue("support")).unwrap();
+    house.accepts("bob").unwrap();
+    let b = house.dials("bob", room());
+    assert_eq!(house.offered(), ["carol"]);
+    assert_eq!(house.offers_ended(), [("bob".to_owned(), ReservationEnd::Withdrawn)]);
+    assert!(house.talk(b, c) && house.state("bob") == AgentState::OnCall);
+    house.dials("bob", agent("dave"));
+    assert!(house.apart(b, c), "the first line is away while they dial on the second");
 }
 
 #[test]

@@ -183,6 +183,7 @@ impl Call {
             name: person.name.clone(),
         });
         if let Some(agent) = &person.agent {
+            self.end_offers_to(desk, agent);
             let put_on = matches!(person.errand, Some(Errand::Callee | Errand::Target | Errand::Fallback));
             desk.seat(agent, self.id, Seat { put_on, rung: person.errand.is_some() });
         }

@@ -208,6 +208,15 @@ impl Call {
         }
     }
 
+    /// An agent comes into the call by another way: what they were offered of it is over.
+    pub(super) fn end_offers_to(&mut self, desk: &mut Desk<'_>, agent: &AgentName) {
+        let theirs = |leg: &Leg| leg.offer.as_ref().is_some_and(|offer| offer.agent == *agent);
+        let legs: Vec<LegId> = self.legs.iter().filter(|(_, leg)| theirs(leg)).map(|(id, _)| *id).collect();
+        for leg in legs {
+            self.end_offer(desk, leg, ReservationEnd::Withdrawn);
+        }
+    }
+
     /// The phone of an agent who was offered the call answered: whoever waited is that agent from here on.
     pub(super) fn won(&mut self, desk: &mut Desk<'_>, id: LegId) {
         let Some(leg) = self.legs.get_mut(&id) else { return };
