@@ -90,7 +90,7 @@ fn without_secrets(bytes: &[u8]) -> Bytes {
     let (head, body) = head_and_body(bytes);
     let secret = |line: &[u8]| {
         let is = |name: &&str| line.get(..name.len()).is_some_and(|start| start.eq_ignore_ascii_case(name.as_bytes()));
-        CREDENTIALS.iter().any(|name| is(name))
+        CREDENTIALS.iter().any(is)
     };
     let mut kept = Vec::with_capacity(bytes.len());
     for line in lines(head).filter(|line| !secret(line)) {

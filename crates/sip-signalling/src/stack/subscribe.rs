@@ -17,7 +17,7 @@ use crate::dialog::Order;
 use crate::flow::Flow;
 use crate::gate::{self, Refusal};
 use crate::leg::Phase;
-use crate::news::ReferId;
+use crate::news::{Package, ReferId};
 use crate::refer::{At, EVENT, End, LIFE};
 
 impl Stack {
@@ -127,6 +127,11 @@ impl Stack {
 /// The number in an `Event: refer;id=…`; other events are refused.
 fn event_id(request: &Request) -> Result<Option<u32>, Refusal> {
     let event = one(&request.headers, "Event").and_then(|value| EventValue::parse(value).ok());
-    let event = event.filter(|event| event.word == EVENT).ok_or_else(gate::bad_event)?;
+    let event = event.ok_or_else(gate::bad_event)?;
+    if Package::of(&event.word).is_some() {
+        // known, but each such watch has a dialog of its own (RFC 6665 §4.5.2)
+        return Err(Refusal::plain(403));
+    }
+    let event = Some(event).filter(|event| event.word == EVENT).ok_or_else(gate::bad_event)?;
     event.params.get("id").map(|id| id.parse().map_err(|_| Refusal::plain(400))).transpose()
 }

@@ -59,12 +59,13 @@ fn next_report(socket: &UdpSocket) -> io::Result<Option<SocketAddr>> {
     let mut control = nix::cmsg_space!(Report);
     // the datagram comes back as well, and is not needed
     let report = recvmsg::<SockaddrStorage>(socket.as_raw_fd(), &mut [], Some(&mut control), MsgFlags::MSG_ERRQUEUE)?;
-    let nobody = report.cmsgs()?.any(|message| match message {
-        ControlMessageOwned::Ipv4RecvErr(error, _) | ControlMessageOwned::Ipv6RecvErr(error, _) => {
-            is_nobody(error.ee_errno)
+    let number = report.cmsgs()?.find_map(|message| {
+        if let ControlMessageOwned::Ipv4RecvErr(error, _) | ControlMessageOwned::Ipv6RecvErr(error, _) = message {
+            return Some(error.ee_errno);
         }
-        _ => false,
+        None
     });
+    let nobody = number.is_some_and(is_nobody);
     Ok(report.address.filter(|_| nobody).and_then(|address| address_of(&address)))
 }
 

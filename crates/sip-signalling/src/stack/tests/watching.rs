@@ -187,7 +187,7 @@ impl Desk {
         }
     }
 
-    fn to_phone(&mut self, flow: Flow, bytes: &Bytes) {
+    fn phone_hears(&mut self, flow: Flow, bytes: &Bytes) {
         match parse(bytes).unwrap() {
             SipMessage::Response(response) => self.phone.response(self.now, flow, response),
             SipMessage::Request(request) => {
@@ -214,7 +214,7 @@ impl Desk {
         if packet == Some(next) {
             let (_, (from_server, flow, bytes)) = self.packets.pop_first().unwrap();
             if from_server {
-                self.to_phone(flow, &bytes);
+                self.phone_hears(flow, &bytes);
             } else {
                 self.server.receive(self.now, flow, parse(&bytes));
             }
@@ -477,7 +477,8 @@ fn a_phone_that_knows_nothing_of_it_or_is_gone_ends_it() {
 
 #[test]
 fn who_may_not_or_asks_wrongly_is_told_so() {
-    let cases: [(&str, &str, u32, &[(&str, &str)], u16); 9] = [
+    type Case = (&'static str, &'static str, u32, &'static [(&'static str, &'static str)], u16);
+    let cases: [Case; 9] = [
         ("bob", "presence", 600, &[], 489),
         ("bob", "refer", 600, &[], 489),
         ("bob", "dialog", 600, &[("Accept", "application/pidf+xml")], 406),
