@@ -157,18 +157,25 @@ impl<'a> Company<'a> {
             }
             let heard = || person.wait.as_ref().map_or(Ears::Ringback, |wait| Ears::Queue(wait.queue.clone()));
             match person.errand {
-                Some(Errand::Callee | Errand::Recall | Errand::Fallback) => self.awaited_in_main = Some(heard()),
+                Some(Errand::Callee | Errand::Recall | Errand::Fallback) => self.await_in_main(heard()),
                 Some(Errand::Target) => match &self.call.transfer {
                     Some(transfer) if transfer.target == *who && transfer.stage == Stage::Ringing => {
                         self.awaited_by_initiator = Some((transfer.initiator, heard()));
                         if broken!(CustomerHearsRingback) {
-                            self.awaited_in_main = Some(heard());
+                            self.await_in_main(heard());
                         }
                     }
-                    Some(_) | None => self.awaited_in_main = Some(heard()),
+                    Some(_) | None => self.await_in_main(heard()),
                 },
                 Some(Errand::First { .. } | Errand::Supervise) | None => {}
             }
+        }
+    }
+
+    /// Those in Main wait for somebody: a queue's music comes before ringback.
+    fn await_in_main(&mut self, heard: Ears) {
+        if !matches!(self.awaited_in_main, Some(Ears::Queue(_))) {
+            self.awaited_in_main = Some(heard);
         }
     }
 

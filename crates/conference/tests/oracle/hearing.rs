@@ -139,12 +139,13 @@ impl Oracle {
     /// Who is rung or waited for on behalf of those in the open.
     fn awaited_in_main(call: &Call) -> Option<&Person> {
         let cold = call.transfer.as_ref().is_none_or(|transfer| transfer.cold);
-        let mut people = call.people.values();
-        people.find(|person| match person.rings {
+        let awaited = call.people.values().filter(|person| match person.rings {
             Some(Rings::ForCaller) => true,
             Some(Rings::AsTarget) => cold,
             Some(Rings::ForNobody) | None => false,
-        })
+        });
+        // A queue's music comes before ringback.
+        awaited.max_by_key(|person| person.waits.is_some())
     }
 
     /// Whether somebody waits in a queue: in the open, with nobody else to talk to there.
