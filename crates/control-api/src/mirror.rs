@@ -202,8 +202,8 @@ impl Mirror {
             name: name.clone(),
             extension: entry.extension.clone(),
             open: entry.open,
-            waiting: entry.waiting,
-            calls: Vec::new(),
+            length: entry.waiting,
+            waiting: Vec::new(),
             ready: entry.ready,
             agents: entry.agents.clone(),
         });

@@ -163,7 +163,7 @@ async fn look_into(counter: &Counter, asking: &Asking, names: Vec<String>) -> Re
     let shown = views.iter().map(|view| {
         let mut queue = Queue::of(view, mirror.extension(&view.name), mirror.epoch());
         if let Some(agent) = asking.agent() {
-            queue.calls.retain(|waiting| mirror.is_in_call(agent, &waiting.call));
+            queue.waiting.retain(|waiting| mirror.is_in_call(agent, &waiting.call));
         }
         queue
     });

@@ -105,10 +105,10 @@ pub struct Queue {
     pub extension: String,
     /// Whether it is open.
     pub open: bool,
-    /// Calls that wait.
-    pub waiting: u32,
-    /// Which: next first. An agent sees their own only.
-    pub calls: Vec<Waiting>,
+    /// How many calls wait.
+    pub length: u32,
+    /// The calls that wait, next first. An agent sees their own only; a snapshot leaves them out.
+    pub waiting: Vec<Waiting>,
     /// Agents who serve it and are ready.
     pub ready: u32,
     /// Agents who serve it.
@@ -237,8 +237,8 @@ impl Queue {
             name: view.name.clone(),
             extension,
             open: view.open,
-            waiting: u32::try_from(view.waiting.len()).unwrap_or(u32::MAX),
-            calls: waiting.collect(),
+            length: u32::try_from(view.waiting.len()).unwrap_or(u32::MAX),
+            waiting: waiting.collect(),
             ready: view.ready,
             agents: view.agents.iter().map(|agent| agent.0.clone()).collect(),
         }

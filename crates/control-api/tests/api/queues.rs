@@ -19,7 +19,7 @@ async fn agents_and_queues_are_shown_with_what_they_do() {
     assert_eq!((&alice["calls"], &alice["phones"], &alice["extension"]), (&json!([id]), &json!(1), &json!("101")));
     operator.get("/v1/agents/zoe").await.refuses(404, "agent_not_found");
     let queue = operator.get("/v1/queues/support").await.is(200);
-    assert_eq!((&queue["open"], &queue["waiting"], &queue["ready"]), (&json!(true), &json!(0), &json!(2)));
+    assert_eq!((&queue["open"], &queue["length"], &queue["ready"]), (&json!(true), &json!(0), &json!(2)));
     assert_eq!(operator.get("/v1/queues").await.is(200)["items"], json!([queue]));
     operator.get("/v1/queues/nothing").await.refuses(404, "queue_not_found");
     // Of others an agent sees what they do, not their calls.
