@@ -157,11 +157,6 @@ impl Book {
         self.calls.get(&call).map(|sheet| sheet.history.clone())
     }
 
-    /// The recorder, for what agents did over all calls.
-    pub(crate) fn recorder(&self) -> &Recorder {
-        &self.recorder
-    }
-
     /// What is to be kept from here on.
     pub(crate) fn take_kept(&mut self) -> Vec<Write> {
         self.keep.drain(..).collect()

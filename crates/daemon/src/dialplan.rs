@@ -7,15 +7,11 @@ use std::collections::BTreeMap;
 use conference::{AgentName, Caller, Destination, Service};
 use regex::{Captures, Regex};
 
-use crate::config::{Config, Dialled, NumberRule, Target, TargetKind};
+use crate::config::{Config, Dialled, FACTORY, NumberRule, ROOM_PREFIX, Target, TargetKind};
 
 #[cfg(test)]
 mod tests;
 
-/// Opens a room of a chosen name: `room-NAME`.
-const ROOM_PREFIX: &str = "room-";
-/// Opens a room of a name of its own: the conference factory (RFC 4579 §5.4).
-const FACTORY: &str = "conference";
 /// Characters of what can be dialled; anything longer reaches nobody.
 const DIALLED: usize = 128;
 /// Digits from which on something may be an outside number.
@@ -170,6 +166,11 @@ fn chosen_room(dialled: &str) -> Option<Destination> {
     }
     let prefix = dialled.get(..ROOM_PREFIX.len()).filter(|prefix| prefix.eq_ignore_ascii_case(ROOM_PREFIX))?;
     Some(room(&dialled[prefix.len()..]))
+}
+
+/// The user part of a room's address, as agents dial it.
+pub(crate) fn room_user(room: &str) -> String {
+    format!("{ROOM_PREFIX}{room}")
 }
 
 fn room(name: &str) -> Destination {

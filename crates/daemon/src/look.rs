@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use conference::record::CallRecord;
-use conference::{AgentName, AgentView, Allowed, CallId, CallView, QueueView, ReservationView};
+use conference::{AgentName, AgentView, Allowed, Asker, CallId, CallView, QueueView, ReservationView};
 use control_api::AudibilitySheet;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
@@ -136,7 +136,8 @@ impl Switch {
         let view = self.board.call(call)?;
         let allowed = match asker {
             Some(agent) if !self.board.calls_of(agent).contains(&call) => return None,
-            Some(_) | None => Vec::new(),
+            Some(agent) => self.board.allowed(call, &Asker::Agent(agent.clone()), self.clock.now()),
+            None => Vec::new(),
         };
         Some((view, allowed))
     }

@@ -54,9 +54,18 @@ impl Switch {
                 let phones = u32::try_from(phones).unwrap_or(u32::MAX);
                 self.report(Report::Registered { agent, phones });
             }
-            News::PhoneRegistered { .. } | News::Bound { .. } | News::WatchEnded { .. } => {}
-            News::Watched { watch, .. } => self.carry.endpoint.wish(Wish::RefuseWatch { watch, status: 489 }),
-            News::Security { rule, source, detail } => warn!(rule, %source, detail = masked(&detail), "security"),
+            News::PhoneRegistered { .. } => {}
+            News::Bound { agent, contacts } => {
+                if let Some(keeper) = &self.keeper {
+                    keeper.bound(agent, &contacts);
+                }
+            }
+            News::Watched { watch, package, at, watcher } => self.watched(watch, package, &at, &watcher),
+            News::WatchEnded { watch } => self.watch_ended(watch),
+            News::Security { rule, source, detail } => {
+                self.carry.metrics.security(rule);
+                warn!(rule, %source, detail = masked(&detail), "security");
+            }
         }
     }
 
@@ -93,6 +102,7 @@ impl Switch {
         if let Err(error) = self.carry.mixer.open(leg, arrival.source.ip()) {
             return self.turn_away(leg, NO_ROOM, &error.to_string());
         }
+        let to = self.plan.look_up(&arrival.caller, &arrival.dialled, arrival.ours);
         let (waiting, direction) = match arrival.offer {
             None => (Waiting::NoOffer, Direction::Both),
             Some(offer) => match self.carry.mixer.read(leg, &offer) {
@@ -116,7 +126,6 @@ impl Switch {
             return self.report(Report::Replaced { leg, old, caller: arrival.caller, direction });
         }
         self.carry.legs.add(leg, Leg::new(waiting, direction));
-        let to = self.plan.look_up(&arrival.caller, &arrival.dialled, arrival.ours);
         self.report(Report::Arrived { leg, caller: arrival.caller, to, shown: arrival.dialled, direction });
     }
 

@@ -115,7 +115,7 @@ impl Switch {
     }
 
     /// The call that an address stands for: a call's own name, or a room as agents dial it.
-    fn conference(&self, user: &str) -> Option<CallId> {
+    pub(crate) fn conference(&self, user: &str) -> Option<CallId> {
         let own = user.strip_prefix("c-").and_then(|id| u64::from_str_radix(id, 16).ok()).map(CallId);
         if let Some(call) = own.filter(|call| self.board.call(*call).is_some()) {
             return Some(call);

@@ -2,26 +2,30 @@
 //!
 //! Nothing is half-started: when one part cannot start, those before it are stopped again.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use conference::{CallView, Command, Event, Refusal};
 use control_api::{Api, ApiSettings, Ask, House, HouseError, Told};
-use media_mixer::Mixer;
-use sip_signalling::{Endpoint, Protocol};
+use media_mixer::{MediaNews, Mixer};
+use sip_signalling::{Endpoint, News, Protocol, SipSettings};
+use store::{Restored, Store, StoreError, StoreSettings};
 use tokio::net::TcpListener;
 use tokio::sync::{broadcast, mpsc, oneshot};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
-use tracing::{info, warn};
+use tracing::{error, info, warn};
 
 use crate::api::{ASKS, Clerk, MediaHealth};
 use crate::carry::{Carry, Edges};
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::fixed;
 use crate::freeze::FreezeError;
 use crate::hours;
+use crate::keeper::{self, Keeper};
+use crate::people::{self, People};
 use crate::switch::{INPUTS, Input, Load, Sources, Switch};
 use crate::token::{self, TokenError};
 use crate::told::{Reserved, Teller};
@@ -54,6 +58,12 @@ pub enum StartError {
     /// The operator has no token.
     #[error(transparent)]
     Token(#[from] TokenError),
+    /// What was kept cannot be read.
+    #[error("server.data_dir: {0}")]
+    Store(#[from] StoreError),
+    /// Users of the database who cannot be told from others, one a line.
+    #[error("{0}")]
+    Users(String),
 }
 
 /// What a daemon has in its hands, to find leaks.
@@ -88,8 +98,10 @@ pub struct Running {
     mixer: Mixer,
     switch: JoinHandle<()>,
     hours: JoinHandle<()>,
-    /// The settings it was started with.
-    started: Config,
+    clerk: Arc<Clerk>,
+    store: Store,
+    /// The settings it was started with: their folder is gone when they are.
+    _started: Config,
 }
 
 /// Starts a daemon. When this returns it takes calls.
@@ -99,41 +111,60 @@ pub struct Running {
 pub async fn run(config: Config) -> Result<Running, StartError> {
     let clock = Clock::start();
     let listener = listen(config.http.listen).await?;
+    let (store, restored) = Store::open(StoreSettings::new(config.server.data_dir.clone())).await?;
     let token = token::read_or_make(&config.http.admin_token_file)?;
-    let (mixer, media) = Mixer::start(translate::media(&config))?;
-    let (endpoint, sip) = match Endpoint::start(translate::signalling(&config)).await {
+    let whole = people::household(&config, &restored.users).map_err(|lines| StartError::Users(lines.join("\n")))?;
+    let (edges, news) = start_edges(&whole, &restored).await?;
+    let (mixer, endpoint) = (edges.mixer.clone(), edges.endpoint.clone());
+    let (asks, asked) = mpsc::channel(ASKS);
+    let house = House::new(asks);
+    let (inputs, receiver) = mpsc::channel(INPUTS);
+    let taken = Reserved { calls: restored.last_call, events: restored.last_event };
+    let carry = Carry::new(edges, Teller::new(house.events.clone(), taken), clock);
+    let metrics = carry.metrics.clone();
+    let said: BTreeMap<_, _> =
+        restored.availabilities.iter().map(|known| (known.agent.clone(), known.availability)).collect();
+    let mut switch = Switch::new(&whole, carry, clock);
+    switch.board.resume(restored.last_call, said.clone().into_iter().collect());
+    switch.keeper = Some(Keeper::new(store.clone(), mixer.clone(), said));
+    let hours = tokio::spawn(hours::watch(switch.hours(), inputs.clone()));
+    let clerk = Arc::new(Clerk {
+        inputs: inputs.clone(),
+        endpoint: endpoint.clone(),
+        mixer: mixer.clone(),
+        media: MediaHealth::default(),
+        metrics,
+        clock,
+        store: store.clone(),
+        people: Arc::new(People::new(store.clone(), inputs.clone(), config.clone(), whole)),
+        file: config.source.clone(),
+        renewed: Arc::clone(&house.renewed),
+        domain: config.server.domain.clone(),
+        addresses: endpoint.addresses().iter().map(|(_, address)| *address).collect(),
+    });
+    tokio::spawn(Clerk::run(Arc::clone(&clerk), asked));
+    let address = config.http.listen;
+    let api = Api::start(listener, house.clone(), ApiSettings::new(token))
+        .map_err(|cause| StartError::Http { address, cause })?;
+    let switch = tokio::spawn(switch.run(Sources { inputs: receiver, sip: news.0, media: news.1 }));
+    Ok(Running { inputs, house, api, clerk, endpoint, mixer, store, switch, hours, _started: config })
+}
+
+type EdgeNews = (mpsc::Receiver<News>, mpsc::Receiver<MediaNews>);
+
+/// Both edges, or neither.
+async fn start_edges(config: &Config, restored: &Restored) -> Result<(Edges, EdgeNews), StartError> {
+    let (mixer, media) = Mixer::start(translate::media(config))?;
+    let settings = SipSettings { bindings: keeper::bindings(restored), ..translate::signalling(config) };
+    let (endpoint, sip) = match Endpoint::start(settings).await {
         Ok(started) => started,
         Err(error) => {
             mixer.stop();
             return Err(error.into());
         }
     };
-    let (asks, asked) = mpsc::channel(ASKS);
-    let house = House::new(asks);
-    let (inputs, receiver) = mpsc::channel(INPUTS);
-    let edges = Edges {
-        endpoint: endpoint.clone(),
-        mixer: mixer.clone(),
-        near: config.media.address,
-        behind_nat: config.sip.external_address.is_some(),
-    };
-    let carry = Carry::new(edges, Teller::new(house.events.clone(), Reserved::default()), clock);
-    let switch = Switch::new(&config, carry, clock);
-    let hours = tokio::spawn(hours::watch(switch.hours(), inputs.clone()));
-    let clerk = Clerk {
-        inputs: inputs.clone(),
-        endpoint: endpoint.clone(),
-        mixer: mixer.clone(),
-        media: MediaHealth::default(),
-        domain: config.server.domain.clone(),
-        addresses: endpoint.addresses().iter().map(|(_, address)| *address).collect(),
-    };
-    tokio::spawn(clerk.run(asked));
-    let address = config.http.listen;
-    let api = Api::start(listener, house.clone(), ApiSettings::new(token))
-        .map_err(|cause| StartError::Http { address, cause })?;
-    let switch = tokio::spawn(switch.run(Sources { inputs: receiver, sip, media }));
-    Ok(Running { inputs, house, api, endpoint, mixer, switch, hours, started: config })
+    let (near, behind_nat) = (config.media.address, config.sip.external_address.is_some());
+    Ok((Edges { endpoint, mixer, near, behind_nat }, (sip, media)))
 }
 
 async fn listen(address: SocketAddr) -> Result<TcpListener, StartError> {
@@ -219,14 +250,18 @@ impl Running {
         self.give(Input::FreezeAndThaw).await.unwrap_or(Err(FreezeError::Stopping))
     }
 
-    /// Puts new users, trunks, rooms and rules in force. Calls go on; addresses and media stay as they were:
-    /// what else is new is named in the log.
+    /// Puts new users, trunks, queues, rooms and rules in force. Calls go on; addresses and media stay as they were: what
+    /// else is new is named in the log. With a mistake in them the old ones stay.
     pub async fn reload(&self, config: Config) {
-        for section in fixed::changed(&self.started, &config) {
-            warn!("{section} has changed: it stays as it was until the service is started again");
-        }
-        if self.give(|reply| Input::Reload(Box::new(config), reply)).await.is_some() {
-            info!("settings reloaded");
+        match self.clerk.put_in_force(config).await {
+            Ok(notes) => {
+                notes.iter().for_each(|note| warn!("{note}"));
+                info!("settings reloaded");
+            }
+            Err(error) => {
+                error.to_string().lines().for_each(|line| error!("{line}"));
+                error!("the settings have mistakes: the old ones stay in force");
+            }
         }
     }
 
@@ -269,6 +304,9 @@ impl Running {
         let _ = self.switch.await;
         self.hours.abort();
         self.endpoint.stop().await;
+        if let Err(error) = self.store.close().await {
+            error!(%error, "not everything could be kept");
+        }
         tell_of_ticks(&self.mixer);
         self.mixer.stop();
     }

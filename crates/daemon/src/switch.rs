@@ -7,7 +7,9 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use conference::record::Cause;
-use conference::{AgentName, CallView, Command, Destination, Event, Output, Refusal, Report, Switchboard};
+use conference::{
+    AgentName, CallId, CallView, Command, Destination, Event, LegId, Output, Refusal, Report, Switchboard,
+};
 use media_mixer::MediaNews;
 use sip_signalling::{News, Wish};
 use tokio::sync::{mpsc, oneshot, watch};
@@ -21,10 +23,12 @@ use crate::config::Config;
 use crate::dialplan::DialPlan;
 use crate::freeze::FreezeError;
 use crate::hours::Hours;
+use crate::keeper::Keeper;
 use crate::look::{Dialled, Look, Onlookers};
 use crate::referred::Guesses;
 use crate::translate;
 use crate::view::Masks;
+use crate::watching::Watches;
 
 #[cfg(test)]
 mod tests;
@@ -40,6 +44,8 @@ pub(crate) enum Input {
     Calls(oneshot::Sender<Vec<CallView>>),
     /// Something to be seen.
     Look(Look),
+    /// Which call a leg is in.
+    CallOf(LegId, oneshot::Sender<Option<CallId>>),
     /// Let nobody new in (true), or again.
     Drain(bool, oneshot::Sender<()>),
     /// A queue's hours began or ended.
@@ -87,6 +93,10 @@ pub(crate) struct Switch {
     pub(crate) extensions: BTreeMap<String, String>,
     /// Whether nobody new is let in.
     pub(crate) draining: bool,
+    /// Who watches whom.
+    pub(crate) watches: Watches,
+    /// Gives the store what is to be kept; tests of a part keep nothing.
+    pub(crate) keeper: Option<Keeper>,
     /// The hours of every queue that has some, for the clock that watches them.
     hours: watch::Sender<QueueHours>,
 }
@@ -116,6 +126,8 @@ impl Switch {
             onlookers: Onlookers::default(),
             extensions: BTreeMap::new(),
             draining: false,
+            watches: Watches::default(),
+            keeper: None,
             hours: watch::Sender::default(),
         };
         switch.configure(config);
@@ -138,7 +150,7 @@ impl Switch {
                 }
                 Woken::Settled(settled) => self.carry.settled(settled),
                 Woken::Whereabouts(seen) => self.carry.whereabouts.learn(seen, &self.carry.endpoint),
-                Woken::Input(None | Some(Input::Quit)) => return,
+                Woken::Input(None | Some(Input::Quit)) => return self.finish().await,
                 Woken::Input(Some(input)) => self.take(input).await,
                 Woken::Media(Some(news)) => self.hear_media(news),
                 Woken::Sip(Some(news)) => self.hear(*news),
@@ -146,6 +158,32 @@ impl Switch {
                 Woken::Sip(None) => return error!("the signalling is gone"),
             }
             self.show();
+            self.tell_watchers();
+            self.keep();
+        }
+    }
+
+    /// Hands out whatever is to be kept or counted.
+    fn keep(&mut self) {
+        for took in self.carry.book.take_took() {
+            self.carry.metrics.took(took);
+        }
+        let (kept, due) = (self.carry.book.take_kept(), self.carry.teller.due());
+        let agents = std::mem::take(&mut self.carry.agents);
+        let Some(keeper) = &mut self.keeper else { return };
+        kept.into_iter().for_each(|write| keeper.keep(write));
+        if let Some(reserved) = due {
+            keeper.reserve(reserved);
+        }
+        agents.iter().for_each(|agent| keeper.changed(agent));
+        keeper.settle(|agent| self.board.agent(agent));
+    }
+
+    /// The last of what is to be kept.
+    async fn finish(mut self) {
+        self.keep();
+        if let Some(keeper) = self.keeper.take() {
+            keeper.finish().await;
         }
     }
 
@@ -182,6 +220,9 @@ impl Switch {
     pub(crate) fn command(&mut self, command: Command) -> Result<(Vec<Event>, Vec<GateId>), Refusal> {
         let cause = self.cause_of_command(&command);
         let outputs = self.board.command(self.clock.now(), command)?;
+        if let Cause::Command { by: Some(agent), .. } = &cause {
+            self.carry.agents.insert(agent.clone());
+        }
         let events = outputs.iter().filter_map(|output| match output {
             Output::Event(event) => Some(event.clone()),
             Output::Effect(_) => None,
@@ -223,6 +264,7 @@ impl Switch {
             }
             Input::LookUp(dialled, reply) => _ = reply.send(self.plan.for_agents(&dialled.user, dialled.ours)),
             Input::Look(look) => self.look(look),
+            Input::CallOf(leg, reply) => _ = reply.send(self.carry.legs.call(leg)),
             Input::Hours { queue, open } => self.report(Report::Hours { queue, open }),
             Input::Drain(drain, reply) => {
                 self.drain(drain);

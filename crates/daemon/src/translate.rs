@@ -105,7 +105,13 @@ pub(crate) fn directory(config: &Config) -> Directory {
     let accounts = config
         .agents
         .iter()
-        .map(|agent| Account { name: agent.name.clone(), password: Password::Plain(agent.password.clone()) })
+        .map(|agent| {
+            let password = match &agent.ha1s {
+                Some(ha1s) => Password::Hashed(ha1s.clone()),
+                None => Password::Plain(agent.password.clone()),
+            };
+            Account { name: agent.name.clone(), password }
+        })
         .collect();
     Directory { accounts, trunks: config.trunks.iter().map(trunk).collect() }
 }

@@ -8,6 +8,8 @@ use media_mixer::{Stats, WorkerStats};
 use tokio::time::{Instant, timeout};
 
 use super::Clerk;
+use crate::look::Look;
+use crate::metrics::Scraped;
 use crate::switch::Input;
 
 /// A part that has not answered after so long is not well.
@@ -24,10 +26,29 @@ impl Clerk {
         let ready = switch.is_none() && sip.is_none() && media.is_none() && !draining;
         let mut parts =
             vec![("switch".to_owned(), switch), ("signalling".to_owned(), sip), ("media".to_owned(), media)];
+        // without it calls go on, and nothing is lost that fits into the spool
+        parts.push(("store".to_owned(), self.store.health().degraded));
         if draining {
             parts.push(("calls".to_owned(), Some("draining: no new calls are let in".to_owned())));
         }
         Health { ready, parts }
+    }
+
+    /// All numbers.
+    pub(super) async fn metrics(&self) -> String {
+        let (everything, load) =
+            tokio::join!(self.ask(|to| Input::Look(Look::Everything(to))), self.ask(Input::Counts));
+        let (Some(everything), Some(load)) = (everything, load) else { return String::new() };
+        let scraped = Scraped {
+            now: self.clock.now(),
+            everything,
+            load,
+            signalling: self.endpoint.counts().await,
+            media: self.mixer.stats(),
+            store: self.store.counts(),
+            store_up: self.store.health().degraded.is_none(),
+        };
+        self.metrics.text(&scraped).await
     }
 }
 

@@ -9,20 +9,29 @@
 
 mod dialled;
 mod health;
+mod past;
 mod sheets;
+mod trace;
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use control_api::{Ask, HouseError, Reply};
 use media_mixer::Mixer;
 use sip_signalling::Endpoint;
-use tokio::sync::{Semaphore, mpsc, oneshot};
+use store::Store;
+use tokio::sync::{Notify, Semaphore, mpsc, oneshot};
 
 pub(crate) use health::MediaHealth;
 
+use crate::clock::Clock;
+use crate::config::{self, Config};
 use crate::look::Look;
+use crate::metrics::Metrics;
+use crate::people::People;
 use crate::switch::Input;
+use crate::translate;
 
 /// Questions that may wait.
 pub(crate) const ASKS: usize = 1024;
@@ -35,6 +44,13 @@ pub(crate) struct Clerk {
     pub(crate) endpoint: Endpoint,
     pub(crate) mixer: Mixer,
     pub(crate) media: MediaHealth,
+    pub(crate) metrics: Metrics,
+    pub(crate) clock: Clock,
+    pub(crate) store: Store,
+    pub(crate) people: Arc<People>,
+    /// The settings file, if the service was started with one.
+    pub(crate) file: Option<PathBuf>,
+    pub(crate) renewed: Arc<Notify>,
     /// The domain of the house.
     pub(crate) domain: String,
     /// Where SIP is listened on.
@@ -43,9 +59,8 @@ pub(crate) struct Clerk {
 
 impl Clerk {
     /// Answers until nobody can ask any more.
-    pub(crate) async fn run(self, mut asks: mpsc::Receiver<Ask>) {
+    pub(crate) async fn run(clerk: Arc<Self>, mut asks: mpsc::Receiver<Ask>) {
         let places = Arc::new(Semaphore::new(AT_ONCE));
-        let clerk = Arc::new(self);
         while let Some(ask) = asks.recv().await {
             match ask {
                 // in the order in which they came
@@ -87,8 +102,57 @@ impl Clerk {
                 _ = reply.send(done);
             }
             Ask::Health(reply) => _ = reply.send(self.health().await),
-            other => drop(other),
+            Ask::History(query, reply) => _ = reply.send(self.history(query).await),
+            Ask::Login { name, password, reply } => _ = reply.send(self.people.login(&name, password).await),
+            Ask::Trace(only, reply) => _ = reply.send(self.trace(only)),
+            Ask::Reload(reply) => _ = reply.send(self.reload().await),
+            Ask::Users(reply) => _ = reply.send(Ok(self.people.users().await)),
+            Ask::AddUser { user, password, reply } => {
+                let added = self.people.add(user, password).await;
+                self.renewed.notify_waiters();
+                _ = reply.send(added);
+            }
+            Ask::SetPassword { name, password, reply } => {
+                _ = reply.send(self.people.set_password(&name, password).await);
+            }
+            Ask::DeleteUser { name, reply } => {
+                let deleted = self.people.delete(&name).await;
+                self.renewed.notify_waiters();
+                _ = reply.send(deleted);
+            }
+            Ask::Metrics(reply) => _ = reply.send(self.metrics().await),
         }
+    }
+
+    /// Reads the settings file again. Mistakes change nothing.
+    async fn reload(&self) -> Result<Vec<String>, HouseError> {
+        let Some(file) = self.file.clone() else {
+            return Err(HouseError::Conflict("the service was started without a settings file".to_owned()));
+        };
+        let read = tokio::task::spawn_blocking(move || config::load(&file, &config::variables())).await;
+        let checked = match read {
+            Ok(Ok(checked)) => checked,
+            Ok(Err(mistakes)) => return Err(HouseError::Invalid(mistakes.to_string())),
+            Err(error) => return Err(HouseError::Unavailable(error.to_string())),
+        };
+        let path = checked.config.source.clone().unwrap_or_default();
+        let mut lines: Vec<String> = checked.warnings.iter().map(|warning| warning.line(&path)).collect();
+        lines.extend(self.put_in_force(checked.config).await?);
+        Ok(lines)
+    }
+
+    /// Puts settings in force, and says what the operator should know.
+    pub(crate) async fn put_in_force(&self, config: Config) -> Result<Vec<String>, HouseError> {
+        let (mixer, music) = (self.mixer.clone(), translate::queue_music(&config));
+        let load = move || mixer.set_queue_music(&music);
+        match tokio::task::spawn_blocking(load).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => return Err(HouseError::Invalid(error.to_string())),
+            Err(error) => return Err(HouseError::Unavailable(error.to_string())),
+        }
+        let lines = self.people.reload(config).await.map_err(|lines| HouseError::Invalid(lines.join("\n")))?;
+        self.renewed.notify_waiters();
+        Ok(lines)
     }
 
     /// Gives the switch something; when it has ended, whoever waits is told by that.

@@ -1,14 +1,12 @@
-//! Adds to what the core shows what only the edges know: addresses, how legs sound, what is kept of calls that are over.
+//! Adds to what the core shows what only the edges know: addresses, and how legs sound.
 
 use std::collections::BTreeMap;
 
-use conference::record::CallRecord;
-use conference::{CallId, ParticipantView};
-use control_api::{AudibilitySheet, CallSheet, Calls, HouseError, Snapshot};
+use conference::ParticipantView;
+use control_api::{CallSheet, Calls, Snapshot};
 
-use super::{Clerk, stopping};
-use crate::look::{Everything, Look, Seen, Sight};
-use crate::switch::Input;
+use super::Clerk;
+use crate::look::{Everything, Seen, Sight};
 
 impl Clerk {
     pub(super) fn snapshot(&self, everything: Everything) -> Snapshot {
@@ -34,16 +32,6 @@ impl Clerk {
     fn address(&self, person: &ParticipantView) -> String {
         let user = person.agent.as_ref().map_or(person.name.as_str(), |agent| agent.0.as_str());
         format!("sip:{}@{}", escaped(user), self.domain)
-    }
-
-    pub(super) async fn audibility(&self, call: CallId) -> Result<Option<AudibilitySheet>, HouseError> {
-        let live = self.ask(|to| Input::Look(Look::Audibility(call, to))).await.ok_or_else(stopping)?;
-        Ok(live)
-    }
-
-    pub(super) async fn record(&self, call: CallId) -> Result<Option<CallRecord>, HouseError> {
-        let live = self.ask(|to| Input::Look(Look::Record(call, to))).await.ok_or_else(stopping)?;
-        Ok(live)
     }
 }
 

@@ -11,6 +11,7 @@ use sip_signalling::{Callee, Wish};
 use tracing::{error, info};
 
 use super::{Carry, Leg, Waiting};
+use crate::dialplan::room_user;
 use crate::events;
 
 /// No media can be had: no port is left, or the mixer is full.
@@ -50,7 +51,14 @@ impl Carry {
             Effect::SetAudibility(change) => self.tell_mixer(change, None),
             Effect::Ring { call, leg, to, shown } => self.ring(call, leg, to, shown),
             Effect::Progress { leg } => self.endpoint.wish(Wish::Ringing { leg }),
-            Effect::Answer { leg } => self.answer(leg),
+            Effect::Answer { leg } => {
+                // before the answer, which names it (RFC 4579 §5.1)
+                let room = self.legs.call(leg).and_then(|call| self.rooms.get(&call));
+                if let Some(user) = room.map(|room| room_user(room)) {
+                    self.endpoint.wish(Wish::Focus { leg, user });
+                }
+                self.answer(leg);
+            }
             Effect::Reject { leg, status, refusal } => self.reject(leg, status, refusal),
             Effect::AnswerOffer { leg } => self.answer_offer(leg),
             Effect::Hangup { leg, status } => {
@@ -93,7 +101,11 @@ impl Carry {
                 (Callee::Trunk { trunk, number }, address)
             }
             // nobody has a phone there
-            Destination::Queue(_) | Destination::Room(_) | Destination::NewRoom | Destination::Service(_) | Destination::Unknown => {
+            Destination::Queue(_)
+            | Destination::Room(_)
+            | Destination::NewRoom
+            | Destination::Service(_)
+            | Destination::Unknown => {
                 self.reports.push_back(Report::Failed { leg, status: 404 });
                 return;
             }

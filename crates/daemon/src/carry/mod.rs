@@ -17,7 +17,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use conference::record::Cause;
-use conference::{CallId, ChangeSet, Effect, Ending, Event, LegId, Output, Refusal, Report};
+use conference::{AgentName, CallId, ChangeSet, Effect, Ending, Event, LegId, Output, Refusal, Report};
 use media_mixer::{Applied, Mixer};
 use sip_signalling::{Endpoint, Wish};
 use tokio::sync::oneshot;
@@ -33,6 +33,7 @@ use referrals::{Ended, Referrals};
 use crate::book::Book;
 use crate::clock::Clock;
 use crate::events;
+use crate::metrics::Metrics;
 use crate::told::Teller;
 use crate::view::{CallMasks, Masks};
 use crate::whereabouts::Whereabouts;
@@ -100,6 +101,13 @@ pub(crate) struct Carry {
     /// What is written down of calls.
     pub(crate) book: Book,
     pub(crate) teller: Teller,
+    pub(crate) metrics: Metrics,
+    /// The calls that are rooms.
+    rooms: BTreeMap<CallId, String>,
+    /// Something has changed that watchers may be told.
+    pub(crate) moved: bool,
+    /// Agents of whom something has changed.
+    pub(crate) agents: BTreeSet<AgentName>,
     lanes: Lanes,
     /// What is to be said behind tightenings, besides what the core said.
     words: Vec<Word>,
@@ -125,6 +133,10 @@ impl Carry {
             settled: JoinSet::new(),
             book: Book::new(clock.epoch()),
             teller,
+            metrics: Metrics::new(),
+            rooms: BTreeMap::new(),
+            moved: false,
+            agents: BTreeSet::new(),
             lanes: Lanes::default(),
             words: Vec::new(),
             log: events::Log::default(),
@@ -136,9 +148,14 @@ impl Carry {
     /// `cause`: what led to it.
     pub(crate) fn reaction(&mut self, cause: Cause, outputs: Vec<Output>) -> Vec<GateId> {
         let asked = Instant::now();
+        self.moved |= !outputs.is_empty();
         for output in &outputs {
-            if let Output::Effect(Effect::SetAudibility(change)) = output {
-                self.book.decided(change, &cause, asked);
+            match output {
+                Output::Effect(Effect::SetAudibility(change)) => self.book.decided(change, &cause, asked),
+                Output::Event(Event::CallStarted { call, room: Some(room) }) => {
+                    self.rooms.insert(*call, room.clone());
+                }
+                Output::Effect(_) | Output::Event(_) => {}
             }
         }
         let Some(main) = outputs.iter().find_map(|output| self.call_of(output)) else {
@@ -189,7 +206,10 @@ impl Carry {
 
     /// Takes a leg from the mixer and from memory, at once.
     pub(crate) fn forget(&mut self, leg: LegId) {
-        if self.legs.remove(leg).is_some() {
+        if let Some(known) = self.legs.remove(leg) {
+            if let Some((call, quality)) = known.call.zip(self.mixer.quality(leg)) {
+                self.book.quality(call, leg, quality);
+            }
             self.mixer.close(leg);
         }
         let Ended { waiting, accepted } = self.referrals.end(leg);
@@ -312,6 +332,12 @@ impl Carry {
 
     fn tell(&mut self, event: Event) {
         self.log.note(&event);
+        match &event {
+            Event::AgentChanged { agent, .. } => _ = self.agents.insert(agent.clone()),
+            Event::CallEnded { call } => _ = self.rooms.remove(call),
+            _ => {}
+        }
+        self.metrics.count(&event);
         self.book.note(self.clock.now(), &event);
         self.teller.tell(event);
     }

@@ -119,6 +119,7 @@ fn agent(section: &Section<'_>, directory: &mut Directory) -> (Agent, Place) {
         display_name,
         extension: extension.value,
         password,
+        ha1s: None,
         queues: queues.plain(),
         supervisor: role.value,
         max_calls: section.read("max_calls", |node| number(node, 1, 1000)).value,

@@ -33,6 +33,7 @@ pub use scratch::Scratch;
 pub use tree::Place;
 
 use directory::Directory;
+pub(crate) use directory::{FACTORY, ROOM_PREFIX};
 use reader::{Findings, Section};
 use tree::{Branch, FILE_BYTES};
 
@@ -72,6 +73,7 @@ pub fn load(file: &Path, variables: &Variables) -> Result<Checked, Mistakes> {
     }
     let text = std::fs::read_to_string(file).map_err(|error| failed(format!("cannot be read: {error}")))?;
     let mut checked = parse(&text, variables).map_err(|all| Mistakes { file: file.to_owned(), all })?;
+    checked.config.source = Some(file.to_owned());
     checked.warnings.extend(house::readable_by_everybody(&about, &checked.config));
     Ok(checked)
 }
@@ -149,7 +151,7 @@ fn read(text: &str, variables: &Variables, findings: &Findings) -> Option<Config
     let transfer = house::transfer(&root, &mut directory);
     directory.check(&trunks, findings);
     unbuilt::warn(&root);
-    Some(Config { server, sip, media, http, transfer, agents, queues, rooms, trunks, scratch: None })
+    Some(Config { server, sip, media, http, transfer, agents, queues, rooms, trunks, source: None, scratch: None })
 }
 
 fn default_tree() -> Branch {

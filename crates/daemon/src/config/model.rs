@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use conference::{AgentName, Strategy};
 use regex::Regex;
-use sip_signalling::{Algorithm, Network, Protocol, Secret, Source};
+use sip_signalling::{Algorithm, Ha1s, Network, Protocol, Secret, Source};
 
 use super::scratch::Scratch;
 use crate::hours::Hours;
@@ -36,6 +36,8 @@ pub struct Config {
     pub rooms: Vec<Room>,
     /// `[[trunks]]`.
     pub trunks: Vec<Trunk>,
+    /// The file it was read from.
+    pub source: Option<PathBuf>,
     /// The folder that stands in for `data_dir` where nobody named one, for tests and the demo.
     pub scratch: Option<Arc<Scratch>>,
 }
@@ -179,8 +181,10 @@ pub struct Agent {
     pub display_name: String,
     /// What a keypad dials; may be empty.
     pub extension: String,
-    /// The password for SIP.
+    /// The password for SIP; empty for a user of the database.
     pub password: Secret,
+    /// What is kept of the password of a user of the database.
+    pub ha1s: Option<Ha1s>,
     /// The queues served.
     pub queues: Vec<String>,
     /// Whether a supervisor.

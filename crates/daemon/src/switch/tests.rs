@@ -41,7 +41,7 @@ async fn a_command_is_answered_and_calls_are_shown_once_the_masks_are_in_force()
     switch.take(Input::Command(mute(false), reply)).await;
     assert!(matches!(heard.try_recv(), Ok(Ok(events)) if events.len() == 1));
     let (reply, mut refused) = oneshot::channel();
-    let nobody = Box::new(Command::Mute { call: conference::CallId(999), by: Asker::Operator, who, muted: true });
+    let nobody = Box::new(Command::Mute { call: CallId(999), by: Asker::Operator, who, muted: true });
     switch.take(Input::Command(nobody, reply)).await;
     assert_eq!(refused.try_recv(), Ok(Err(Refusal::CallNotFound)));
 }

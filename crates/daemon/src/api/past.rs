@@ -1,0 +1,38 @@
+//! Calls that are over: the store is asked, never the switch.
+
+use conference::CallId;
+use conference::record::{AudibilityHistory, CallRecord};
+use control_api::{AudibilitySheet, HistoryQuery, HouseError, Page};
+use store::HistoryFilter;
+
+use super::{Clerk, stopping};
+use crate::look::Look;
+use crate::people::said;
+use crate::switch::Input;
+
+impl Clerk {
+    /// Who hears and heard whom, in a call that goes on or one that is over.
+    pub(super) async fn audibility(&self, call: CallId) -> Result<Option<AudibilitySheet>, HouseError> {
+        if let Some(live) = self.ask(|to| Input::Look(Look::Audibility(call, to))).await.ok_or_else(stopping)? {
+            return Ok(Some(live));
+        }
+        let past = |history: AudibilityHistory| AudibilitySheet { now: Vec::new(), sample: None, history };
+        Ok(self.store.audibility(call).await.map_err(said)?.map(past))
+    }
+
+    /// The record of a call that goes on or is over.
+    pub(super) async fn record(&self, call: CallId) -> Result<Option<CallRecord>, HouseError> {
+        if let Some(mut live) = self.ask(|to| Input::Look(Look::Record(call, to))).await.ok_or_else(stopping)? {
+            crate::keeper::add_quality(&self.mixer, &mut live);
+            return Ok(Some(live));
+        }
+        self.store.record(call).await.map_err(said)
+    }
+
+    pub(super) async fn history(&self, query: HistoryQuery) -> Result<Page<CallRecord>, HouseError> {
+        let HistoryQuery { agent, number, queue, from, to, cursor, limit } = query;
+        let filter = HistoryFilter { call: None, agent, number, queue, from, to, cursor, limit };
+        let page = self.store.history(filter).await.map_err(said)?;
+        Ok(Page { items: page.items, next: page.next })
+    }
+}

@@ -1,0 +1,109 @@
+//! Gives the store what is to be kept. Nothing here waits for the store, and nobody in a call waits for this.
+//!
+//! ```text
+//!   book ── record of a call ──(its legs' last figures are there)──┐
+//!   book ── who heard whom ────────────────────────────────────────┤
+//!   signalling ── registrations ───────────────────────────────────┼──> store
+//!   core ── what agents said last, numbers that are taken ─────────┘
+//! ```
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use conference::record::CallRecord;
+use conference::{AgentName, AgentView, Availability};
+use media_mixer::Mixer;
+use sip_signalling::SavedBinding;
+use store::{Contact, Known, Restored, Store, Write};
+use tokio::task::JoinSet;
+use tracing::warn;
+
+use crate::clock::Clock;
+use crate::told::Reserved;
+
+/// A leg's figures are final so long after it was closed.
+const FINAL_AFTER: Duration = Duration::from_millis(100);
+
+/// The keeper.
+pub(crate) struct Keeper {
+    store: Store,
+    mixer: Mixer,
+    /// Records that wait for the last figures of their legs.
+    waiting: JoinSet<()>,
+    /// What was written of agents last.
+    said: BTreeMap<AgentName, Availability>,
+    /// Agents of whom something may be new.
+    changed: BTreeSet<AgentName>,
+}
+
+impl Keeper {
+    /// `said`: what is in the store already.
+    pub(crate) fn new(store: Store, mixer: Mixer, said: BTreeMap<AgentName, Availability>) -> Self {
+        Self { store, mixer, waiting: JoinSet::new(), said, changed: BTreeSet::new() }
+    }
+
+    /// Something that the book has finished.
+    pub(crate) fn keep(&mut self, write: Write) {
+        while self.waiting.try_join_next().is_some() {}
+        let Write::Call(mut record) = write else { return self.store.write(write) };
+        let (store, mixer) = (self.store.clone(), self.mixer.clone());
+        self.waiting.spawn(async move {
+            tokio::time::sleep(FINAL_AFTER).await;
+            add_quality(&mixer, &mut record);
+            store.write(Write::Call(record));
+        });
+    }
+
+    /// Numbers that are taken.
+    pub(crate) fn reserve(&self, reserved: Reserved) {
+        self.store.write(Write::Reserved { last_call: reserved.calls, last_event: reserved.events });
+    }
+
+    /// An agent's phones, as the registrar keeps them.
+    pub(crate) fn bound(&self, agent: AgentName, bindings: &[SavedBinding]) {
+        let contact = |binding: &SavedBinding| {
+            let expires_at = i64::try_from(binding.expires_at().0).unwrap_or(i64::MAX);
+            Some(Contact { binding: serde_json::to_string(binding).ok()?, expires_at })
+        };
+        let contacts = bindings.iter().filter_map(contact).collect();
+        self.store.write(Write::Registrations { agent, contacts });
+    }
+
+    /// Something about an agent may be new.
+    pub(crate) fn changed(&mut self, agent: &AgentName) {
+        self.changed.insert(agent.clone());
+    }
+
+    /// Writes down what agents said last, where it is new.
+    pub(crate) fn settle(&mut self, view: impl Fn(&AgentName) -> Option<AgentView>) {
+        for agent in std::mem::take(&mut self.changed) {
+            let Some(availability) = view(&agent).map(|view| view.availability) else { continue };
+            if self.said.insert(agent.clone(), availability) != Some(availability) {
+                self.store.write(Write::Availability(Known { agent, availability, at: Clock::wall() }));
+            }
+        }
+    }
+
+    /// Everything that waits is given to the store.
+    pub(crate) async fn finish(mut self) {
+        while self.waiting.join_next().await.is_some() {}
+    }
+}
+
+/// How the legs sounded, as the mixer knows it best; of those it has forgotten, as they sounded shortly before their end.
+pub(crate) fn add_quality(mixer: &Mixer, record: &mut CallRecord) {
+    for leg in record.parties.iter_mut().flat_map(|party| party.legs.iter_mut()) {
+        leg.quality = mixer.quality(leg.leg).or(leg.quality);
+    }
+}
+
+/// The registrations that were kept, as the registrar takes them.
+pub(crate) fn bindings(restored: &Restored) -> Vec<(AgentName, Vec<SavedBinding>)> {
+    let read = |contact: &Contact| {
+        serde_json::from_str(&contact.binding)
+            .inspect_err(|error| warn!(%error, "a registration that was kept cannot be read"))
+            .ok()
+    };
+    let agents = restored.registrations.iter();
+    agents.map(|(agent, contacts)| (agent.clone(), contacts.iter().filter_map(read).collect())).collect()
+}
