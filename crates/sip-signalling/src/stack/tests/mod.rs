@@ -4,6 +4,7 @@
 
 mod calls;
 mod closed_ports;
+mod desk;
 mod forks;
 mod frozen;
 mod glare;

@@ -6,9 +6,9 @@ use std::time::Duration;
 use conference::{AgentName, Moment};
 use rsip::{Method, Response, SipMessage};
 
+use super::desk::{Document, bob, room};
 use super::many::mutated;
 use super::net::settings;
-use super::watching::{Document, bob, room};
 use crate::chance::Chance;
 use crate::codec::{parse, push, remove, respond, set};
 use crate::digest::DigestClient;
