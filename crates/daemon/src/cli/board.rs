@@ -61,7 +61,7 @@ fn remarks(call: &Call, person: &Participant) -> String {
 
 /// The calls, with everybody in them.
 pub(super) fn calls(calls: &[Call], now: Timestamp) -> Table {
-    let mut table = Table::new(&["CALL", ">AGE", "WHO", "ROLE", "STATUS", ">FOR", ""]);
+    let mut table = Table::new(&["CALL", ">AGE", "WHO", "STATUS", ">FOR", "ROLE", ""]);
     for call in calls {
         let mut name = call.id.clone();
         if let Some(room) = &call.room {
@@ -74,9 +74,9 @@ pub(super) fn calls(calls: &[Call], now: Timestamp) -> Table {
                 id,
                 age,
                 Cell::of(named(person)),
-                Cell::of(&person.role).ink(Ink::Faint),
                 status(&person.status),
                 Cell::of(since(&person.since, now)),
+                Cell::of(&person.role).ink(Ink::Faint),
                 Cell::of(remarks(call, person)),
             ]);
         }
@@ -173,10 +173,10 @@ mod tests {
         let calls = [serde_json::from_value(call).unwrap()];
         assert_eq!(
             drawn(&super::calls(&calls, now())),
-            "CALL     AGE  WHO              ROLE      STATUS    FOR\n\
-             c-0001  1:02  p1 +49301112233  customer  On hold  12 s\n\
-             \x20             p2 alice         agent     Live     1:00  → bob, calling\n\
-             \x20             p3 bob           agent     Ringing  12 s"
+            "CALL     AGE  WHO              STATUS    FOR  ROLE\n\
+             c-0001  1:02  p1 +49301112233  On hold  12 s  customer\n\
+             \x20             p2 alice         Live     1:00  agent     → bob, calling\n\
+             \x20             p3 bob           Ringing  12 s  agent"
         );
     }
 

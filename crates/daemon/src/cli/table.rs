@@ -10,7 +10,7 @@ use crate::events::masked;
 /// Between two columns.
 const GAP: usize = 2;
 /// A column narrower than this says nothing.
-const LEAST: usize = 4;
+const LEAST: usize = 8;
 
 /// One field.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -86,20 +86,24 @@ impl Table {
     }
 }
 
-/// How wide each column may be. Columns for which there is no room at all are left out, from the right.
-fn fit(mut widths: Vec<usize>, width: Option<usize>) -> Vec<usize> {
-    let Some(room) = width else { return widths };
+/// How wide each column may be: the widest give way first. Columns for which there is no room at all are left out, from the
+/// right, so the most important stand at the left.
+fn fit(natural: Vec<usize>, width: Option<usize>) -> Vec<usize> {
+    let Some(room) = width else { return natural };
     let whole = |widths: &[usize]| widths.iter().sum::<usize>() + GAP * widths.len().saturating_sub(1);
-    while whole(&widths) > room {
-        let columns = widths.len();
-        match widths.iter_mut().max() {
-            Some(widest) if *widest > LEAST || columns == 1 => *widest -= 1,
-            Some(_) | None => {
-                widths.pop();
+    for columns in (1..=natural.len()).rev() {
+        let mut widths: Vec<usize> = natural.iter().copied().take(columns).collect();
+        while whole(&widths) > room {
+            match widths.iter_mut().max() {
+                Some(widest) if *widest > LEAST || columns == 1 => *widest -= 1,
+                Some(_) | None => break,
             }
         }
+        if whole(&widths) <= room {
+            return widths;
+        }
     }
-    widths
+    Vec::new()
 }
 
 /// A text in at most so many columns of a terminal.
