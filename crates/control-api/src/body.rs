@@ -12,6 +12,9 @@ use serde::de::{DeserializeOwned, Error as _, IgnoredAny, Unexpected};
 use crate::limits::{BODY_BYTES, BODY_TIME};
 use crate::problem::Problem;
 
+/// What an empty body equals.
+const NOTHING: &[u8] = b"{}";
+
 /// A JSON body. An empty one equals `{}`, whatever its type.
 #[derive(Debug)]
 pub(crate) struct Said<T>(pub(crate) T);
@@ -31,13 +34,14 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Said<T> {
         let (parts, body) = request.into_parts();
         let body = read(&parts.headers, body).await?;
         if body.is_empty() {
-            return parse(b"{}").map(Self);
+            return parse(NOTHING).map(Self);
         }
         if !is_json(&parts.headers) {
             let detail = "the body must be application/json";
             return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", detail));
         }
-        parse(&body).map(Self)
+        // Nothing said in JSON's own word is nothing said as well.
+        parse(if body.trim_ascii() == b"null" { NOTHING } else { &body }).map(Self)
     }
 }
 

@@ -20,15 +20,11 @@ use crate::routes::{
 
 #[derive(OpenApi)]
 #[openapi(
-    info(title = "Baton", description = "Calls, warm transfers, agents, queues, history and events of a Baton server."),
-    components(schemas(ProblemText)),
-    modifiers(&Everywhere),
-    nest(
-        (path = "/", api = SessionApi), (path = "/", api = CallsApi), (path = "/", api = TransferApi),
-        (path = "/", api = ParticipantsApi), (path = "/", api = ReservationsApi), (path = "/", api = PeopleApi),
-        (path = "/", api = HistoryApi), (path = "/", api = UsersApi), (path = "/", api = EventsApi),
-        (path = "/", api = OperateApi), (path = "/", api = ServiceApi),
-    )
+    info(
+        title = "Baton",
+        description = "Calls, warm transfers, agents, queues, history and events of a Baton server."
+    ),
+    components(schemas(ProblemText))
 )]
 struct Whole;
 
@@ -58,7 +54,25 @@ pub(crate) async fn document() -> Response {
 }
 
 fn text() -> String {
-    Whole::openapi().to_json().unwrap_or_default()
+    let parts = [
+        SessionApi::openapi(),
+        CallsApi::openapi(),
+        TransferApi::openapi(),
+        ParticipantsApi::openapi(),
+        ReservationsApi::openapi(),
+        PeopleApi::openapi(),
+        HistoryApi::openapi(),
+        UsersApi::openapi(),
+        EventsApi::openapi(),
+        OperateApi::openapi(),
+        ServiceApi::openapi(),
+    ];
+    let mut whole = Whole::openapi();
+    for part in parts {
+        whole.merge(part);
+    }
+    Everywhere.modify(&mut whole);
+    whole.to_json().unwrap_or_default()
 }
 
 fn add_problems(operation: &mut Operation, writes: bool) {

@@ -30,6 +30,7 @@ const KEY_MS: u16 = 100;
 /// What is to change; what is left out stays.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = ParticipantChange)]
 pub(crate) struct Change {
     /// On hold, or not any more.
     hold: Option<bool>,
@@ -65,7 +66,7 @@ pub(crate) struct Prompt {
     /// Which.
     prompt: PromptName,
     /// The place that `position` speaks of, 1 being next.
-    #[schema(minimum = 1)]
+    #[schema(minimum = 1, maximum = 65535)]
     position: Option<u16>,
     /// In whose name the operator asks.
     #[schema(max_length = 128)]

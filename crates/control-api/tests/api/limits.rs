@@ -46,6 +46,7 @@ async fn an_empty_body_equals_an_empty_object() {
         operator.request(Method::POST, "/v1/drain").header("content-type", "application/json"),
         operator.request(Method::POST, "/v1/drain").header("content-type", "text/plain"),
         operator.request(Method::POST, "/v1/drain").json(&json!({})),
+        operator.request(Method::POST, "/v1/drain").json(&json!(null)),
     ] {
         Answer::of(asked).await.is(204);
     }
@@ -137,4 +138,20 @@ async fn a_house_that_does_not_answer_is_unavailable() {
     let late = operator.post("/v1/calls", json!({ "from": "alice", "to": "bob" })).await;
     late.refuses(503, "unavailable");
     assert_eq!(late.header("retry-after"), "1");
+}
+
+#[tokio::test]
+async fn the_openapi_document_names_every_route_and_no_schema_twice() {
+    let house = TestHouse::open().await;
+    let document = Client::with(&house, "").get("/v1/openapi.json").await.is(200);
+    assert!(document["openapi"].as_str().unwrap().starts_with("3.1"));
+    let paths = document["paths"].as_object().unwrap();
+    assert!(paths.keys().all(|path| path.starts_with('/') && !path.starts_with("//")), "{:?}", paths.keys());
+    let operations: usize = paths.values().map(|path| path.as_object().unwrap().len()).sum();
+    assert_eq!((paths.len(), operations), (33, 38));
+    let schemas = document["components"]["schemas"].as_object().unwrap();
+    assert!(schemas["ParticipantChange"]["properties"]["hold"].is_object());
+    assert!(schemas["Change"]["properties"]["version"].is_object());
+    assert!(schemas["EventMessage"].is_object() && schemas["Problem"]["properties"]["code"].is_object());
+    assert_eq!(document["security"][0]["token"], json!([]));
 }
