@@ -15,6 +15,7 @@ use crate::asking::Asking;
 use crate::body::{At, Wanted, call_id};
 use crate::counter::Counter;
 use crate::house::{Ask, HistoryQuery};
+use crate::limits::NAME;
 use crate::pages;
 use crate::problem::Problem;
 use crate::shown::{List, Record};
@@ -80,6 +81,10 @@ pub(super) async fn list(
         (Some(own), _) => Some(own.clone()),
         (None, wanted) => wanted.map(AgentName),
     };
+    let texts = [agent.as_ref().map(|agent| &agent.0), query.number.as_ref(), query.queue.as_ref()];
+    if texts.into_iter().flatten().any(|text| text.chars().count() > NAME) {
+        return Err(Problem::bad("bad_query", format!("agent, number, queue: at most {NAME} characters")));
+    }
     let asked = HistoryQuery {
         agent,
         number: query.number,

@@ -24,6 +24,8 @@ pub(crate) struct UsersApi;
 const QUEUES: usize = 1_000;
 /// Calls that others may put on a new user at once, when nothing else is said.
 const MAX_CALLS: u32 = 2;
+/// And at most.
+const MAX_CALLS_MOST: u32 = 1_000;
 
 /// A user to be made.
 #[derive(Deserialize, ToSchema)]
@@ -48,6 +50,7 @@ pub(crate) struct NewUser {
     #[serde(default)]
     supervisor: bool,
     /// Calls others may put on them at once.
+    #[schema(maximum = 1000)]
     max_calls: Option<u32>,
 }
 
@@ -88,6 +91,9 @@ pub(super) async fn add(
     }
     if new.queues.len() > QUEUES {
         return Err(Problem::invalid(format!("queues: at most {QUEUES}")));
+    }
+    if new.max_calls.is_some_and(|calls| calls > MAX_CALLS_MOST) {
+        return Err(Problem::invalid(format!("max_calls: at most {MAX_CALLS_MOST}")));
     }
     let user = house::User {
         display_name: new.display_name.unwrap_or_else(|| new.name.clone()),

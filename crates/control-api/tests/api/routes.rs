@@ -119,6 +119,7 @@ async fn history_is_json_or_a_sheet() {
     assert_eq!(one, *record);
     operator.get("/v1/history/c-beef").await.refuses(404, "call_not_found");
     operator.get("/v1/history?from=yesterday").await.refuses(400, "bad_query");
+    operator.get(&format!("/v1/history?queue={}", "x".repeat(129))).await.refuses(400, "bad_query");
 
     let sheet = operator.get("/v1/history?format=csv&limit=1").await;
     assert_eq!(sheet.header("content-type"), "text/csv; charset=utf-8");
@@ -140,6 +141,10 @@ async fn users_are_added_changed_and_deleted() {
     );
     operator.post("/v1/users", new).await.refuses(409, "conflict");
     operator.post("/v1/users", json!({ "name": "", "password": "x" })).await.refuses(422, "invalid");
+    operator
+        .post("/v1/users", json!({ "name": "f", "password": "x", "max_calls": 1_001 }))
+        .await
+        .refuses(422, "invalid");
     operator.post("/v1/users", json!({ "name": "f", "password": "" })).await.refuses(422, "invalid");
     let erin = Client::login(&house, json!({ "name": "erin", "password": "one" })).await;
     erin.get("/v1/calls").await.is(200);
