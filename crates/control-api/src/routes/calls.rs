@@ -107,9 +107,9 @@ pub(super) async fn dial(
         return Err(Refusal::TargetUnavailable.into());
     }
     let events = counter.command(Command::Dial { from: from.clone(), to }).await?;
-    let joined = |event: &Event| match event {
-        Event::ParticipantJoined { call, agent: Some(agent), .. } if *agent == from => Some(*call),
-        _ => None,
+    let joined = |event: &Event| {
+        let Event::ParticipantJoined { call, agent: Some(agent), .. } = event else { return None };
+        (*agent == from).then_some(*call)
     };
     let Some(call) = events.iter().find_map(joined) else { return Err(Refusal::TargetUnavailable.into()) };
     let shown = Call::of(&sheet(&counter, &asking, call).await?);

@@ -178,8 +178,8 @@ async fn unreachable(
 fn ended_at_once(call: CallId, events: &[Event]) -> Option<Outcome> {
     let begun =
         events.iter().position(|event| matches!(event, Event::TransferStarted { call: of, .. } if *of == call))?;
-    events.iter().skip(begun).find_map(|event| match event {
-        Event::TransferEnded { call: of, outcome } if *of == call => Some(*outcome),
-        _ => None,
+    events.iter().skip(begun).find_map(|event| {
+        let Event::TransferEnded { call: of, outcome } = event else { return None };
+        (*of == call).then_some(*outcome)
     })
 }

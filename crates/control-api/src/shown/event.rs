@@ -247,7 +247,6 @@ impl EventMessage {
 }
 
 impl Event {
-    #[expect(clippy::too_many_lines, reason = "one arm for each event")]
     fn of(event: &CoreEvent, epoch: i64) -> Self {
         let id = |id: &dyn ToString| id.to_string();
         match event {

@@ -85,7 +85,7 @@ impl TestHouse {
         let deed: Deed = Box::new(move |inside| {
             let _ = done.send(deed(inside));
         });
-        self.deeds.send(deed).await.ok().expect("the house stands");
+        assert!(self.deeds.send(deed).await.is_ok(), "the house stands");
         result.await.expect("the house stands")
     }
 
