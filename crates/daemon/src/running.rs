@@ -99,6 +99,7 @@ pub struct Running {
     switch: JoinHandle<()>,
     hours: JoinHandle<()>,
     clerk: Arc<Clerk>,
+    answering: JoinHandle<()>,
     store: Store,
     /// The settings it was started with: their folder is gone when they are.
     _started: Config,
@@ -109,9 +110,19 @@ pub struct Running {
 /// # Errors
 /// One clear reason; nothing is left running.
 pub async fn run(config: Config) -> Result<Running, StartError> {
-    let clock = Clock::start();
     let listener = listen(config.http.listen).await?;
     let (store, restored) = Store::open(StoreSettings::new(config.server.data_dir.clone())).await?;
+    let started = start(config, listener, store.clone(), restored).await;
+    if started.is_err() {
+        // nothing was given to it
+        let _ = store.close().await;
+    }
+    started
+}
+
+/// Everything but the store, which is there.
+async fn start(config: Config, listener: TcpListener, store: Store, restored: Restored) -> Result<Running, StartError> {
+    let clock = Clock::start();
     let token = token::read_or_make(&config.http.admin_token_file)?;
     let whole = people::household(&config, &restored.users).map_err(|lines| StartError::Users(lines.join("\n")))?;
     let (edges, news) = start_edges(&whole, &restored).await?;
@@ -142,12 +153,12 @@ pub async fn run(config: Config) -> Result<Running, StartError> {
         domain: config.server.domain.clone(),
         addresses: endpoint.addresses().iter().map(|(_, address)| *address).collect(),
     });
-    tokio::spawn(Clerk::run(Arc::clone(&clerk), asked));
+    let answering = tokio::spawn(Clerk::run(Arc::clone(&clerk), asked));
     let address = config.http.listen;
     let api = Api::start(listener, house.clone(), ApiSettings::new(token))
         .map_err(|cause| StartError::Http { address, cause })?;
     let switch = tokio::spawn(switch.run(Sources { inputs: receiver, sip: news.0, media: news.1 }));
-    Ok(Running { inputs, house, api, clerk, endpoint, mixer, store, switch, hours, _started: config })
+    Ok(Running { inputs, house, api, clerk, answering, endpoint, mixer, store, switch, hours, _started: config })
 }
 
 type EdgeNews = (mpsc::Receiver<News>, mpsc::Receiver<MediaNews>);
@@ -304,6 +315,10 @@ impl Running {
         let _ = self.switch.await;
         self.hours.abort();
         self.endpoint.stop().await;
+        // who still asks is told nothing any more, and the store's folder is free when it is closed
+        self.answering.abort();
+        let _ = self.answering.await;
+        drop(self.clerk);
         if let Err(error) = self.store.close().await {
             error!(%error, "not everything could be kept");
         }

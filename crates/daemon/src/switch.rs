@@ -219,10 +219,13 @@ impl Switch {
     /// Asks the core for something and carries out what it answers. Returns what a word on it has to stand behind.
     pub(crate) fn command(&mut self, command: Command) -> Result<(Vec<Event>, Vec<GateId>), Refusal> {
         let cause = self.cause_of_command(&command);
+        let of_whom = match &command {
+            Command::SetState { agent, .. } => Some(agent.clone()),
+            _ => None,
+        };
         let outputs = self.board.command(self.clock.now(), command)?;
-        if let Cause::Command { by: Some(agent), .. } = &cause {
-            self.carry.agents.insert(agent.clone());
-        }
+        // also of somebody whose state is the same to look at
+        self.carry.agents.extend(of_whom);
         let events = outputs.iter().filter_map(|output| match output {
             Output::Event(event) => Some(event.clone()),
             Output::Effect(_) => None,

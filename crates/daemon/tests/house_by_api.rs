@@ -288,7 +288,7 @@ async fn a_file_with_mistakes_changes_nothing_and_its_lines_are_told() {
     let Err(HouseError::Invalid(lines)) = house.ask(Ask::Reload).await.unwrap() else { panic!() };
     assert!(lines.contains("queues[0].name must be a string"), "{lines}");
     assert!(house.ask(Ask::Everything).await.unwrap().queues.is_empty());
-    std::fs::write(&file, format!("{place}{HOUSE}{QUEUES}").replace("hold_music", "workers = 1\nhold_music")).unwrap();
+    std::fs::write(&file, format!("{place}{HOUSE}{QUEUES}").replace("hold_music", "workers = 3\nhold_music")).unwrap();
     let lines = house.ask(Ask::Reload).await.unwrap().unwrap();
     assert!(lines.iter().any(|line| line.starts_with("[media] has changed")), "{lines:?}");
     assert_eq!(house.ask(Ask::Everything).await.unwrap().queues.len(), 1);

@@ -38,6 +38,7 @@ password = "carol-secret"
 [[queues]]
 name = "support"
 extension = "200"
+when_empty = "overflow"
 [[trunks]]
 name = "pstn"
 address = "127.0.0.1:9"
@@ -249,7 +250,7 @@ async fn what_is_not_allowed_is_refused_at_once_and_nothing_changes() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_customer_for_whom_a_queue_is_the_fallback_hears_the_announcement_and_is_let_go() {
+async fn a_customer_whose_fallback_is_a_queue_without_anybody_hears_the_announcement_and_is_let_go() {
     let scene = Scene::talking(Goodbye::AtAccepted).await;
     scene.alice.refer(scene.line, "102").unwrap();
     scene.alice.until_over(scene.line, LIMIT).await.unwrap();

@@ -40,7 +40,7 @@ struct Desk {
     /// Turns true when the writer has ended.
     ended: watch::Receiver<bool>,
     /// No other process may have the folder as long as this one.
-    _lock: File,
+    lock: File,
 }
 
 impl Store {
@@ -66,7 +66,7 @@ impl Store {
         }
         let (queue, ledger) = (Arc::clone(&writer.queue), Arc::clone(&writer.ledger));
         let ended = start(writer).map_err(|source| StoreError::Folder { path: folder.to_owned(), source })?;
-        Ok((Self { desk: Arc::new(Desk { pool, queue, ledger, ended, _lock: lock }) }, restored))
+        Ok((Self { desk: Arc::new(Desk { pool, queue, ledger, ended, lock }) }, restored))
     }
 
     /// Keeps something. Returns at once and never fails: what the database does not take now goes to the spool; what
@@ -178,6 +178,10 @@ impl Store {
         let mut ended = self.desk.ended.clone();
         let ended = timeout(CLOSE_LIMIT, ended.wait_for(|ended| *ended)).await.is_ok_and(|ended| ended.is_ok());
         self.desk.pool.close().await;
+        if ended {
+            // clones may live on, and keep nothing: whoever opens the folder next need not wait for them
+            let _ = self.desk.lock.unlock();
+        }
         let left = self.desk.queue.len();
         match flushed {
             Ok(()) if ended => Ok(()),

@@ -80,7 +80,6 @@ fn an_agents_call_goes_by_extension_agent_queue_room_chosen_room_number_and_outs
         ("*44", Destination::Service(Service::Tone)),
         ("*45", Destination::Service(Service::Music)),
         ("*46", Destination::Unknown),
-        ("conference", Destination::Unknown),
         ("carol", Destination::Unknown),
         ("", Destination::Unknown),
     ];
