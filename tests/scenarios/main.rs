@@ -3,6 +3,7 @@
 //! Every scenario freezes and thaws each live call once in the middle and goes on.
 
 mod digits;
+mod doors;
 mod fallback;
 mod hold;
 mod hold_forms;

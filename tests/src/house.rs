@@ -3,6 +3,7 @@
 //! It judges nothing but what a daemon owes at the end of every call: that nothing is left of it.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::{Duration, Instant};
 
@@ -22,6 +23,8 @@ pub const DOMAIN: &str = "baton.local";
 pub const CUSTOMERS: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 0, 0, 2));
 /// The carrier: calls to outside numbers go here.
 pub const CARRIER: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 0, 0, 5));
+/// The number under which the trunk reaches the queue `support`.
+pub const SUPPORTS_NUMBER: &str = "+15552222";
 /// The number under which the trunk reaches Alice.
 pub const ALICES_NUMBER: &str = "+15551111";
 
@@ -74,6 +77,10 @@ pub struct Setup {
     pub trunk: &'static str,
     /// How many RTP ports it has; a port rests for a while after each call.
     pub rtp_ports: u16,
+    /// More lines of the queue `support`, which all agents serve and whose extension is 200.
+    pub queue: &'static str,
+    /// More tables.
+    pub more: &'static str,
     /// The agents' names; their passwords are `NAME-secret`, their extensions 101, 102 ….
     pub agents: &'static [&'static str],
 }
@@ -89,6 +96,8 @@ impl Setup {
         ban_loopback: false,
         trunk: "",
         rtp_ports: RTP_SPAN,
+        queue: "",
+        more: "",
         agents: &["alice", "bob", "carol"],
     };
 }
@@ -112,6 +121,30 @@ pub struct House {
     pub carrier: SocketAddr,
     /// Its first and last RTP port.
     pub rtp_ports: (u16, u16),
+    /// What it keeps; goes with the house.
+    data: Data,
+}
+
+/// A folder of its own for what a daemon keeps.
+#[derive(Debug)]
+struct Data(PathBuf);
+
+impl Data {
+    fn new() -> Self {
+        static NEXT: AtomicU16 = AtomicU16::new(0);
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        let folder = std::env::temp_dir().join(format!("baton-house-{}-{number}", std::process::id()));
+        // of an older process of this number
+        drop(std::fs::remove_dir_all(&folder));
+        std::fs::create_dir_all(&folder).expect("a folder for what the daemon keeps");
+        Self(folder)
+    }
+}
+
+impl Drop for Data {
+    fn drop(&mut self) {
+        drop(std::fs::remove_dir_all(&self.0));
+    }
 }
 
 impl House {
@@ -124,19 +157,19 @@ impl House {
     pub async fn with(setup: Setup) -> Self {
         log_if_asked();
         stalls::begin();
-        let (carrier, rtp_ports) = (free_address(CARRIER), rtp_range(setup.rtp_ports));
-        let running = daemon::run(settings(&setup, carrier, rtp_ports)).await.expect("the daemon starts");
+        let (carrier, rtp_ports, data) = (free_address(CARRIER), rtp_range(setup.rtp_ports), Data::new());
+        let running = daemon::run(settings(&setup, carrier, rtp_ports, &data.0)).await.expect("the daemon starts");
         let listening = |wanted: Protocol| {
             let found = running.addresses().into_iter().find(|(protocol, _)| *protocol == wanted);
             found.map(|(_, address)| address).expect("it listens")
         };
-        Self { udp: listening(Protocol::Udp), tcp: listening(Protocol::Tcp), running, carrier, rtp_ports }
+        Self { udp: listening(Protocol::Udp), tcp: listening(Protocol::Tcp), running, carrier, rtp_ports, data }
     }
 
     /// The same house's settings with something else in them, for a reload.
     #[must_use]
     pub fn settings(&self, setup: &Setup) -> Config {
-        settings(setup, self.carrier, self.rtp_ports)
+        settings(setup, self.carrier, self.rtp_ports, &self.data.0)
     }
 
     /// A registered phone of an agent.
@@ -191,6 +224,12 @@ impl House {
         customer.comes_to(theirs, LineState::Live).await;
         judge(&[customer.hears(theirs, &[tones::ALICE])]).await;
         (theirs, alice)
+    }
+
+    /// The folder of what it keeps.
+    #[must_use]
+    pub fn data(&self) -> &Path {
+        &self.data.0
     }
 
     /// Freezes and thaws every live call; there must be this many legs.
@@ -254,30 +293,32 @@ fn log_if_asked() {
     }
 }
 
-fn settings(setup: &Setup, carrier: SocketAddr, (first, last): (u16, u16)) -> Config {
+fn settings(setup: &Setup, carrier: SocketAddr, (first, last): (u16, u16), data: &Path) -> Config {
     let agents: String = setup
         .agents
         .iter()
         .enumerate()
         .map(|(index, name)| {
             format!(
-                "[[agents]]\nname = \"{name}\"\ndisplay_name = \"{name}\"\nextension = \"{}\"\npassword = \"{name}-secret\"\n",
+                "[[agents]]\nname = \"{name}\"\ndisplay_name = \"{name}\"\nextension = \"{}\"\npassword = \"{name}-secret\"\nqueues = [\"support\"]\n",
                 101 + index
             )
         })
         .collect();
     let text = format!(
-        "[server]\ndomain = \"{DOMAIN}\"\n\
+        "[server]\ndomain = \"{DOMAIN}\"\ndata_dir = \"{data}\"\n\
+         [http]\nlisten = \"127.0.0.1:0\"\nadmin_token_file = \"{data}/admin.token\"\n\
          [sip]\nlisten = [\"udp:127.0.0.1:0\", \"tcp:127.0.0.1:0\"]\nban_loopback = {ban}\n\
          [media]\naddress = \"127.0.0.1\"\nrtp_ports = [{first}, {last}]\ncodecs = [\"PCMU\", \"PCMA\"]\nworkers = 1\n\
          media_timeout_s = {media_timeout_s}\n\
          [transfer]\nring_timeout_s = {ring_timeout_s}\nrecall_s = {recall_s}\nheld_alone_s = {held_alone_s}\n\
          fallback = \"{fallback}\"\n\
          {agents}\
+         [[queues]]\nname = \"support\"\nextension = \"200\"\n{queue}\n\
          [[rooms]]\nname = \"standup\"\nextension = \"300\"\n\
          [[trunks]]\nname = \"pstn\"\naddress = \"{carrier}\"\naccept_from = [\"127.0.0.2/32\"]\n\
-         numbers = {{ \"{ALICES_NUMBER}\" = \"agent:alice\", \"/^room(\\\\d+)$/\" = \"room:r$1\" }}\n\
-         match_out = \"^\\\\+?[0-9]{{4,15}}$\"\n{trunk}",
+         numbers = {{ \"{ALICES_NUMBER}\" = \"agent:alice\", \"{SUPPORTS_NUMBER}\" = \"queue:support\", \"/^room(\\\\d+)$/\" = \"room:r$1\" }}\n\
+         match_out = \"^\\\\+?[0-9]{{4,15}}$\"\n{trunk}\n{more}",
         ban = setup.ban_loopback,
         media_timeout_s = setup.media_timeout_s,
         ring_timeout_s = setup.ring_timeout_s,
@@ -285,6 +326,9 @@ fn settings(setup: &Setup, carrier: SocketAddr, (first, last): (u16, u16)) -> Co
         held_alone_s = setup.held_alone_s,
         fallback = setup.fallback,
         trunk = setup.trunk,
+        queue = setup.queue,
+        more = setup.more,
+        data = data.display(),
     );
     let config = from_text(&text).unwrap_or_else(|mistakes| panic!("{mistakes}\n{text}"));
     #[cfg(feature = "break")]

@@ -3,6 +3,8 @@
 
 #![allow(clippy::expect_used, reason = "a scenario that cannot go on says why and ends")]
 
+pub mod by_api;
+pub mod desk;
 pub mod field;
 pub mod hearing;
 pub mod house;

@@ -1,0 +1,77 @@
+//! The events of a whole transfer over WebSocket: in order, without a gap, resumed after a lost connection; and who is told what.
+
+use baton_tests::by_api::ByApi;
+use baton_tests::desk::{Desk, Events};
+use serde_json::{Value, json};
+
+/// Collects events until one of this type; each number is one more than the one before.
+async fn until_type(events: &mut Events, last: &mut u64, kind: &str) -> Vec<Value> {
+    let mut seen = Vec::new();
+    loop {
+        let event = events.next().await;
+        let seq = event["seq"].as_u64().expect("a number");
+        assert!(seq > *last, "{event} after {last}");
+        *last = seq;
+        let done = event["type"] == kind;
+        seen.push(event);
+        if done {
+            return seen;
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_transfer_is_told_in_order_and_a_lost_connection_is_taken_up_where_it_ended() {
+    let api = ByApi::open().await;
+    let operator = Desk::operator(&api.stage.house);
+    let mut events = operator.listens(None).await;
+    let snapshot = events.next().await;
+    assert_eq!(snapshot["type"], "snapshot", "{snapshot}");
+    let mut last = snapshot["seq"].as_u64().expect("a number");
+    let his = api.consults().await;
+    let began = until_type(&mut events, &mut last, "transfer_started").await;
+    assert!(began.iter().all(|event| event["call"] == json!(api.call) || event["call"].is_null()), "{began:?}");
+    // the connection is lost; the transfer goes on
+    drop(events);
+    api.stage.ends_privacy_of_others(his);
+    api.stage.alice_is_quiet();
+    api.steps("complete").await;
+    api.stage.alice.is_let_go(api.stage.hers).await;
+    let mut again = operator.listens(Some(last)).await;
+    let before = last;
+    let rest = until_type(&mut again, &mut last, "transfer_ended").await;
+    assert_eq!(rest[0]["seq"], before + 1, "the very next one comes first: {}", rest[0]);
+    let numbers: Vec<u64> = rest.iter().filter_map(|event| event["seq"].as_u64()).collect();
+    assert!(numbers.windows(2).all(|pair| pair[1] == pair[0] + 1), "no gap: {numbers:?}");
+    assert_eq!(rest.last().expect("one")["outcome"], "completed");
+    // far too old: a snapshot instead
+    let mut old = operator.listens(Some(1)).await;
+    assert_eq!(old.next().await["type"], "snapshot");
+    api.stage.joined(his).await;
+    api.stage.bob_closes(his).await;
+}
+
+/// Carol has no part in the call: nothing of it is told to her.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_agent_is_told_nothing_of_strangers_calls() {
+    let api = ByApi::open().await;
+    let carols = Desk::of(&api.stage.house, "carol").await;
+    let mut events = carols.listens(None).await;
+    let snapshot = events.next().await;
+    assert_eq!((&snapshot["type"], &snapshot["calls"]), (&json!("snapshot"), &json!([])), "{snapshot}");
+    let his = api.consults().await;
+    api.stage.alice_is_quiet();
+    api.steps("cancel").await;
+    api.stage.bob.is_let_go(his).await;
+    let state = carols.put("/v1/agents/carol/state", json!({"state": "paused"})).await;
+    assert!(matches!(state.status, 200 | 204), "{}", state.body);
+    // everything that was told to her until her own state changes
+    loop {
+        let event = events.next().await;
+        assert!(event["call"].is_null(), "{event}");
+        if event["type"] == "agent_changed" && event["agent"] == "carol" {
+            break;
+        }
+    }
+    api.stage.customer_closes().await;
+}

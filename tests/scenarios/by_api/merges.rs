@@ -1,0 +1,93 @@
+//! Rows 5, 6 and 29: merge, and leaving after it.
+
+use std::time::Duration;
+
+use baton_tests::by_api::ByApi;
+use baton_tests::desk::person;
+use baton_tests::hearing::until_heard;
+use baton_tests::house::tones;
+use baton_tests::stage::{Unbroken, scene};
+use serde_json::json;
+use softphone::{LineId, Wire};
+
+/// What is said is on its way for up to so long: private speech is in flight when she merges.
+const JITTER: Wire = Wire { delay: Duration::from_millis(20), jitter: Duration::from_millis(40), loss: 0.0 };
+
+/// Everybody changes their tone the moment the merge is asked for; what was said before is heard by nobody else.
+async fn merges(api: &ByApi, his: LineId) {
+    api.stage.ends_privacy(his);
+    api.steps("merge").await;
+    let stage = &api.stage;
+    for (ear, hertz) in [
+        (stage.customer.ear(stage.theirs), tones::BOB),
+        (stage.customer.ear(stage.theirs), tones::ALICE),
+        (stage.bob.ear(his), tones::CUSTOMER),
+        (stage.alice.ear(stage.hers), tones::CUSTOMER),
+    ] {
+        assert!(until_heard(&ear, hertz, Duration::from_secs(4)).await, "{hertz} Hz after the merge");
+    }
+    scene(&[
+        stage.alice_hears(&[tones::BOB, tones::CUSTOMER]),
+        stage.bob.hears(his, &[tones::ALICE, tones::CUSTOMER]),
+        stage.customer_hears(&[tones::ALICE, tones::BOB]),
+    ])
+    .await;
+    stage.kept_private(his);
+    let call = api.sheet().await;
+    assert_eq!(call["transfer"]["phase"], "merged");
+    for who in ["alice", "bob", "customer"] {
+        assert_eq!((&person(&call, who)["status"], &person(&call, who)["held"]), (&json!("live"), &json!(false)), "{who}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn all_three_hear_each_other_and_alice_leaves() {
+    let api = ByApi::open().await;
+    let his = api.consults().await;
+    api.stage.bob.phone.wire(his, JITTER);
+    api.stage.customer.phone.wire(api.stage.theirs, JITTER);
+    api.stage.is_private(his).await;
+    merges(&api, his).await;
+    api.stage.house.freeze_and_thaw(3).await;
+    let stage = &api.stage;
+    let sound = Unbroken::of(vec![("bob", stage.bob.ear(his)), ("customer", stage.customer.ear(stage.theirs))]);
+    assert!(matches!(api.removes("alice").await.status, 200 | 204), "oneself: leave");
+    stage.alice.is_let_go(stage.hers).await;
+    stage.joined(his).await;
+    sound.was_unbroken();
+    api.stage.bob_closes(his).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn alice_completes_after_the_merge() {
+    let api = ByApi::open().await;
+    let his = api.consults().await;
+    merges(&api, his).await;
+    assert_eq!(api.step("swap").await.refusal(), (409, "no_transfer"));
+    assert_eq!(api.step("cancel").await.refusal(), (409, "no_transfer"));
+    api.steps("complete").await;
+    api.stage.alice.is_let_go(api.stage.hers).await;
+    api.stage.joined(his).await;
+    api.stage.house.freeze_and_thaw(2).await;
+    api.stage.bob_closes(his).await;
+}
+
+/// Row 29.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_merge_while_bob_rings_is_refused() {
+    let api = ByApi::open().await;
+    let his = api.calls_bob().await;
+    assert_eq!(api.why_not("merge").await, "target_not_live");
+    assert_eq!(api.step("merge").await.refusal(), (409, "target_not_live"));
+    assert_eq!(api.pauses("bob", true).await.refusal(), (409, "target_not_live"));
+    scene(&[api.stage.customer_hears_music()]).await;
+    api.stage.house.freeze_and_thaw(2).await;
+    api.stage.bob.phone.answer(his).expect("it rings on");
+    api.stage.bob.says(his, tones::BOB_TOO);
+    api.stage.is_private(his).await;
+    assert_eq!(api.why_not("merge").await, "");
+    api.stage.kept_private(his);
+    api.stage.alice_is_quiet();
+    api.steps("cancel").await;
+    api.stage.customer_closes().await;
+}
