@@ -79,13 +79,19 @@ impl ByApi {
     /// Alice starts a transfer to Bob; it rings there, and the customer hears music.
     pub async fn calls_bob(&self) -> LineId {
         let call = self.starts(json!({"agent": "bob"})).await.done(201);
-        assert_eq!((&call["transfer"]["phase"], &call["transfer"]["target"]["agent"]), (&json!("calling"), &json!("bob")));
+        assert_eq!(
+            (&call["transfer"]["phase"], &call["transfer"]["target"]["agent"]),
+            (&json!("calling"), &json!("bob"))
+        );
         let his = self.stage.bob.is_rung().await;
         self.stage.alice.says(self.stage.hers, tones::SECRET);
         self.stage.customer.says(self.stage.theirs, tones::STRANGER);
         scene(&[self.stage.customer_hears_music(), self.stage.alice_hears(&[])]).await;
         let call = self.desk.until_call(&self.call, |call| person(call, "bob")["status"] == "ringing").await;
-        assert_eq!((&person(&call, "customer")["status"], &call["transfer"]["facing"]), (&json!("held"), &json!("target")));
+        assert_eq!(
+            (&person(&call, "customer")["status"], &call["transfer"]["facing"]),
+            (&json!("held"), &json!("target"))
+        );
         his
     }
 

@@ -36,7 +36,11 @@ async fn merges(api: &ByApi, his: LineId) {
     let call = api.sheet().await;
     assert_eq!(call["transfer"]["phase"], "merged");
     for who in ["alice", "bob", "customer"] {
-        assert_eq!((&person(&call, who)["status"], &person(&call, who)["held"]), (&json!("live"), &json!(false)), "{who}");
+        assert_eq!(
+            (&person(&call, who)["status"], &person(&call, who)["held"]),
+            (&json!("live"), &json!(false)),
+            "{who}"
+        );
     }
 }
 

@@ -136,7 +136,10 @@ async fn alices_phone_dies_while_the_customer_is_on_hold() {
     drop(alice);
     let rings = |lines: &[LineView]| lines.iter().any(|line| line.state == LineState::RingingHere);
     // three questions without an answer, five seconds each
-    bob.phone.until("the fallback rings", Duration::from_secs(40), rings).await.unwrap_or_else(|error| panic!("{error}"));
+    bob.phone
+        .until("the fallback rings", Duration::from_secs(40), rings)
+        .await
+        .unwrap_or_else(|error| panic!("{error}"));
     let his = bob.answers().await;
     scene(&[customer.hears(theirs, &[tones::BOB]), bob.hears(his, &[tones::CUSTOMER])]).await;
     bob.hangs_up(his);

@@ -70,9 +70,13 @@ async fn from_a_program_alice_hears_the_queues_music_until_somebody_is_free_and_
     bob_is_paused(&api.stage.house).await;
     let call = api.starts(json!({"queue": "support"})).await.done(201);
     let target = call["transfer"]["participant"].clone();
-    let waiting = |call: &Value| call["participants"].as_array().is_some_and(|people| {
-        people.iter().any(|person| person["id"] == target && person["status"] == "queued" && person["queue"]["position"] == 1)
-    });
+    let waiting = |call: &Value| {
+        call["participants"].as_array().is_some_and(|people| {
+            people.iter().any(|person| {
+                person["id"] == target && person["status"] == "queued" && person["queue"]["position"] == 1
+            })
+        })
+    };
     api.desk.until_call(&api.call, waiting).await;
     waits_with_music(&api.stage).await;
     api.stage.house.freeze_and_thaw(2).await;

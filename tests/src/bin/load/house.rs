@@ -18,6 +18,8 @@ const CPU_TICKS: f64 = 100.0;
 pub(crate) struct House {
     process: Process,
     pub(crate) address: SocketAddr,
+    /// Where its API is.
+    pub(crate) http: SocketAddr,
     folder: PathBuf,
 }
 
@@ -27,14 +29,20 @@ impl House {
         let folder = std::env::temp_dir().join(format!("baton-load-{}", std::process::id()));
         std::fs::create_dir_all(&folder).map_err(|why| format!("{}: {why}", folder.display()))?;
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, free_port()));
+        let http = SocketAddr::from((Ipv4Addr::LOCALHOST, free_port()));
         let settings = folder.join("baton.toml");
-        std::fs::write(&settings, settings_of(&folder, address, desks)).map_err(|why| why.to_string())?;
+        std::fs::write(&settings, settings_of(&folder, address, http, desks)).map_err(|why| why.to_string())?;
         let mut command = Command::new(program);
         // One line per call would load the log, not the daemon; the media figures at the end are wanted.
         command.arg("serve").arg("--config").arg(&settings).current_dir(&folder).env("NO_COLOR", "1");
-        command.env("BATON_HTTP__LISTEN", "127.0.0.1:0");
-        let mut house = House { process: Process::start(&mut command), address, folder };
+        let mut house = House { process: Process::start(&mut command), address, http, folder };
         house.wait_until_it_answers().map(|()| house)
+    }
+
+    /// The operator's token.
+    pub(crate) fn token(&self) -> Result<String, String> {
+        let token = std::fs::read_to_string(self.folder.join("data/admin.token"));
+        token.map(|token| token.trim().to_owned()).map_err(|why| format!("the operator's token: {why}"))
     }
 
     /// Processor seconds taken since its start.
@@ -117,7 +125,7 @@ pub(crate) fn cpu_seconds(pid: u32) -> f64 {
 
 /// All ports below the ephemeral range are for RTP: a freed pair rests for half a minute, which is 12 000 pairs at 200
 /// calls a second of two legs each.
-fn settings_of(folder: &Path, address: SocketAddr, desks: usize) -> String {
+fn settings_of(folder: &Path, address: SocketAddr, http: SocketAddr, desks: usize) -> String {
     let desks: String = (0..desks)
         .map(|number| format!("[[agents]]\nname = \"desk{number}\"\npassword = \"desk{number}-secret\"\n"))
         .collect();
@@ -125,13 +133,12 @@ fn settings_of(folder: &Path, address: SocketAddr, desks: usize) -> String {
         "[server]\ndomain = \"{DOMAIN}\"\ndata_dir = \"{data}\"\n\
          [sip]\nlisten = [\"udp:{address}\"]\ndigest = [\"MD5\"]\n\
          [media]\naddress = \"127.0.0.1\"\nrtp_ports = [2048, 32767]\ncodecs = [\"PCMU\"]\n\
-         [http]\nlisten = \"127.0.0.1:{http}\"\nadmin_token_file = \"{data}/admin.token\"\n\
+         [http]\nlisten = \"{http}\"\nadmin_token_file = \"{data}/admin.token\"\n\
          [[agents]]\nname = \"alice\"\nextension = \"101\"\npassword = \"alice-secret\"\nmax_calls = 1000\n\
          [[agents]]\nname = \"bob\"\nextension = \"102\"\npassword = \"bob-secret\"\nmax_calls = 1000\n\
          {desks}\
          [[trunks]]\nname = \"pstn\"\naddress = \"127.0.0.2:9\"\naccept_from = [\"127.0.0.2/32\"]\nroute_in = \"agent:alice\"\n\
          numbers = {{ \"+15551111\" = \"agent:alice\", \"/^room(\\\\d+)$/\" = \"room:r$1\", \"/^(desk\\\\d+)$/\" = \"agent:$1\" }}\nmax_calls = 10000\n",
         data = folder.join("data").display(),
-        http = free_port(),
     )
 }

@@ -7,6 +7,7 @@
 //! load calls   [--rate 200] [--seconds 60] [--talk-ms 1000]   calls from a trunk to Alice's phone
 //! load rooms   [--legs 300] [--seconds 60]                    rooms of three, all talking
 //! load transfers [--rate 20] [--seconds 60]                  warm transfers by REFER with Replaces, and what is left
+//! load buttons [--legs 300] [--seconds 60] [--rate 20] [--subscribers 200]   commands by API in the middle of it
 //! load compare [--legs 300] [--seconds 10]                    rooms of three against the bare packets
 //! ```
 //!
@@ -14,6 +15,7 @@
 
 mod answerer;
 mod bare;
+mod buttons;
 mod caller;
 mod desk;
 mod desks;
@@ -60,6 +62,7 @@ struct Arguments {
     seconds: u64,
     legs: usize,
     talk: Duration,
+    subscribers: usize,
 }
 
 fn main() -> ExitCode {
@@ -67,9 +70,10 @@ fn main() -> ExitCode {
         "calls" => calls(&arguments),
         "rooms" => rooms(&arguments).map(|(report, _)| report.print()),
         "transfers" => handover::transfers(&arguments),
+        "buttons" => buttons::buttons(&arguments),
         "compare" => compare(&arguments),
         "reflect" => bare::reflect(arguments.legs).map(|()| true),
-        other => Err(format!("unknown mode `{other}`: calls, rooms, transfers or compare")),
+        other => Err(format!("unknown mode `{other}`: calls, rooms, transfers, buttons or compare")),
     });
     match done {
         Ok(true) => ExitCode::SUCCESS,
@@ -85,7 +89,7 @@ impl Arguments {
     fn read() -> Result<Arguments, String> {
         let mut given = std::env::args().skip(1);
         let mode = given.next().unwrap_or_default();
-        let default_rate = if mode == "transfers" { 20 } else { 200 };
+        let default_rate = if matches!(mode.as_str(), "transfers" | "buttons") { 20 } else { 200 };
         let default_seconds = if mode == "compare" { 10 } else { 60 };
         let mut arguments = Arguments {
             mode,
@@ -94,6 +98,7 @@ impl Arguments {
             seconds: default_seconds,
             legs: 300,
             talk: Duration::from_secs(1),
+            subscribers: 200,
         };
         while let Some(flag) = given.next() {
             let value = given.next().ok_or(format!("{flag} needs a value"))?;
@@ -103,6 +108,7 @@ impl Arguments {
                 "--rate" => arguments.rate = number()?.max(1),
                 "--seconds" => arguments.seconds = u64::from(number()?),
                 "--legs" => arguments.legs = number()? as usize / 3 * 3,
+                "--subscribers" => arguments.subscribers = number()? as usize,
                 "--talk-ms" => arguments.talk = Duration::from_millis(u64::from(number()?)),
                 other => return Err(format!("unknown flag `{other}`")),
             }

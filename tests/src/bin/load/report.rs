@@ -211,7 +211,7 @@ fn failures(outcome: &Outcome) -> Vec<String> {
 }
 
 /// The duration below which this part of the sorted durations lies.
-fn part(sorted: &[Duration], part: f64) -> String {
+pub(crate) fn part(sorted: &[Duration], part: f64) -> String {
     let index = ((sorted.len() as f64 * part).ceil() as usize).clamp(1, sorted.len().max(1)) - 1;
     sorted.get(index).map_or("none".to_owned(), |duration| format!("{:.1} ms", duration.as_secs_f64() * 1000.0))
 }
