@@ -35,7 +35,6 @@ impl Answer {
     }
 
     /// The body of a success.
-    #[must_use]
     pub fn done(self, status: u16) -> Value {
         assert_eq!(self.status, status, "{}", self.body);
         self.body
