@@ -130,7 +130,12 @@ impl Desk {
 
     /// Waits until a call is so.
     pub async fn until_call(&self, call: &str, so: impl Fn(&Value) -> bool) -> Value {
-        let end = Instant::now() + SOON;
+        self.until_call_within(SOON, call, so).await
+    }
+
+    /// As [`Desk::until_call`], for what takes its time.
+    pub async fn until_call_within(&self, limit: Duration, call: &str, so: impl Fn(&Value) -> bool) -> Value {
+        let end = Instant::now() + limit;
         loop {
             let sheet = self.get(&format!("/v1/calls/{call}")).await;
             if sheet.status == 200 && so(&sheet.body) {

@@ -41,6 +41,8 @@ async fn waits_with_music(stage: &OneLine) {
 async fn bob_takes_the_consult(stage: &OneLine) -> LineId {
     let his = stage.bob.answers().await;
     stage.bob.says(his, tones::BOB_TOO);
+    stage.alice.says(stage.hers, tones::SECRET);
+    stage.customer.says(stage.theirs, tones::STRANGER);
     stage.is_private(his).await;
     stage.house.freeze_and_thaw(3).await;
     stage.is_private(his).await;

@@ -37,6 +37,8 @@ async fn fifty_consults_ring_whoever_was_idle_longest() {
             for other in &idle {
                 assert!(!people[*other].is_busy(), "consult {consults}: {} rings too", people[*other].name);
             }
+            // before that, whoever answered has not had a call
+            desk.until_call(&call, |call| call["transfer"]["phase"] == "private").await;
             let cancelled = desk.post(&format!("/v1/calls/{call}/transfer/cancel"), json!({})).await;
             assert!(matches!(cancelled.status, 200 | 204), "{}", cancelled.body);
             people[next].is_let_go(line).await;

@@ -51,12 +51,12 @@ pub(crate) enum Scope {
 
 /// An agent's token, good for 12 hours.
 #[utoipa::path(post, path = "/v1/login", tag = "session", request_body = Login, security(()),
-    responses((status = 201, body = Session)))]
+    responses((status = 200, body = Session)))]
 pub(super) async fn login(
     State(counter): Shared,
     Extension(ConnectInfo(peer)): Extension<ConnectInfo<SocketAddr>>,
     Said(Login { name, password, scope }): Said<Login>,
-) -> Result<(StatusCode, Json<Session>), Problem> {
+) -> Result<Json<Session>, Problem> {
     let wrong = || Problem::new(StatusCode::UNAUTHORIZED, "wrong_login", "name and password do not belong together");
     let from = peer.ip().to_canonical();
     if name.len() > NAME || password.len() > PASSWORD {
@@ -80,7 +80,7 @@ pub(super) async fn login(
     let ends = SystemTime::now() + LOGIN_LIFE;
     let ends = ends.duration_since(UNIX_EPOCH).unwrap_or_default().as_micros();
     let expires_at = time(i64::try_from(ends).unwrap_or(i64::MAX));
-    Ok((StatusCode::CREATED, Json(Session { token, name: who, expires_at, read_only, supervisor })))
+    Ok(Json(Session { token, name: who, expires_at, read_only, supervisor }))
 }
 
 /// Ends the login of the token that is used.

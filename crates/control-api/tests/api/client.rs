@@ -37,7 +37,7 @@ impl Client {
     }
 
     pub async fn login(house: &TestHouse, said: Value) -> Self {
-        let session = Self::with(house, "").post("/v1/login", said).await.is(201);
+        let session = Self::with(house, "").post("/v1/login", said).await.is(200);
         Self::with(house, session["token"].as_str().expect("a token"))
     }
 

@@ -10,7 +10,7 @@ use crate::house::TestHouse;
 async fn a_login_is_good_until_it_is_ended() {
     let house = TestHouse::open().await;
     let anybody = Client::with(&house, "");
-    let session = anybody.post("/v1/login", json!({ "name": "Dan", "password": "dan-secret" })).await.is(201);
+    let session = anybody.post("/v1/login", json!({ "name": "Dan", "password": "dan-secret" })).await.is(200);
     assert_eq!(
         (&session["name"], &session["supervisor"], &session["read_only"]),
         (&json!("dan"), &json!(true), &json!(false))
