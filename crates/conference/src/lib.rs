@@ -8,6 +8,7 @@ mod audibility;
 mod books;
 mod conference;
 mod consult;
+mod event;
 mod floor;
 mod ids;
 mod input;

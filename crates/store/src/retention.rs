@@ -80,7 +80,11 @@ fn without(mut record: CallRecord, key: &str) -> CallRecord {
         match &mut transfer.to {
             Destination::Outside { number, .. } => erase(number),
             Destination::Agent(agent) => erase(&mut agent.0),
-            Destination::Queue(_) | Destination::Room(_) | Destination::NewRoom | Destination::Service(_) | Destination::Unknown => {}
+            Destination::Queue(_)
+            | Destination::Room(_)
+            | Destination::NewRoom
+            | Destination::Service(_)
+            | Destination::Unknown => {}
         }
     }
     record.queues.iter_mut().flat_map(|queue| &mut queue.offered).for_each(|agent| erase(&mut agent.0));

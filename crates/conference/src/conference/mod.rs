@@ -2,7 +2,7 @@
 //!
 //! This file holds the state and how a reaction is closed: masks, statuses and events are derived and compared with
 //! what was told last. What people ask is in `steps` and `transferring`, what happens on legs in `news`, who leaves and what becomes of
-//! those left in `leaving`, a room's door and its tones in `door` and `tones`, who waits for an agent in `queueing`, keypad codes in `keys`, time in `clock`. It does not decide who hears whom (`audibility`).
+//! those left in `leaving` and `serving`, a room's door and its tones in `door` and `tones`, who waits for an agent in `queueing`, keypad codes in `keys`, time in `clock`. It does not decide who hears whom (`audibility`).
 
 mod clock;
 mod door;
@@ -12,6 +12,7 @@ mod leaving;
 mod news;
 mod queueing;
 mod replacing;
+mod serving;
 mod steps;
 mod tones;
 mod transferring;

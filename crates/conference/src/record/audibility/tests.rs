@@ -1,3 +1,5 @@
+//! The history of one call's masks: spans and pairs as they were, whatever came and went.
+
 use super::*;
 use crate::mask::{Ears, Place, Supervision};
 

@@ -1,3 +1,5 @@
+//! Records of calls told by hand: who, how long in which phase, and how transfers came out.
+
 use super::*;
 use crate::input::Destination;
 use crate::mask::{Ears, LegMask, Place};
