@@ -124,21 +124,18 @@ impl Book {
     /// An event is told.
     pub(crate) fn note(&mut self, now: Moment, event: &Event) {
         let record = self.recorder.note(now, event);
-        match event {
-            Event::CallStarted { call, .. } => {
-                let sheet = self.calls.entry(*call).or_insert_with(|| Sheet::new(*call));
-                for (who, leg) in sheet.early.take().unwrap_or_default() {
-                    self.recorder.leg(*call, who, leg);
-                }
+        if let Event::CallStarted { call, .. } = event {
+            let sheet = self.calls.entry(*call).or_insert_with(|| Sheet::new(*call));
+            for (who, leg) in sheet.early.take().unwrap_or_default() {
+                self.recorder.leg(*call, who, leg);
             }
-            Event::CallEnded { call } => {
-                self.keep.extend(record.map(|record| Write::Call(Box::new(record))));
-                if let Some(sheet) = self.calls.get_mut(call) {
-                    sheet.over = true;
-                }
-                self.settle(*call);
+        }
+        if let Event::CallEnded { call } = event {
+            self.keep.extend(record.map(|record| Write::Call(Box::new(record))));
+            if let Some(sheet) = self.calls.get_mut(call) {
+                sheet.over = true;
             }
-            _ => {}
+            self.settle(*call);
         }
     }
 
@@ -170,10 +167,9 @@ impl Book {
     fn settle(&mut self, call: CallId) {
         let Some(sheet) = self.calls.get_mut(&call) else { return };
         sheet.settle();
-        if sheet.over && sheet.pending.is_empty() {
-            if let Some(sheet) = self.calls.remove(&call) {
-                self.keep.push_back(Write::Audibility(Box::new(sheet.history)));
-            }
+        let closed = sheet.over && sheet.pending.is_empty();
+        if let Some(sheet) = closed.then(|| self.calls.remove(&call)).flatten() {
+            self.keep.push_back(Write::Audibility(Box::new(sheet.history)));
         }
     }
 }

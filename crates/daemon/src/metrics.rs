@@ -147,21 +147,20 @@ impl Metrics {
 
     /// An event is told.
     pub(crate) fn count(&self, event: &Event) {
-        match event {
-            Event::CallStarted { .. } => _ = self.calls.inc(),
-            Event::TransferEnded { outcome, .. } => {
-                let outcome = words::outcome(*outcome).to_owned();
-                self.transfers.get_or_create(&Outcome { outcome }).inc();
-            }
-            Event::ReservationEnded { how, .. } => {
-                let how = words::reservation(*how).to_owned();
-                self.reservations.get_or_create(&How { how }).inc();
-            }
-            Event::QueueLeft { queue, how, .. } => {
-                let label = QueueHow { queue: queue.clone(), how: words::exit(*how).to_owned() };
-                self.queue_exits.get_or_create(&label).inc();
-            }
-            _ => {}
+        if let Event::CallStarted { .. } = event {
+            self.calls.inc();
+        }
+        if let Event::TransferEnded { outcome, .. } = event {
+            let outcome = words::outcome(*outcome).to_owned();
+            self.transfers.get_or_create(&Outcome { outcome }).inc();
+        }
+        if let Event::ReservationEnded { how, .. } = event {
+            let how = words::reservation(*how).to_owned();
+            self.reservations.get_or_create(&How { how }).inc();
+        }
+        if let Event::QueueLeft { queue, how, .. } = event {
+            let label = QueueHow { queue: queue.clone(), how: words::exit(*how).to_owned() };
+            self.queue_exits.get_or_create(&label).inc();
         }
     }
 

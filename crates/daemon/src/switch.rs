@@ -219,10 +219,7 @@ impl Switch {
     /// Asks the core for something and carries out what it answers. Returns what a word on it has to stand behind.
     pub(crate) fn command(&mut self, command: Command) -> Result<(Vec<Event>, Vec<GateId>), Refusal> {
         let cause = self.cause_of_command(&command);
-        let of_whom = match &command {
-            Command::SetState { agent, .. } => Some(agent.clone()),
-            _ => None,
-        };
+        let of_whom = if let Command::SetState { agent, .. } = &command { Some(agent.clone()) } else { None };
         let outputs = self.board.command(self.clock.now(), command)?;
         // also of somebody whose state is the same to look at
         self.carry.agents.extend(of_whom);

@@ -45,11 +45,11 @@ impl Teller {
             self.reserved.events = self.last + EVENTS_AHEAD;
             self.due = true;
         }
-        if let Event::CallStarted { call: CallId(number), .. } = &event {
-            if number + CALLS_AHEAD / 2 > self.reserved.calls {
-                self.reserved.calls = number + CALLS_AHEAD;
-                self.due = true;
-            }
+        if let Event::CallStarted { call: CallId(number), .. } = &event
+            && number + CALLS_AHEAD / 2 > self.reserved.calls
+        {
+            self.reserved.calls = number + CALLS_AHEAD;
+            self.due = true;
         }
         // nobody may be listening
         let _ = self.to.send(Told { seq: self.last, at: Clock::wall(), event });

@@ -62,18 +62,17 @@ impl Clerk {
     pub(crate) async fn run(clerk: Arc<Self>, mut asks: mpsc::Receiver<Ask>) {
         let places = Arc::new(Semaphore::new(AT_ONCE));
         while let Some(ask) = asks.recv().await {
-            match ask {
+            if let Ask::Command(command, reply) = ask {
                 // in the order in which they came
-                Ask::Command(command, reply) => clerk.give(Input::Command(command, reply)).await,
-                other => {
-                    let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
-                    let clerk = Arc::clone(&clerk);
-                    tokio::spawn(async move {
-                        clerk.answer(other).await;
-                        drop(place);
-                    });
-                }
+                clerk.give(Input::Command(command, reply)).await;
+                continue;
             }
+            let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
+            let clerk = Arc::clone(&clerk);
+            tokio::spawn(async move {
+                clerk.answer(ask).await;
+                drop(place);
+            });
         }
     }
 

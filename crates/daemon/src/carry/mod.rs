@@ -332,10 +332,11 @@ impl Carry {
 
     fn tell(&mut self, event: Event) {
         self.log.note(&event);
-        match &event {
-            Event::AgentChanged { agent, .. } => _ = self.agents.insert(agent.clone()),
-            Event::CallEnded { call } => _ = self.rooms.remove(call),
-            _ => {}
+        if let Event::AgentChanged { agent, .. } = &event {
+            self.agents.insert(agent.clone());
+        }
+        if let Event::CallEnded { call } = &event {
+            self.rooms.remove(call);
         }
         self.metrics.count(&event);
         self.book.note(self.clock.now(), &event);
