@@ -49,6 +49,20 @@ pub(crate) struct QueueHow {
     how: String,
 }
 
+/// A kind of request, and which way it went.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(crate) struct Request {
+    way: String,
+    method: String,
+}
+
+/// A kind of response, and which way it went.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(crate) struct Response {
+    way: String,
+    status: u16,
+}
+
 /// Which build this is.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub(crate) struct Build {
@@ -91,6 +105,9 @@ pub(crate) struct Gauges {
     pub(crate) lost_wishes: Counter,
     pub(crate) dropped_requests: Counter,
     pub(crate) alarms: Counter,
+    pub(crate) requests: Family<Request, Counter>,
+    pub(crate) responses: Family<Response, Counter>,
+    pub(crate) malformed: Counter,
     pub(crate) media_legs: Gauge,
     pub(crate) packets_received: Counter,
     pub(crate) packets_sent: Counter,
@@ -214,6 +231,9 @@ impl Gauges {
         sip.register("transactions", "Transactions now", self.transactions.clone());
         sip.register("registrations", "Phones that are registered", self.registrations.clone());
         sip.register("connections", "Open connections (TCP)", self.flows.clone());
+        sip.register("requests", "Requests, repeats included, by method", self.requests.clone());
+        sip.register("responses", "Responses, repeats included, by status", self.responses.clone());
+        sip.register("malformed", "What came and was no SIP message", self.malformed.clone());
         sip.register("lost_wishes", "Wishes lost because signalling did not keep up", self.lost_wishes.clone());
         let what = "Requests dropped because of their User-Agent";
         sip.register("dropped_requests", what, self.dropped_requests.clone());

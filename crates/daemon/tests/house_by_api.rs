@@ -10,6 +10,7 @@ use conference::{AgentName, AgentState, Asker, Availability, Command, Destinatio
 use control_api::{Ask, HistoryQuery, HouseError, User};
 use daemon::config::{Config, from_text};
 use daemon::{Running, run};
+use softphone::{Phone, PhoneSettings, Voice};
 use wire::{HOUSE, LIMIT, Peer, offer};
 
 const QUEUES: &str = "[[queues]]\nname = \"support\"\nextension = \"200\"\n";
@@ -151,6 +152,26 @@ async fn registers_states_numbers_and_records_survive_a_restart() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_phone_that_registered_before_a_restart_is_registered_after_it() {
+    let folder = Folder::new("registered");
+    let house = run(config(&folder.0)).await.unwrap();
+    let server = house.udp().unwrap();
+    let settings = PhoneSettings::agent("alice", "x1y2z3", "baton.local", server, Voice::Silence);
+    let phone = Phone::start(settings).await.unwrap();
+    phone.register().await.unwrap();
+    let phones = async |house: &Running| {
+        house.ask(|reply| Ask::Agents(vec![alice()], reply)).await.unwrap().first().map_or(0, |agent| agent.phones)
+    };
+    until(async || (phones(&house).await == 1).then_some(())).await;
+    house.stop().await;
+    let house = run(config(&folder.0)).await.unwrap();
+    assert_eq!(house.counts().await.registrations, 1);
+    until(async || (phones(&house).await == 1).then_some(())).await;
+    phone.stop().await;
+    house.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn users_come_and_go_and_those_of_the_file_stay_as_they_are() {
     let folder = Folder::new("users");
     let house = run(config(&folder.0)).await.unwrap();
@@ -234,6 +255,8 @@ async fn the_numbers_tell_the_truth_and_no_callers_number() {
         "baton_queue_waiting{queue=\"support\"} 0",
         "baton_media_legs 1",
         "baton_store_up 1",
+        "baton_sip_requests_total{way=\"received\",method=\"INVITE\"} 1",
+        "baton_sip_responses_total{way=\"sent\",status=\"200\"} 1",
         "baton_draining 0",
     ] {
         assert!(text.lines().any(|found| found == line), "{line}\n{text}");

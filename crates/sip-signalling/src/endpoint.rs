@@ -28,6 +28,7 @@ use crate::orders::{self, Given, Orders, Weight};
 use crate::settings::{Protocol, SipSettings};
 use crate::stack::{Counts, Output, RegistrationView, Stack};
 use crate::trace::{self, TracedMessage, Tracer};
+use crate::traffic::Traffic;
 use crate::transport::tcp::Connections;
 use crate::transport::{Inbound, read_errors, route_to, tcp, udp};
 use crate::wish::Wish;
@@ -84,6 +85,7 @@ enum Order {
     Freeze(LegId, oneshot::Sender<Option<DialogState>>),
     Thaw(Box<DialogState>),
     Counts(oneshot::Sender<Counts>),
+    Traffic(oneshot::Sender<Traffic>),
     Registrations(oneshot::Sender<Vec<RegistrationView>>),
     Stop(oneshot::Sender<()>),
 }
@@ -130,6 +132,7 @@ impl Endpoint {
             backlog: VecDeque::new(),
             lost: Arc::clone(&lost),
             tracer,
+            traffic: Traffic::default(),
         };
         tokio::spawn(running.run(given, came));
         Ok((Self { orders, addresses, lost, traced }, told))
@@ -176,6 +179,14 @@ impl Endpoint {
         // a stopped endpoint has nothing
         self.orders.give(Order::Counts(reply), Weight::Awaited);
         Counts { lost_wishes: self.lost.load(Ordering::Relaxed), ..answer.await.unwrap_or_default() }
+    }
+
+    /// How many messages went each way since the start.
+    pub async fn traffic(&self) -> Traffic {
+        let (reply, answer) = oneshot::channel();
+        // a stopped endpoint has counted nothing
+        self.orders.give(Order::Traffic(reply), Weight::Awaited);
+        answer.await.unwrap_or_default()
     }
 
     /// All contacts of all agents.
@@ -292,6 +303,7 @@ struct Running {
     backlog: VecDeque<News>,
     lost: Arc<AtomicU64>,
     tracer: Tracer,
+    traffic: Traffic,
 }
 
 impl Running {
@@ -349,6 +361,9 @@ impl Running {
                 };
                 let _gone = reply.send(counts);
             }
+            Order::Traffic(reply) => {
+                let _gone = reply.send(self.traffic.clone());
+            }
             Order::Registrations(reply) => {
                 let _gone = reply.send(self.stack.registrations(now));
             }
@@ -374,6 +389,7 @@ impl Running {
     }
 
     fn received(&mut self, now: Moment, flow: Flow, message: Result<SipMessage, Malformed>) {
+        self.traffic.received(message.as_ref().ok());
         let traced = message.as_ref().ok().filter(|_| self.tracer.is_watched()).map(write);
         let Some(bytes) = traced else { return self.stack.receive(now, flow, message) };
         let call_id = trace::call_id_of(&bytes);
@@ -412,6 +428,7 @@ impl Running {
     }
 
     fn send(&mut self, flow: Flow, bytes: Bytes) {
+        self.traffic.sent(&bytes);
         if self.tracer.is_watched() {
             let call_id = trace::call_id_of(&bytes);
             let leg = self.stack.leg_of_call(&call_id);

@@ -16,6 +16,7 @@ mod registrar;
 mod settings;
 mod stack;
 mod trace;
+mod traffic;
 mod transaction;
 mod transport;
 mod watch;
@@ -30,6 +31,7 @@ pub use settings::{
 };
 pub use stack::{Counts, RegistrationView};
 pub use trace::TracedMessage;
+pub use traffic::Traffic;
 pub use watch::{
     Attendance, DialogStage, WatchedConference, WatchedDialog, WatchedDialogs, WatchedEndpoint, WatchedState,
     WatchedUser,

@@ -44,6 +44,7 @@ impl Clerk {
             everything,
             load,
             signalling: self.endpoint.counts().await,
+            traffic: self.endpoint.traffic().await,
             media: self.mixer.stats(),
             store: self.store.counts(),
             store_up: self.store.health().degraded.is_none(),

@@ -6,10 +6,10 @@ use conference::Moment;
 use media_mixer::{DropReason, Stats};
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
-use sip_signalling::Counts;
+use sip_signalling::{Counts, Traffic};
 
 use super::words::{self, PHASES, STATES, STATUSES, phase, state, status};
-use super::{Gauges, Metrics, Queue, Reason, State, Status, Thread};
+use super::{Gauges, Metrics, Queue, Reason, Request, Response, State, Status, Thread};
 use crate::look::Everything;
 use crate::switch::Load;
 
@@ -19,6 +19,7 @@ pub(crate) struct Scraped {
     pub(crate) everything: Everything,
     pub(crate) load: Load,
     pub(crate) signalling: Counts,
+    pub(crate) traffic: Traffic,
     pub(crate) media: Stats,
     pub(crate) store: store::Counts,
     pub(crate) store_up: bool,
@@ -31,6 +32,7 @@ impl Metrics {
         self.gauges.house(scraped);
         self.gauges.queues(scraped);
         self.gauges.signalling(&scraped.signalling, &scraped.load);
+        self.gauges.traffic(&scraped.traffic);
         self.gauges.media(&scraped.media);
         self.gauges.store(&scraped.store, scraped.store_up);
         let mut text = String::new();
@@ -87,6 +89,24 @@ impl Gauges {
         put(&self.lost_wishes, counts.lost_wishes);
         put(&self.dropped_requests, counts.dropped);
         put(&self.alarms, load.alarms);
+    }
+
+    fn traffic(&self, traffic: &Traffic) {
+        let ways = [("received", &traffic.requests_received), ("sent", &traffic.requests_sent)];
+        for (way, methods) in ways {
+            for (method, count) in methods {
+                let label = Request { way: way.to_owned(), method: (*method).to_owned() };
+                put(&self.requests.get_or_create(&label), *count);
+            }
+        }
+        let ways = [("received", &traffic.responses_received), ("sent", &traffic.responses_sent)];
+        for (way, statuses) in ways {
+            for (status, count) in statuses {
+                let label = Response { way: way.to_owned(), status: *status };
+                put(&self.responses.get_or_create(&label), *count);
+            }
+        }
+        put(&self.malformed, traffic.malformed);
     }
 
     fn media(&self, stats: &Stats) {
