@@ -31,7 +31,7 @@
 //! | 30 crosswise re-INVITEs | `swaps::line_one_is_resumed_before_line_two_is_held` | – |
 //! | 5 % loss, 40 ms jitter | `bad_wires::*` | `bad_wires::*` |
 //!
-//! Rows 15, 16 (queues) and 21 (recovery) belong to what is not built yet.
+//! Rows 15 and 16 are in `scenarios/queues`, every row from a program in `scenarios/by_api`; row 21 (recovery) is not built yet.
 
 mod bad_wires;
 mod cancels;
