@@ -4,11 +4,12 @@ use std::time::Duration;
 
 use baton_tests::by_api::ByApi;
 use baton_tests::desk::person;
-use baton_tests::hearing::until_heard;
+use baton_tests::hearing::{until, until_heard};
 use baton_tests::house::tones;
+use baton_tests::people::SOON;
 use baton_tests::stage::{Unbroken, scene};
 use serde_json::json;
-use softphone::{LineId, Wire};
+use softphone::{LineId, Mark, Wire};
 
 /// What is said is on its way for up to so long: private speech is in flight when she merges.
 const JITTER: Wire = Wire { delay: Duration::from_millis(20), jitter: Duration::from_millis(40), loss: 0.0 };
@@ -50,7 +51,9 @@ async fn all_three_hear_each_other_and_alice_leaves() {
     let his = api.consults().await;
     api.stage.bob.phone.wire(his, JITTER);
     api.stage.customer.phone.wire(api.stage.theirs, JITTER);
-    api.stage.is_private(his).await;
+    // their jitter buffers have found the new delay: private speech arrives late, and goes on arriving
+    let (ear, from) = (api.stage.alice.ear(api.stage.hers), Mark::now());
+    assert!(until(SOON, || ear.since(from).present_ms(tones::BOB_TOO) >= 300).await, "she hears Bob");
     merges(&api, his).await;
     api.stage.house.freeze_and_thaw(3).await;
     let stage = &api.stage;
