@@ -10,5 +10,6 @@ mod hold_forms;
 mod races;
 mod ringing;
 mod rooms;
+mod rows;
 mod services;
 mod talking;

@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use softphone::{Keypad, LineId, LineState, Mark, Voice};
+use softphone::{Keypad, LineId, LineState, Mark, Voice, Wire};
 
 use crate::hearing::{Listener, no_trace_of, until, until_heard};
 use crate::house::{ALICES_NUMBER, House, Setup, tones};
@@ -19,6 +19,9 @@ pub const FAILURE: [f64; 2] = [620.0, 480.0];
 
 /// The tone that says that a code cannot be done now.
 pub const REFUSED: f64 = 400.0;
+
+/// What is said is on its way for up to so long: private speech is in flight when somebody merges.
+pub const JITTER: Wire = Wire { delay: Duration::from_millis(20), jitter: Duration::from_millis(40), loss: 0.0 };
 
 /// Who is on the stage.
 #[derive(Debug)]
@@ -138,6 +141,25 @@ impl OneLine {
     pub fn ends_privacy_of_others(&self, his: LineId) {
         self.bob.says(his, tones::BOB);
         self.customer.says(self.theirs, tones::CUSTOMER);
+    }
+
+    /// All three hear each other after a merge, before which everybody said what the others may hear: nothing private was heard.
+    pub async fn is_merged(&self, his: LineId) {
+        for (ear, hertz) in [
+            (self.customer.ear(self.theirs), tones::BOB),
+            (self.customer.ear(self.theirs), tones::ALICE),
+            (self.bob.ear(his), tones::CUSTOMER),
+            (self.alice.ear(self.hers), tones::CUSTOMER),
+        ] {
+            assert!(until_heard(&ear, hertz, SOON).await, "{hertz} Hz after the merge");
+        }
+        scene(&[
+            self.alice_hears(&[tones::BOB, tones::CUSTOMER]),
+            self.bob.hears(his, &[tones::ALICE, tones::CUSTOMER]),
+            self.customer_hears(&[tones::ALICE, tones::BOB]),
+        ])
+        .await;
+        self.kept_private(his);
     }
 
     /// Bob and the customer talk; nothing private was heard by whom it was not for.

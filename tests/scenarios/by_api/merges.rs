@@ -1,39 +1,20 @@
 //! Rows 5, 6 and 29: merge, and leaving after it.
 
-use std::time::Duration;
-
 use baton_tests::by_api::ByApi;
 use baton_tests::desk::person;
-use baton_tests::hearing::{until, until_heard};
+use baton_tests::hearing::until;
 use baton_tests::house::tones;
+use baton_tests::one_line::JITTER;
 use baton_tests::people::SOON;
 use baton_tests::stage::{Unbroken, scene};
 use serde_json::json;
-use softphone::{LineId, Mark, Wire};
-
-/// What is said is on its way for up to so long: private speech is in flight when she merges.
-const JITTER: Wire = Wire { delay: Duration::from_millis(20), jitter: Duration::from_millis(40), loss: 0.0 };
+use softphone::{LineId, Mark};
 
 /// Everybody changes their tone the moment the merge is asked for; what was said before is heard by nobody else.
 async fn merges(api: &ByApi, his: LineId) {
     api.stage.ends_privacy(his);
     api.steps("merge").await;
-    let stage = &api.stage;
-    for (ear, hertz) in [
-        (stage.customer.ear(stage.theirs), tones::BOB),
-        (stage.customer.ear(stage.theirs), tones::ALICE),
-        (stage.bob.ear(his), tones::CUSTOMER),
-        (stage.alice.ear(stage.hers), tones::CUSTOMER),
-    ] {
-        assert!(until_heard(&ear, hertz, Duration::from_secs(4)).await, "{hertz} Hz after the merge");
-    }
-    scene(&[
-        stage.alice_hears(&[tones::BOB, tones::CUSTOMER]),
-        stage.bob.hears(his, &[tones::ALICE, tones::CUSTOMER]),
-        stage.customer_hears(&[tones::ALICE, tones::BOB]),
-    ])
-    .await;
-    stage.kept_private(his);
+    api.stage.is_merged(his).await;
     let call = api.sheet().await;
     assert_eq!(call["transfer"]["phase"], "merged");
     for who in ["alice", "bob", "customer"] {

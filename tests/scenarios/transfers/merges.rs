@@ -4,32 +4,15 @@ use std::time::Duration;
 
 use baton_tests::hearing::{no_trace_of, until_heard};
 use baton_tests::house::tones;
-use baton_tests::one_line::{OneLine, REFUSED};
+use baton_tests::one_line::{JITTER, OneLine, REFUSED};
 use baton_tests::stage::{Unbroken, scene};
-use softphone::{LineId, Mark, Wire};
-
-/// What is said is on its way for up to so long: private speech is in flight when she merges.
-const JITTER: Wire = Wire { delay: Duration::from_millis(20), jitter: Duration::from_millis(40), loss: 0.0 };
+use softphone::{LineId, Mark};
 
 /// Alice merges; what was said in private before it is heard by nobody else after it.
 async fn merges(stage: &OneLine, his: LineId) {
     stage.ends_privacy(his);
     stage.keys("*3");
-    for (ear, hertz) in [
-        (stage.customer.ear(stage.theirs), tones::BOB),
-        (stage.customer.ear(stage.theirs), tones::ALICE),
-        (stage.bob.ear(his), tones::CUSTOMER),
-        (stage.alice.ear(stage.hers), tones::CUSTOMER),
-    ] {
-        assert!(until_heard(&ear, hertz, Duration::from_secs(4)).await, "{hertz} Hz after the merge");
-    }
-    scene(&[
-        stage.alice_hears(&[tones::BOB, tones::CUSTOMER]),
-        stage.bob.hears(his, &[tones::ALICE, tones::CUSTOMER]),
-        stage.customer_hears(&[tones::ALICE, tones::BOB]),
-    ])
-    .await;
-    stage.kept_private(his);
+    stage.is_merged(his).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -143,6 +143,27 @@ async fn a_target_that_challenges_or_redirects_is_unreachable() {
     stage.customer_closes().await;
 }
 
+/// Row 27, by keypad.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_target_that_challenges_or_redirects_is_unreachable_by_keypad() {
+    let stage = OneLine::open().await;
+    let carols = FieldPhone::register("plain", "carol", stage.house.udp).await;
+    let challenge = "Proxy-Authenticate: Digest realm=\"elsewhere\", nonce=\"n\", algorithm=MD5\r\n";
+    let redirect = format!("Contact: <sip:bob@{DOMAIN}>\r\n");
+    for (status, more) in [(407, challenge), (302, redirect.as_str())] {
+        carols.turns_calls_down(status, more);
+        stage.alice_is_quiet();
+        let from = Mark::now();
+        stage.keys("*2103#");
+        stage.alice_hears_a_tone(from, FAILURE[0]).await;
+        stage.alice.says(stage.hers, tones::ALICE);
+        stage.alice_and_customer_talk().await;
+        assert!(!stage.bob.is_busy(), "nobody follows a redirect");
+    }
+    stage.house.freeze_and_thaw(2).await;
+    stage.customer_closes().await;
+}
+
 /// Row 27: an answer without a codec that we have.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_target_that_answers_without_a_common_codec_is_unreachable() {

@@ -1,11 +1,15 @@
 //! Rows 17, 19 and 26: what is refused, with which reason, and that nothing changes by it.
 
+use baton_tests::desk::{Desk, id_of};
 use baton_tests::field::{FieldPhone, naming};
+use baton_tests::hearing::until;
 use baton_tests::house::tones;
-use baton_tests::one_line::OneLine;
+use baton_tests::one_line::{OneLine, REFUSED};
+use baton_tests::people::SOON;
 use baton_tests::raw::Message;
 use baton_tests::stage::{Stage, scene};
-use softphone::Mark;
+use serde_json::json;
+use softphone::{Keypad, Mark};
 
 /// 403 with `Reason: SIP;cause=403;text="CODE"`.
 fn is_refused(answer: &Message, code: &str) {
@@ -59,6 +63,48 @@ async fn whoever_is_on_hold_transfers_nobody() {
     carols.hangs_up(&mut carol).await;
     stage.customer.is_let_go(stage.theirs).await;
     stage.house.close().await;
+}
+
+/// Row 17: the transfer under way was keyed; the second one is asked for by a program, and by the target's own keys.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn beside_a_keyed_transfer_a_second_one_is_refused() {
+    let stage = OneLine::open().await;
+    let his = stage.consults().await;
+    let alices = Desk::of(&stage.house, "alice").await;
+    let call = alices.only_call().await["id"].as_str().expect("an id").to_owned();
+    let second = alices.post(&format!("/v1/calls/{call}/transfer"), json!({"target": {"agent": "carol"}})).await;
+    assert_eq!(second.refusal(), (409, "transfer_in_progress"));
+    let ear = stage.bob.ear(his);
+    let from = Mark::now();
+    stage.bob.phone.press(his, "*2103#", Keypad::Rtp);
+    let told = until(SOON, || ear.since(from).present_ms(REFUSED) > 50).await;
+    assert!(told, "Bob is not told that he cannot");
+    stage.is_private(his).await;
+    stage.kept_private(his);
+    stage.alice_is_quiet();
+    stage.keys("*1");
+    stage.bob.is_let_go(his).await;
+    stage.customer_closes().await;
+}
+
+/// Row 19: somebody put her on hold; her keys start nothing.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whoever_is_on_hold_transfers_nobody_by_keypad() {
+    let stage = OneLine::open().await;
+    let operator = Desk::operator(&stage.house);
+    let call = operator.only_call().await;
+    let path = format!("/v1/calls/{}/participants/{}", call["id"].as_str().expect("an id"), id_of(&call, "alice"));
+    assert_eq!(operator.patch(&path, json!({"hold": true})).await.status, 200);
+    scene(&[stage.customer_hears_music(), stage.alice.hears_music(stage.hers)]).await;
+    let from = Mark::now();
+    stage.keys("*2102#");
+    stage.alice_hears_a_tone(from, REFUSED).await;
+    stage.house.freeze_and_thaw(2).await;
+    scene(&[stage.customer_hears_music(), stage.alice.hears_music(stage.hers)]).await;
+    assert!(!stage.bob.is_busy(), "nobody is rung");
+    assert_eq!(operator.patch(&path, json!({"hold": false})).await.status, 200);
+    stage.alice_and_customer_talk().await;
+    stage.customer_closes().await;
 }
 
 /// Row 26: the target is Alice herself.
