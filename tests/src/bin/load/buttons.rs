@@ -10,11 +10,11 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use futures_util::StreamExt;
-use reqwest::Client;
 use serde_json::{Value, json};
 use tokio_tungstenite::connect_async;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 
+use crate::api::Api;
 use crate::house::House;
 use crate::report::{Report, line, part};
 use crate::traffic::{PATIENCE, Plan, Traffic};
@@ -61,7 +61,7 @@ pub(crate) fn buttons(arguments: &Arguments) -> Result<bool, String> {
 }
 
 /// Rooms of three, of which the last one is for the buttons.
-fn fill(pressed: &mut Traffic, talking: &mut Traffic, legs: usize) -> Result<(), String> {
+pub(crate) fn fill(pressed: &mut Traffic, talking: &mut Traffic, legs: usize) -> Result<(), String> {
     let start = Instant::now();
     for leg in 0..legs {
         let says = leg % 3;
@@ -88,13 +88,12 @@ fn fill(pressed: &mut Traffic, talking: &mut Traffic, legs: usize) -> Result<(),
 
 /// Presses in a thread of its own, half the time with nobody listening, half with so many.
 fn press(house: &House, arguments: &Arguments) -> Result<JoinHandle<Result<Presses, String>>, String> {
-    let (host, token) = (house.http.to_string(), house.token()?);
+    let api = Api::of(house)?;
     let (rate, half, listeners) = (arguments.rate, arguments.seconds / 2, arguments.subscribers);
     Ok(std::thread::spawn(move || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let runtime = runtime.map_err(|why| why.to_string())?;
         runtime.block_on(async {
-            let api = Api { client: Client::new(), host, token };
             let paths = api.paths().await?;
             let mut presses = Presses { alone: api.presses(&paths, rate, half).await?, ..Presses::default() };
             let (told, over) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicBool::new(false)));
@@ -110,13 +109,6 @@ fn press(house: &House, arguments: &Arguments) -> Result<JoinHandle<Result<Press
             }
         })
     }))
-}
-
-/// The operator at the API.
-struct Api {
-    client: Client,
-    host: String,
-    token: String,
 }
 
 impl Api {
@@ -139,12 +131,6 @@ impl Api {
                 None => return Err(format!("no room {room} among the calls")),
             }
         }
-    }
-
-    async fn get(&self, path: &str) -> Result<Value, String> {
-        let request = self.client.get(format!("http://{}{path}", self.host)).bearer_auth(&self.token);
-        let response = request.send().await.and_then(reqwest::Response::error_for_status);
-        response.map_err(|why| why.to_string())?.json().await.map_err(|why| why.to_string())
     }
 
     /// Holds and resumes one after the other at this rate for so many seconds; how long each took.

@@ -123,11 +123,21 @@ pub(crate) fn cpu_seconds(pid: u32) -> f64 {
     ticks / CPU_TICKS
 }
 
+/// Agents of the queue `support`, `taker0` and on.
+pub(crate) const TAKERS: usize = 3;
+
 /// All ports below the ephemeral range are for RTP: a freed pair rests for half a minute, which is 12 000 pairs at 200
 /// calls a second of two legs each.
 fn settings_of(folder: &Path, address: SocketAddr, http: SocketAddr, desks: usize) -> String {
     let desks: String = (0..desks)
         .map(|number| format!("[[agents]]\nname = \"desk{number}\"\npassword = \"desk{number}-secret\"\n"))
+        .collect();
+    let takers: String = (0..TAKERS)
+        .map(|number| {
+            format!(
+                "[[agents]]\nname = \"taker{number}\"\npassword = \"taker{number}-secret\"\nqueues = [\"support\"]\n"
+            )
+        })
         .collect();
     format!(
         "[server]\ndomain = \"{DOMAIN}\"\ndata_dir = \"{data}\"\n\
@@ -136,9 +146,10 @@ fn settings_of(folder: &Path, address: SocketAddr, http: SocketAddr, desks: usiz
          [http]\nlisten = \"{http}\"\nadmin_token_file = \"{data}/admin.token\"\n\
          [[agents]]\nname = \"alice\"\nextension = \"101\"\npassword = \"alice-secret\"\nmax_calls = 1000\n\
          [[agents]]\nname = \"bob\"\nextension = \"102\"\npassword = \"bob-secret\"\nmax_calls = 1000\n\
-         {desks}\
+         {desks}{takers}\
+         [[queues]]\nname = \"support\"\n\
          [[trunks]]\nname = \"pstn\"\naddress = \"127.0.0.2:9\"\naccept_from = [\"127.0.0.2/32\"]\nroute_in = \"agent:alice\"\n\
-         numbers = {{ \"+15551111\" = \"agent:alice\", \"/^room(\\\\d+)$/\" = \"room:r$1\", \"/^(desk\\\\d+)$/\" = \"agent:$1\" }}\nmax_calls = 10000\n",
+         numbers = {{ \"+15551111\" = \"agent:alice\", \"+15552222\" = \"queue:support\", \"/^room(\\\\d+)$/\" = \"room:r$1\", \"/^(desk\\\\d+)$/\" = \"agent:$1\" }}\nmax_calls = 10000\n",
         data = folder.join("data").display(),
     )
 }

@@ -8,12 +8,14 @@
 //! load rooms   [--legs 300] [--seconds 60]                    rooms of three, all talking
 //! load transfers [--rate 20] [--seconds 60]                  warm transfers by REFER with Replaces, and what is left
 //! load buttons [--legs 300] [--seconds 60] [--rate 20] [--subscribers 200]   commands by API in the middle of it
+//! load offers [--legs 300] [--seconds 60]                    from an agent's refusal or logout to the next one's ringing
 //! load compare [--legs 300] [--seconds 10]                    rooms of three against the bare packets
 //! ```
 //!
 //! `--baton PATH` (or `$BATON_BIN`) is the daemon's program.
 
 mod answerer;
+mod api;
 mod bare;
 mod buttons;
 mod caller;
@@ -25,6 +27,7 @@ mod handover;
 mod house;
 mod line;
 mod media;
+mod offers;
 #[path = "../../../phones/ports.rs"]
 #[allow(dead_code, reason = "the phones' drivers use the rest")]
 mod ports;
@@ -33,6 +36,7 @@ mod ports;
 mod process;
 mod register;
 mod report;
+mod taker;
 mod traffic;
 mod ulaw;
 mod wire;
@@ -71,9 +75,10 @@ fn main() -> ExitCode {
         "rooms" => rooms(&arguments).map(|(report, _)| report.print()),
         "transfers" => handover::transfers(&arguments),
         "buttons" => buttons::buttons(&arguments),
+        "offers" => offers::offers(&arguments),
         "compare" => compare(&arguments),
         "reflect" => bare::reflect(arguments.legs).map(|()| true),
-        other => Err(format!("unknown mode `{other}`: calls, rooms, transfers, buttons or compare")),
+        other => Err(format!("unknown mode `{other}`: calls, rooms, transfers, buttons, offers or compare")),
     });
     match done {
         Ok(true) => ExitCode::SUCCESS,

@@ -17,10 +17,21 @@ pub(crate) fn register(
     user: &str,
     expires_s: u32,
 ) -> Result<(), String> {
+    register_again(socket, server, domain, user, expires_s, u32::from(expires_s == 0))
+}
+
+/// The so many-th time: a name must count on from the time before, RFC 3261 §10.2.
+pub(crate) fn register_again(
+    socket: &UdpSocket,
+    server: SocketAddr,
+    domain: &str,
+    user: &str,
+    expires_s: u32,
+    time: u32,
+) -> Result<(), String> {
     let own = socket.local_addr().map_err(|why| why.to_string())?;
     let mut authorization = String::new();
-    // the second run of a name must count on from the first: RFC 3261 §10.2
-    let first = if expires_s == 0 { ATTEMPTS + 1 } else { 1 };
+    let first = time * ATTEMPTS + 1;
     for sequence in first..first + ATTEMPTS {
         let request = format!(
             "REGISTER sip:{domain} SIP/2.0\r\nVia: SIP/2.0/UDP {own};branch=z9hG4bKr{sequence}{user};rport\r\nMax-Forwards: 70\r\n\
