@@ -1,13 +1,12 @@
 //! A house for real phones: the `baton` program itself, started on free ports from a settings file of its own.
 //!
-//! The program is `$BATON_BIN` (set by `scripts/test`), else it is built once with the profile of the tests: what answers
-//! the phones is what operators run. Where a call is to be frozen, the same settings start the daemon inside this process.
+//! What answers the phones is what operators run. Where a call is to be frozen, the same settings start the daemon inside this process.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
 use std::path::{Path, PathBuf};
-use std::process::Command;
-use std::sync::OnceLock;
 use std::time::{Duration, Instant};
+
+use baton_tests::program::baton;
 
 use super::inside::Inside;
 use super::network::{Host, Network};
@@ -182,7 +181,7 @@ fn fresh_folder(name: &str) -> PathBuf {
 fn serve(namespace: Option<&str>, folder: &Path, settings: &str) -> Process {
     let file = folder.join("baton.toml");
     write_file(&file, settings);
-    let mut command = command_in(namespace, &program().display().to_string());
+    let mut command = command_in(namespace, &baton().display().to_string());
     command.arg("serve").arg("--config").arg(&file).current_dir(folder).env("BATON_HTTP__LISTEN", "127.0.0.1:0");
     Process::start(&mut command)
 }
@@ -216,18 +215,4 @@ fn settings_of(
         data = folder.join("data").display(),
         http = free_port(),
     )
-}
-
-/// The daemon's program: given by the environment, else built here, once.
-fn program() -> &'static Path {
-    static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
-    PROGRAM.get_or_init(|| std::env::var_os("BATON_BIN").map_or_else(build, PathBuf::from))
-}
-
-fn build() -> PathBuf {
-    let status = Command::new(env!("CARGO")).args(["build", "--locked", "-p", "daemon", "--bin", "baton"]).status();
-    assert!(status.is_ok_and(|status| status.success()), "the daemon does not build");
-    // The temporary folder of tests lies in the target folder, beside the profile's.
-    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().unwrap_or(Path::new("target"));
-    target.join("debug/baton")
 }

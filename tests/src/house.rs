@@ -166,7 +166,7 @@ impl House {
         Self { udp: listening(Protocol::Udp), tcp: listening(Protocol::Tcp), running, carrier, rtp_ports, data }
     }
 
-    /// The same house's settings with something else in them, for a reload.
+    /// The same house's settings with something else in them, for a reload; they stand in its settings file too.
     #[must_use]
     pub fn settings(&self, setup: &Setup) -> Config {
         settings(setup, self.carrier, self.rtp_ports, &self.data.0)
@@ -230,6 +230,12 @@ impl House {
     #[must_use]
     pub fn data(&self) -> &Path {
         &self.data.0
+    }
+
+    /// The settings file.
+    #[must_use]
+    pub fn settings_file(&self) -> PathBuf {
+        self.data.0.join("baton.toml")
     }
 
     /// Freezes and thaws every live call; there must be this many legs.
@@ -330,7 +336,10 @@ fn settings(setup: &Setup, carrier: SocketAddr, (first, last): (u16, u16), data:
         more = setup.more,
         data = data.display(),
     );
+    let file = data.join("baton.toml");
+    std::fs::write(&file, &text).expect("the settings file");
     let config = from_text(&text).unwrap_or_else(|mistakes| panic!("{mistakes}\n{text}"));
+    let config = Config { source: Some(file), ..config };
     #[cfg(feature = "break")]
     let config = broken(config);
     config

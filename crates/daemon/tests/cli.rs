@@ -2,16 +2,14 @@
 #![allow(clippy::unwrap_used)]
 
 mod house;
+mod terminal;
 
-use std::fs::File;
 use std::io::{Read, Write};
-use std::os::fd::OwnedFd;
-use std::process::{Child, Command, Output, Stdio};
-use std::sync::mpsc::{Receiver, channel};
+use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
 use house::House;
-use rustix::termios::{LocalModes, Winsize, tcgetattr, tcsetwinsize};
+use terminal::Terminal;
 
 /// Nothing is waited for longer.
 const LIMIT: Duration = Duration::from_secs(20);
@@ -326,69 +324,6 @@ fn a_reader_who_goes_away_is_no_failure() {
     let mut complained = String::new();
     child.stderr.take().unwrap().read_to_string(&mut complained).unwrap();
     assert_eq!((child.wait().unwrap().code(), complained.as_str()), (Some(0), ""));
-}
-
-/// A terminal with a program in it.
-struct Terminal {
-    master: OwnedFd,
-    slave: OwnedFd,
-    child: Child,
-    written: Receiver<Vec<u8>>,
-    seen: String,
-}
-
-impl Terminal {
-    fn run(mut command: Command, columns: u16) -> Self {
-        use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
-        let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
-        grantpt(&master).unwrap();
-        unlockpt(&master).unwrap();
-        let name = ptsname(&master, Vec::new()).unwrap().into_string().unwrap();
-        let slave = File::options().read(true).write(true).open(name).unwrap();
-        let size = Winsize { ws_row: 12, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 };
-        tcsetwinsize(&slave, size).unwrap();
-        let end = || Stdio::from(slave.try_clone().unwrap());
-        let child = command.stdin(end()).stdout(end()).stderr(end()).spawn().unwrap();
-        let (sender, written) = channel();
-        let mut reader = File::from(master.try_clone().unwrap());
-        std::thread::spawn(move || {
-            let mut buffer = [0; 4096];
-            while let Ok(read) = reader.read(&mut buffer)
-                && read > 0
-                && sender.send(buffer[..read].to_vec()).is_ok()
-            {}
-        });
-        Self { master, slave: slave.into(), child, written, seen: String::new() }
-    }
-
-    fn until(&mut self, wanted: &str) {
-        let end = Instant::now() + LIMIT;
-        while !self.seen.contains(wanted) {
-            let left = end.saturating_duration_since(Instant::now());
-            let more = self.written.recv_timeout(left);
-            self.seen += &String::from_utf8_lossy(&more.unwrap_or_else(|_| panic!("no {wanted:?} in {:?}", self.seen)));
-        }
-    }
-
-    fn types(&self, keys: &str) {
-        File::from(self.master.try_clone().unwrap()).write_all(keys.as_bytes()).unwrap();
-    }
-
-    fn interrupt(&self) {
-        let status = Command::new("kill").arg("-INT").arg(self.child.id().to_string()).status().unwrap();
-        assert!(status.success());
-    }
-
-    fn echoes(&self) -> bool {
-        tcgetattr(&self.slave).unwrap().local_modes.contains(LocalModes::ECHO | LocalModes::ICANON)
-    }
-}
-
-impl Drop for Terminal {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
 }
 
 #[test]
