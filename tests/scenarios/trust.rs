@@ -1,5 +1,6 @@
 //! Scenarios with the untrusted: mutated, forged and hostile messages and media, by raw sockets, while people talk.
 
+mod api_trust;
 mod dialog_trust;
 mod media_trust;
 mod mutations;

@@ -60,9 +60,21 @@ impl RawCall {
     }
 
     /// Calls `dialled` as a customer from this socket and talks once it is answered.
-    pub async fn dial_by(mut peer: Peer, dialled: &str, hertz: f64) -> Self {
+    pub async fn dial_by(peer: Peer, dialled: &str, hertz: f64) -> Self {
+        let dialog = peer.dialog("+15550100", dialled);
+        Self::dial_in(peer, dialog, dialled, hertz).await
+    }
+
+    /// As [`RawCall::dial`] with this text as From; our tag is added.
+    pub async fn dial_as(from: IpAddr, server: SocketAddr, shown: &str, dialled: &str, hertz: f64) -> Self {
+        let peer = Peer::udp(from, server).await;
+        let dialog = peer.dialog("+15550100", dialled);
+        let dialog = Dialog { local: format!("{shown};tag={}", token()), ..dialog };
+        Self::dial_in(peer, dialog, dialled, hertz).await
+    }
+
+    async fn dial_in(mut peer: Peer, mut dialog: Dialog, dialled: &str, hertz: f64) -> Self {
         let audio = Audio::open(peer.own.ip()).await;
-        let mut dialog = peer.dialog("+15550100", dialled);
         let invite = peer.request(&mut dialog, "INVITE", SDP, &sdp(audio.own, ""));
         let answer = peer.ask(&invite).await;
         assert_eq!(answer.status(), Some(200), "{dialled}: {answer:?}");
