@@ -195,6 +195,33 @@ async fn sigterm_says_bye_to_everybody_and_exits_0() {
     assert_eq!(code, 0, "{log}");
 }
 
+/// Row E2 of the attacks, in the log: what moves a terminal or hides in a text is masked, and a line stays one line.
+#[tokio::test]
+async fn nobody_writes_into_the_log_by_a_name() {
+    let settings = Settings::new("e2", HOUSE);
+    let service = Service::start(&settings);
+    let mut peer = Peer::new("127.0.0.2", service.udp).await;
+    peer.shown = (
+        "\"Al\u{9b}31mi\u{202e}ec\u{200b}\" ".to_owned(),
+        "Al%1B%5B31mi%E2%80%AEec%0D%0Abaton%3A%20forged%E2%80%8By".to_owned(),
+    );
+    peer.invite("room7", Some(&offer("127.0.0.2", 40_024, "0", "sendrecv"))).await;
+    peer.status("INVITE", 200).await;
+    peer.ack("").await;
+    peer.bye().await;
+    // and one that is refused
+    peer.invite("101%1B%5B2J%0D%0Aforged", Some(&offer("127.0.0.2", 40_026, "0", "sendrecv"))).await;
+    peer.status("INVITE", 404).await;
+    service.signal("TERM");
+    let (code, log) = service.end();
+    assert_eq!(code, 0, "{log}");
+    assert!(log.contains("Al\u{fffd}[31mi\u{fffd}ec\u{fffd}\u{fffd}baton: forged\u{fffd}y"), "{log}");
+    for odd in ['\u{1b}', '\u{9b}', '\u{202e}', '\u{200b}', '\r'] {
+        assert!(!log.contains(odd), "{odd:?}: {log:?}");
+    }
+    assert!(!log.lines().any(|line| line.starts_with("baton: forged") || line.starts_with("forged")), "{log}");
+}
+
 #[tokio::test]
 async fn sighup_with_a_bad_file_keeps_the_old_settings_and_names_the_lines() {
     let settings = Settings::new("hup", HOUSE);

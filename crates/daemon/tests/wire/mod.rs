@@ -20,6 +20,8 @@ pub(crate) struct Peer {
     cseq: u32,
     branch: u32,
     dialled: String,
+    /// What stands before the address in From, and the address's user part.
+    pub(crate) shown: (String, String),
 }
 
 impl Peer {
@@ -28,7 +30,8 @@ impl Peer {
         let socket = UdpSocket::bind((host, 0)).await.unwrap();
         let here = socket.local_addr().unwrap();
         let call_id = format!("{}-{host}", here.port());
-        Self { socket, server, here, call_id, to_tag: String::new(), cseq: 1, branch: 0, dialled: String::new() }
+        let (nothing, shown) = (String::new(), (String::new(), "+491234".to_owned()));
+        Self { socket, server, here, call_id, to_tag: nothing.clone(), cseq: 1, branch: 0, dialled: nothing, shown }
     }
 
     /// Where it is.
@@ -122,14 +125,14 @@ impl Peer {
     }
 
     async fn send(&self, method: &str, body: &str) {
-        let (server, here, dialled) = (self.server, self.here, &self.dialled);
+        let (server, here, dialled, (display, user)) = (self.server, self.here, &self.dialled, &self.shown);
         let to_tag = if self.to_tag.is_empty() { String::new() } else { format!(";tag={}", self.to_tag) };
         let body_type = if body.is_empty() { "" } else { "Content-Type: application/sdp\r\n" };
         let message = format!(
             "{method} sip:{dialled}@{server} SIP/2.0\r\n\
              Via: SIP/2.0/UDP {here};rport;branch=z9hG4bK-{}-{}\r\n\
              Max-Forwards: 70\r\n\
-             From: <sip:+491234@{here}>;tag=peer\r\n\
+             From: {display}<sip:{user}@{here}>;tag=peer\r\n\
              To: <sip:{dialled}@{server}>{to_tag}\r\n\
              Call-ID: {}\r\n\
              CSeq: {} {method}\r\n\
