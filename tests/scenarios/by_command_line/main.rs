@@ -6,6 +6,7 @@
 //! | the six steps, and the pause buttons | `steps::*` |
 //! | `call ID`: participants, matrix, history, quality | `sheet::*` |
 //! | `calls`, `agents`, `queues`: tables that redraw, colour, `NO_COLOR` | `tables::*` |
+//! | `accept`, `reject`, `state`, `lock`, `unlock` | `queues::*` |
 //! | `trace`: the ladder, and what is not in it | `trace::*` |
 //! | `drain`, `reload` | `service::*` |
 //! | `user add`, `passwd`, `del`, and the phones | `users::*` |
@@ -14,6 +15,7 @@
 //! What the program asks of the API, and what it makes of odd answers, is tested in the daemon's own `cli` against a house that says
 //! what each test tells it; there also are the manual page and what shells are told.
 
+mod queues;
 mod refusals;
 mod service;
 mod sheet;
