@@ -8,10 +8,11 @@
 //! ```
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use conference::record::CallRecord;
-use conference::{AgentName, AgentView, Availability};
+use conference::{AgentName, AgentView, Availability, CallId};
 use media_mixer::Mixer;
 use sip_signalling::SavedBinding;
 use store::{Contact, Known, Restored, Store, Write};
@@ -24,10 +25,44 @@ use crate::told::Reserved;
 /// A leg's figures are final so long after it was closed.
 const FINAL_AFTER: Duration = Duration::from_millis(100);
 
+/// The store has a record so soon.
+const STORED_AFTER: Duration = Duration::from_secs(5);
+/// Records that wait for that; of more the oldest are left to the store.
+const JUST_ENDED: usize = 1_024;
+
+/// Calls that ended a moment ago: whoever was told of the end and asks for the record finds it, before the store has it.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct JustEnded {
+    records: Arc<Mutex<BTreeMap<CallId, CallRecord>>>,
+}
+
+impl JustEnded {
+    /// The record, but for its legs' last figures.
+    pub(crate) fn record(&self, call: CallId) -> Option<CallRecord> {
+        self.records.lock().unwrap_or_else(PoisonError::into_inner).get(&call).cloned()
+    }
+
+    fn add(&self, record: &CallRecord) {
+        let mut records = self.records.lock().unwrap_or_else(PoisonError::into_inner);
+        records.insert(record.call, record.clone());
+        if records.len() > JUST_ENDED {
+            records.pop_first();
+        }
+        let (call, all) = (record.call, Arc::downgrade(&self.records));
+        tokio::spawn(async move {
+            tokio::time::sleep(STORED_AFTER).await;
+            if let Some(records) = all.upgrade() {
+                records.lock().unwrap_or_else(PoisonError::into_inner).remove(&call);
+            }
+        });
+    }
+}
+
 /// The keeper.
 pub(crate) struct Keeper {
     store: Store,
     mixer: Mixer,
+    just_ended: JustEnded,
     /// Records that wait for the last figures of their legs.
     waiting: JoinSet<()>,
     /// What was written of agents last.
@@ -38,14 +73,20 @@ pub(crate) struct Keeper {
 
 impl Keeper {
     /// `said`: what is in the store already.
-    pub(crate) fn new(store: Store, mixer: Mixer, said: BTreeMap<AgentName, Availability>) -> Self {
-        Self { store, mixer, waiting: JoinSet::new(), said, changed: BTreeSet::new() }
+    pub(crate) fn new(
+        store: Store,
+        mixer: Mixer,
+        just_ended: JustEnded,
+        said: BTreeMap<AgentName, Availability>,
+    ) -> Self {
+        Self { store, mixer, just_ended, waiting: JoinSet::new(), said, changed: BTreeSet::new() }
     }
 
     /// Something that the book has finished.
     pub(crate) fn keep(&mut self, write: Write) {
         while self.waiting.try_join_next().is_some() {}
         let Write::Call(mut record) = write else { return self.store.write(write) };
+        self.just_ended.add(&record);
         let (store, mixer) = (self.store.clone(), self.mixer.clone());
         self.waiting.spawn(async move {
             tokio::time::sleep(FINAL_AFTER).await;

@@ -24,7 +24,7 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::freeze::FreezeError;
 use crate::hours;
-use crate::keeper::{self, Keeper};
+use crate::keeper::{self, JustEnded, Keeper};
 use crate::people::{self, People};
 use crate::switch::{INPUTS, Input, Load, Sources, Switch};
 use crate::token::{self, TokenError};
@@ -137,7 +137,8 @@ async fn start(config: Config, listener: TcpListener, store: Store, restored: Re
         restored.availabilities.iter().map(|known| (known.agent.clone(), known.availability)).collect();
     let mut switch = Switch::new(&whole, carry, clock);
     switch.board.resume(restored.last_call, said.clone().into_iter().collect());
-    switch.keeper = Some(Keeper::new(store.clone(), mixer.clone(), said));
+    let just_ended = JustEnded::default();
+    switch.keeper = Some(Keeper::new(store.clone(), mixer.clone(), just_ended.clone(), said));
     let hours = tokio::spawn(hours::watch(switch.hours(), inputs.clone()));
     let clerk = Arc::new(Clerk {
         inputs: inputs.clone(),
@@ -147,6 +148,7 @@ async fn start(config: Config, listener: TcpListener, store: Store, restored: Re
         metrics,
         clock,
         store: store.clone(),
+        just_ended,
         people: Arc::new(People::new(store.clone(), inputs.clone(), config.clone(), whole)),
         file: config.source.clone(),
         renewed: Arc::clone(&house.renewed),

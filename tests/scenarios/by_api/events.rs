@@ -77,3 +77,24 @@ async fn an_agent_is_told_nothing_of_strangers_calls() {
     assert!(!carol.is_busy());
     api.stage.customer_closes().await;
 }
+
+/// The record is there when the event is, before the store has it; and it is the same once the store has it, with its last figures.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whoever_is_told_that_a_call_ended_finds_its_record() {
+    let api = ByApi::open().await;
+    let operator = Desk::operator(&api.stage.house);
+    let mut events = operator.listens(None).await;
+    let path = format!("/v1/history/{}", api.call);
+    assert!(operator.get(&path).await.done(200)["ended_at"].is_null(), "it goes on");
+    api.stage.customer.hangs_up(api.stage.theirs);
+    events.until("call_ended", |event| event["call"] == json!(api.call)).await;
+    let record = operator.get(&path).await.done(200);
+    assert!(record["ended_at"].is_string(), "{record}");
+    let listed = |page: &Value| page["items"].as_array().is_some_and(|calls| calls.len() == 1);
+    let page = operator.until("/v1/history", listed).await;
+    let kept = &page["items"][0];
+    let times = |record: &Value| record["participants"][0]["times"].clone();
+    assert_eq!((&kept["id"], &kept["ended_at"], times(kept)), (&record["id"], &record["ended_at"], times(&record)));
+    api.stage.alice.is_let_go(api.stage.hers).await;
+    api.stage.house.close().await;
+}

@@ -109,18 +109,6 @@ impl Typed {
         }
     }
 
-    /// Waits until the call is over; its record as it is shown.
-    async fn until_over(&self) -> String {
-        let end = Instant::now() + SOON;
-        loop {
-            let said = self.shell.runs(&["call", &self.call]).await;
-            if said.out.contains("ENDED") {
-                return said.done();
-            }
-            assert!(Instant::now() < end, "it goes on: {said:?}");
-        }
-    }
-
     /// Alice, in silence, hears this voice.
     async fn alice_comes_to_hear(&self, hertz: f64) {
         assert!(until_heard(&self.stage.alice.ear(self.stage.hers), hertz, SOON).await, "{hertz} Hz");

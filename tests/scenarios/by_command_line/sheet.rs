@@ -1,7 +1,7 @@
 //! `baton call ID` in the middle of a private consult: who is in, who hears whom, who could hear whom from which sample to which and
 //! by whose command, how it sounds. And of a call that is over: its record.
 
-use baton_tests::desk::{id_of, person};
+use baton_tests::desk::{Desk, id_of, person};
 use serde_json::{Value, json};
 
 use super::Typed;
@@ -99,7 +99,8 @@ async fn a_call_that_is_over_is_shown_by_its_record() {
     typed.stage.joined(his).await;
     typed.stage.bob.hangs_up(his);
     typed.stage.customer.is_let_go(typed.stage.theirs).await;
-    let shown = typed.until_over().await;
+    // at once: before the store has it
+    let shown = typed.shell.does(&["call", &typed.call]).await;
     let record = &typed.shell.sheet(&typed.call).await["record"];
     assert_eq!(record["transfers"][0]["outcome"], "completed", "{record}");
     assert!(record["ended_at"].is_string(), "{record}");
@@ -109,6 +110,10 @@ async fn a_call_that_is_over_is_shown_by_its_record() {
     let history = part(&shown, "Who could hear whom");
     assert!(history.iter().any(|line| line.contains("complete by alice")), "{history:#?}");
     assert!(!history.iter().any(|line| line.contains("goes on")), "{history:#?}");
+    let operator = Desk::operator(&typed.stage.house);
+    operator
+        .until("/v1/history?agent=bob", |page| page["items"].as_array().is_some_and(|calls| calls.len() == 1))
+        .await;
     let listed = typed.shell.does(&["history", "--agent", "bob"]).await;
     assert!(listed.contains(&typed.call) && listed.contains("→ bob completed"), "{listed}");
     let csv = typed.shell.does(&["history", "--csv"]).await;

@@ -27,6 +27,7 @@ pub(crate) use health::MediaHealth;
 
 use crate::clock::Clock;
 use crate::config::{self, Config};
+use crate::keeper::JustEnded;
 use crate::look::Look;
 use crate::metrics::Metrics;
 use crate::people::People;
@@ -47,6 +48,7 @@ pub(crate) struct Clerk {
     pub(crate) metrics: Metrics,
     pub(crate) clock: Clock,
     pub(crate) store: Store,
+    pub(crate) just_ended: JustEnded,
     pub(crate) people: Arc<People>,
     /// The settings file, if the service was started with one.
     pub(crate) file: Option<PathBuf>,

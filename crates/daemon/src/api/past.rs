@@ -1,4 +1,4 @@
-//! Calls that are over: the store is asked, never the switch.
+//! Calls that are over: the store is asked, or the keeper for what the store does not have yet; the switch only whether it goes on.
 
 use conference::CallId;
 use conference::record::{AudibilityHistory, CallRecord};
@@ -26,7 +26,9 @@ impl Clerk {
             crate::keeper::add_quality(&self.mixer, &mut live);
             return Ok(Some(live));
         }
-        self.store.record(call).await.map_err(said)
+        let ended = self.just_ended.record(call);
+        let kept = self.store.record(call).await;
+        if ended.is_some() && !matches!(kept, Ok(Some(_))) { Ok(ended) } else { kept.map_err(said) }
     }
 
     pub(super) async fn history(&self, query: HistoryQuery) -> Result<Page<CallRecord>, HouseError> {
