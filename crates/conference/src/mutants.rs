@@ -114,6 +114,10 @@ mod switch {
         PinIsOpen,
         /// A room's tones are heard in a private consult too.
         TonesInConsult,
+        /// An agent whose phone only rings commands.
+        RingingCommands,
+        /// Keys and prompts by command reach whoever does not hear the asker.
+        KeysCrossTheWall,
         /// Queues: whoever came last is offered first.
         LastComesFirst,
         /// Queues: an offer that was missed counts as a call.
@@ -124,7 +128,7 @@ mod switch {
 
     impl Mutant {
         /// All of them that are about the rule and the laws.
-        pub const ALL: [Self; 39] = [
+        pub const ALL: [Self; 41] = [
             Self::TargetInMain,
             Self::InitiatorInMain,
             Self::AwayIsReady,
@@ -164,6 +168,8 @@ mod switch {
             Self::NobodyIdentified,
             Self::PinIsOpen,
             Self::TonesInConsult,
+            Self::RingingCommands,
+            Self::KeysCrossTheWall,
         ];
 
         /// Those about queues.

@@ -1,11 +1,12 @@
 //! What people ask of one call besides holds and transfers: keys and prompts for one participant, volumes, a room's lock.
 //!
-//! None of it changes who hears whom.
+//! None of it changes who hears whom, and keys and prompts follow it.
 
 use super::{Asked, Call};
 use crate::books::Desk;
 use crate::ids::{LegId, ParticipantId};
 use crate::input::Key;
+use crate::mutants::broken;
 use crate::output::{Cue, Effect, Event};
 use crate::refusal::Refusal;
 
@@ -39,11 +40,28 @@ impl Call {
         Ok(())
     }
 
-    /// The leg by which something can be said to one participant alone.
+    /// The leg by which something can be said to one participant alone: by the operator to anybody, by an agent to
+    /// himself and to whoever hears him now, as with the keys of his own phone.
     fn may_reach(&self, asked: Asked, who: ParticipantId) -> Result<LegId, Refusal> {
         self.may_act(asked)?;
         let person = self.people.get(&who).ok_or(Refusal::ParticipantNotFound)?;
-        person.legs.iter().copied().find(|leg| self.has_ear(*leg)).ok_or(Refusal::CallNotLive)
+        let mut ears = person.legs.iter().copied().filter(|leg| self.has_ear(*leg)).peekable();
+        ears.peek().ok_or(Refusal::CallNotLive)?;
+        let by = match asked {
+            Asked::Person(by, _) if by != who && !broken!(KeysCrossTheWall) => by,
+            Asked::Person(..) | Asked::Operator => return ears.next().ok_or(Refusal::CallNotLive),
+        };
+        if self.open_leg(by).is_none() {
+            return Err(Refusal::InitiatorAway);
+        }
+        ears.find(|leg| self.is_heard_by(by, *leg)).ok_or(Refusal::NotAllowed)
+    }
+
+    /// Whether a leg hears somebody now.
+    fn is_heard_by(&self, speaker: ParticipantId, listener: LegId) -> bool {
+        let masks = &self.published;
+        let mut spoken = masks.values().filter(|mask| mask.person == speaker);
+        masks.get(&listener).is_some_and(|listener| spoken.any(|speaker| listener.hears(speaker)))
     }
 
     /// How loud somebody's voice is for the others.

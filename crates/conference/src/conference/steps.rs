@@ -10,9 +10,13 @@ use crate::consult::{Stage, Step, Transfer, allowed};
 use crate::ids::{AgentName, LegId, ParticipantId};
 use crate::input::{Destination, SuperviseMode};
 use crate::mask::Place;
+use crate::mutants::broken;
 use crate::output::{Effect, Event, Left, Outcome, Role};
 use crate::participant::{Errand, HeldBy, Participant};
 use crate::refusal::Refusal;
+
+/// The status of somebody who declines a call (RFC 3261 §21.6.2).
+const DECLINED: u16 = 603;
 
 /// Who asks, as this call knows them.
 #[derive(Clone, Copy, Debug)]
@@ -104,11 +108,14 @@ impl Call {
         self.people.get(&who).is_some_and(|person| person.held.is_some())
     }
 
-    /// Whoever asks may command here at all.
+    /// Whoever asks may command here at all: the operator, and agents who have answered. Whose phone only rings is
+    /// offered the call; it is not theirs yet.
     pub(super) fn may_command(&self, asked: Asked) -> Result<(), Refusal> {
         match asked {
             Asked::Operator => Ok(()),
             Asked::Person(who, _) => match self.people.get(&who) {
+                Some(person) if matches!(person.role, Role::Customer | Role::Outside) => Err(Refusal::NotAllowed),
+                Some(_) if !self.is_live(who) && !broken!(RingingCommands) => Err(Refusal::CallNotLive),
                 Some(person) if person.commands() => Ok(()),
                 Some(_) => Err(Refusal::NotAllowed),
                 None => Err(Refusal::CallNotFound),
@@ -257,6 +264,10 @@ impl Call {
             desk.out.effect(Effect::AcceptRefer { leg });
             desk.out.effect(Effect::NotifyReferrer { leg, status: 200, last: true });
         }
+        if let Some(leg) = self.ringing_leg(who).filter(|_| asked.is(who)) {
+            self.could_not_be_had(desk, leg, DECLINED, true);
+            return Ok(());
+        }
         let target = self.transfer.as_ref().filter(|t| t.target == who && t.stage.is_private());
         let mut exit = Exit::told(if asked.is(who) { Left::HungUp } else { Left::Removed });
         if target.is_some_and(|transfer| asked.is(transfer.initiator)) {
@@ -269,14 +280,18 @@ impl Call {
         Ok(())
     }
 
-    /// Anybody may leave; whoever removes others must not be on hold.
+    /// Every agent may leave, or decline while the phone rings; whoever removes others must not be on hold.
     pub(crate) fn may_remove(&self, asked: Asked, who: ParticipantId) -> Result<(), Refusal> {
-        if asked.is(who) {
-            self.may_command(asked)?;
-        } else {
+        if !asked.is(who) {
             self.may_act(asked)?;
         }
-        self.people.get(&who).map(drop).ok_or(Refusal::ParticipantNotFound)
+        let person = self.people.get(&who).ok_or(Refusal::ParticipantNotFound)?;
+        if asked.is(who) && person.agent.is_none() { Err(Refusal::NotAllowed) } else { Ok(()) }
+    }
+
+    /// The leg by which somebody is rung.
+    fn ringing_leg(&self, who: ParticipantId) -> Option<LegId> {
+        self.legs_of(self.people.get(&who)?).find(|(_, leg)| leg.is_ringing()).map(|(id, _)| id)
     }
 
     /// End the call for everybody.
@@ -328,6 +343,9 @@ impl Call {
         if let Some(supervisor) = present {
             if supervisor.role != Role::Supervisor || !supervisor.lurks() {
                 return Err(Refusal::NotAllowed);
+            }
+            if supervisor.errand.is_some() {
+                return Err(Refusal::CallNotLive);
             }
             supervisor.supervises = Some((supervised, mode));
             return Ok(());

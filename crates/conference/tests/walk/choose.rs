@@ -348,6 +348,7 @@ impl Walk {
             89..=91 => Command::Remove { call, by, who },
             92 if self.random.chance(50) => Command::End { call, by },
             92..=94 if seen.call.room.is_some() => Command::Lock { call, by, locked: self.random.chance(60) },
+            95..=97 => self.says(call, by, who),
             _ => {
                 let mode = [SuperviseMode::Listen, SuperviseMode::Whisper, SuperviseMode::Barge][self.random.below(3)];
                 let by = if self.random.chance(90) { AgentName("susan".to_owned()) } else { self.agent_name() };

@@ -2,6 +2,7 @@
 //! shrunk and shown.
 #![allow(dead_code, unreachable_pub, clippy::wildcard_enum_match_arm, clippy::unwrap_used, clippy::print_stdout)]
 
+pub mod asking;
 pub mod cells;
 pub mod choose;
 pub mod doors;
@@ -188,6 +189,7 @@ impl Walk {
             self.over.drain(..10);
         }
         self.oracle.check(&self.board)?;
+        self.asked_rightly(&calls, &input, &outputs)?;
         self.note_keys(&calls, &input, &outputs)?;
         self.phones_show_who_is_there(&input, &outputs)?;
         self.owed(&calls, &outputs, &input)?;
