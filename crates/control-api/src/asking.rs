@@ -126,6 +126,11 @@ pub(crate) async fn identify_from_outside(
     request: Request,
     next: Next,
 ) -> Result<Response, Problem> {
+    // Who has no token is known by where they come from.
+    let place = hash(&peer.ip().to_canonical().to_string());
+    if let Err(wait) = counter.rates.take(place) {
+        return Err(Problem::too_many("somebody at this address asks too often", wait));
+    }
     let headers = request.headers();
     // A proxy on this machine speaks for somebody elsewhere.
     let relayed = headers.contains_key("x-forwarded-for") || headers.contains_key(header::FORWARDED);

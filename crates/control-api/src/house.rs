@@ -11,7 +11,7 @@ use conference::{
     AgentName, AgentView, Allowed, CallId, CallView, Command, Destination, Event, LegId, ParticipantId, QueueView,
     Refusal, ReservationView,
 };
-use tokio::sync::{Notify, broadcast, mpsc, oneshot};
+use tokio::sync::{Notify, broadcast, mpsc, oneshot, watch};
 
 use crate::limits::{EVENTS, PATIENCE};
 
@@ -147,11 +147,26 @@ pub struct User {
     pub from_file: bool,
 }
 
+/// Stands for a password and changes with it. Shows nothing of itself.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Credential(pub String);
+
+impl std::fmt::Debug for Credential {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Credential(…)")
+    }
+}
+
+/// Who may log in, each with what stands for their password.
+pub type Standing = BTreeMap<AgentName, Credential>;
+
 /// What a login came to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Known {
     /// Who.
     pub name: AgentName,
+    /// The password it was.
+    pub credential: Credential,
     /// Whether a supervisor.
     pub supervisor: bool,
 }
@@ -277,13 +292,20 @@ pub struct House {
     pub events: broadcast::Sender<Told>,
     /// Woken when agents, queues or their extensions may be others than before (settings read again, users changed).
     pub renewed: Arc<Notify>,
+    /// Who may log in, as it is now. A login ends when its name is not here any more, or with another password.
+    pub standing: watch::Sender<Arc<Standing>>,
 }
 
 impl House {
-    /// A house that is asked here; nothing has happened in it yet.
+    /// A house that is asked here; nothing has happened in it yet, and nobody may log in until `standing` says so.
     #[must_use]
     pub fn new(asks: mpsc::Sender<Ask>) -> Self {
-        Self { asks, events: broadcast::Sender::new(EVENTS), renewed: Arc::new(Notify::new()) }
+        Self {
+            asks,
+            events: broadcast::Sender::new(EVENTS),
+            renewed: Arc::new(Notify::new()),
+            standing: watch::Sender::default(),
+        }
     }
 
     /// Asks, and waits for the answer.

@@ -6,7 +6,7 @@
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use axum::body::Body;
+use axum::body::{Body, HttpBody as _};
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
@@ -18,7 +18,9 @@ use tokio::time::Instant;
 use crate::asking::Asking;
 use crate::body::read;
 use crate::counter::Counter;
-use crate::limits::{IDEMPOTENCY_KEY, KEPT_ANSWERS, KEPT_BYTES, KEPT_OF_ONE, KEPT_TIME};
+use crate::limits::{
+    IDEMPOTENCY_KEY, KEPT_ANSWERS, KEPT_BYTES, KEPT_BYTES_OF_ALL, KEPT_BYTES_OF_ONE, KEPT_OF_ONE, KEPT_TIME,
+};
 use crate::logins::TokenHash;
 use crate::problem::Problem;
 
@@ -46,7 +48,15 @@ struct Answer {
 struct Shelf {
     entries: HashMap<Name, Entry>,
     order: VecDeque<Name>,
-    of_token: HashMap<TokenHash, usize>,
+    of_token: HashMap<TokenHash, Taken>,
+    bytes: usize,
+}
+
+/// What one token's answers take.
+#[derive(Clone, Copy, Debug, Default)]
+struct Taken {
+    answers: usize,
+    bytes: usize,
 }
 
 /// The answers of all tokens.
@@ -85,11 +95,7 @@ impl KeptAnswers {
     fn finish(&self, name: &Name, answer: Option<Answer>) {
         let mut shelf = self.shelf();
         match answer {
-            Some(answer) => {
-                if let Some(entry) = shelf.entries.get_mut(name) {
-                    entry.answer = Some(answer);
-                }
-            }
+            Some(answer) => shelf.answer(name, answer),
             None => shelf.remove(name),
         }
     }
@@ -101,31 +107,53 @@ impl KeptAnswers {
 
 impl Shelf {
     fn put(&mut self, name: Name, entry: Entry) {
-        if self.of_token.get(&name.0).is_some_and(|count| *count >= KEPT_OF_ONE)
-            && let Some(oldest) = self.order.iter().find(|kept| kept.0 == name.0).cloned()
-        {
-            self.remove(&oldest);
+        if self.of_token.get(&name.0).is_some_and(|taken| taken.answers >= KEPT_OF_ONE) {
+            self.remove_oldest_of(&name.0);
         }
         if self.entries.len() >= KEPT_ANSWERS
             && let Some(oldest) = self.order.front().cloned()
         {
             self.remove(&oldest);
         }
-        *self.of_token.entry(name.0).or_default() += 1;
+        self.of_token.entry(name.0).or_default().answers += 1;
         self.order.push_back(name.clone());
         self.entries.insert(name, entry);
     }
 
-    fn remove(&mut self, name: &Name) {
-        if self.entries.remove(name).is_none() {
-            return;
+    /// What came of it; older answers go where there is no room.
+    fn answer(&mut self, name: &Name, answer: Answer) {
+        let bytes = answer.body.len();
+        let Some(entry) = self.entries.get_mut(name) else { return };
+        entry.answer = Some(answer);
+        self.bytes += bytes;
+        self.of_token.entry(name.0).or_default().bytes += bytes;
+        while self.of_token.get(&name.0).is_some_and(|taken| taken.bytes > KEPT_BYTES_OF_ONE) {
+            self.remove_oldest_of(&name.0);
         }
+        while self.bytes > KEPT_BYTES_OF_ALL
+            && let Some(oldest) = self.order.front().cloned()
+        {
+            self.remove(&oldest);
+        }
+    }
+
+    fn remove_oldest_of(&mut self, token: &TokenHash) {
+        if let Some(oldest) = self.order.iter().find(|kept| kept.0 == *token).cloned() {
+            self.remove(&oldest);
+        }
+    }
+
+    fn remove(&mut self, name: &Name) {
+        let Some(entry) = self.entries.remove(name) else { return };
+        let bytes = entry.answer.map_or(0, |answer| answer.body.len());
+        self.bytes -= bytes;
         if let Some(at) = self.order.iter().position(|kept| kept == name) {
             self.order.remove(at);
         }
-        if let Some(count) = self.of_token.get_mut(&name.0) {
-            *count -= 1;
-            if *count == 0 {
+        if let Some(taken) = self.of_token.get_mut(&name.0) {
+            taken.answers -= 1;
+            taken.bytes -= bytes;
+            if taken.answers == 0 {
                 self.of_token.remove(&name.0);
             }
         }
@@ -205,14 +233,22 @@ async fn keep(response: Response) -> (Option<Answer>, Response) {
         return (None, response);
     }
     let (parts, body) = response.into_parts();
-    let Ok(body) = axum::body::to_bytes(body, KEPT_BYTES).await else {
-        let detail = "the answer is too long to be kept for a repeat";
-        return (None, Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", detail).into_response());
-    };
     let told = |name: header::HeaderName| Some((name.clone(), parts.headers.get(name)?.clone()));
-    let headers = [header::CONTENT_TYPE, header::LOCATION].into_iter().filter_map(told).collect();
-    let answer = Answer { status, headers, body: body.clone() };
-    (Some(answer), Response::from_parts(parts, Body::from(body)))
+    let headers: Vec<_> = [header::CONTENT_TYPE, header::LOCATION].into_iter().filter_map(told).collect();
+    // An answer of no known length, or one too long, is passed on: it was done, and a repeat is told that much.
+    if body.size_hint().upper().is_none_or(|bytes| usize::try_from(bytes).is_ok_and(|bytes| bytes > KEPT_BYTES)) {
+        let answer = Answer { status, headers: Vec::new(), body: Bytes::new() };
+        return (Some(answer), Response::from_parts(parts, body));
+    }
+    match axum::body::to_bytes(body, KEPT_BYTES).await {
+        Ok(body) => {
+            let answer = Answer { status, headers, body: body.clone() };
+            (Some(answer), Response::from_parts(parts, Body::from(body)))
+        }
+        Err(_) => {
+            (None, Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "the answer was lost").into_response())
+        }
+    }
 }
 
 impl IntoResponse for Answer {
@@ -220,5 +256,48 @@ impl IntoResponse for Answer {
         let headers: HeaderMap = self.headers.into_iter().collect();
         let repeated = [("idempotency-replayed", "true")];
         (self.status, headers, repeated, self.body).into_response()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    fn of(bytes: usize) -> Response {
+        (StatusCode::CREATED, vec![b'x'; bytes]).into_response()
+    }
+
+    async fn length(response: Response) -> usize {
+        axum::body::to_bytes(response.into_body(), usize::MAX).await.unwrap().len()
+    }
+
+    #[tokio::test]
+    async fn what_was_done_is_told_however_long_the_answer() {
+        for (bytes, again) in [(300_000, 300_000), (KEPT_BYTES + 1, 0)] {
+            let (kept, response) = keep(of(bytes)).await;
+            assert_eq!((response.status(), length(response).await), (StatusCode::CREATED, bytes));
+            let kept = kept.unwrap();
+            assert_eq!((kept.status, kept.body.len()), (StatusCode::CREATED, again));
+        }
+    }
+
+    #[tokio::test]
+    async fn answers_take_so_much_room_and_no_more() {
+        let shelf = KeptAnswers::default();
+        let name = |token: u8, n: usize| ([token; 32], n.to_string());
+        for token in 0..12 {
+            for n in 0..12 {
+                assert!(matches!(shelf.begin(&name(token, n), [0; 32]), Verdict::Do));
+                let (answer, _) = keep(of(1_000_000)).await;
+                shelf.finish(&name(token, n), answer);
+            }
+        }
+        let kept = shelf.shelf();
+        assert!(kept.bytes <= KEPT_BYTES_OF_ALL && kept.bytes > KEPT_BYTES_OF_ALL - 2_000_000, "{}", kept.bytes);
+        assert!(kept.of_token.values().all(|taken| taken.bytes <= KEPT_BYTES_OF_ONE));
+        assert_eq!(kept.entries.len(), kept.order.len());
+        assert!(kept.entries.contains_key(&name(11, 11)));
     }
 }

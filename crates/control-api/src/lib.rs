@@ -23,8 +23,8 @@ pub mod shown;
 
 pub use api::Api;
 pub use house::{
-    Ask, AudibilitySheet, CallSheet, Calls, Health, HistoryQuery, House, HouseError, Known, Page, Reply, Snapshot,
-    Told, Traced, User,
+    Ask, AudibilitySheet, CallSheet, Calls, Credential, Health, HistoryQuery, House, HouseError, Known, Page, Reply,
+    Snapshot, Standing, Told, Traced, User,
 };
 pub use limits::{EVENTS, PATIENCE};
 pub use problem::ProblemText;

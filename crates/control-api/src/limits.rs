@@ -44,6 +44,8 @@ pub(crate) const LOGINS: usize = 50_000;
 pub(crate) const LOGINS_OF_ONE: usize = 32;
 /// Wrong passwords for one name from one address within [`WRONG_WINDOW`], after which both wait.
 pub(crate) const WRONG_LOGINS: u32 = 10;
+/// How long somebody waits for whom as many passwords are being judged at this moment.
+pub(crate) const TRIED_AGAIN: Duration = Duration::from_secs(1);
 /// The span in which wrong passwords are counted, and how long whoever typed too many waits.
 pub(crate) const WRONG_WINDOW: Duration = Duration::from_secs(60);
 /// Pairs of address and name that are remembered.
@@ -55,8 +57,12 @@ pub(crate) const KEPT_ANSWERS: usize = 10_000;
 pub(crate) const KEPT_OF_ONE: usize = 1_000;
 /// How long an answer is kept for a repeat.
 pub(crate) const KEPT_TIME: Duration = Duration::from_secs(24 * 3_600);
-/// Bytes of an answer that is kept.
-pub(crate) const KEPT_BYTES: usize = 256 * 1_024;
+/// Bytes of an answer that is kept: a call with 1000 people in it has less than half of it.
+pub(crate) const KEPT_BYTES: usize = 2 * 1_024 * 1_024;
+/// Bytes of all answers kept for one token.
+pub(crate) const KEPT_BYTES_OF_ONE: usize = 8 * 1_024 * 1_024;
+/// Bytes of all answers kept.
+pub(crate) const KEPT_BYTES_OF_ALL: usize = 64 * 1_024 * 1_024;
 /// Characters of an Idempotency-Key.
 pub(crate) const IDEMPOTENCY_KEY: usize = 255;
 

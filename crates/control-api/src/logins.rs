@@ -14,7 +14,8 @@ use sha2::{Digest as _, Sha256};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-use crate::limits::{LOGIN_LIFE, LOGINS, LOGINS_OF_ONE, WRONG_LOGINS, WRONG_PAIRS, WRONG_WINDOW};
+use crate::house::{Credential, Standing};
+use crate::limits::{LOGIN_LIFE, LOGINS, LOGINS_OF_ONE, TRIED_AGAIN, WRONG_LOGINS, WRONG_PAIRS, WRONG_WINDOW};
 
 /// A token's hash.
 pub(crate) type TokenHash = [u8; 32];
@@ -36,6 +37,7 @@ pub(crate) struct Login {
 #[derive(Debug)]
 struct Kept {
     login: Login,
+    credential: Credential,
     ends: Instant,
     _lasts: watch::Sender<()>,
 }
@@ -52,6 +54,18 @@ struct Book {
 struct Wrong {
     times: u32,
     since: Instant,
+    /// Passwords that are being judged: each may turn out to be wrong.
+    judged: u32,
+}
+
+impl Wrong {
+    const fn new(since: Instant) -> Self {
+        Self { times: 0, since, judged: 0 }
+    }
+
+    fn is_over(&self, now: Instant) -> bool {
+        self.judged == 0 && now >= self.since + WRONG_WINDOW
+    }
 }
 
 /// All logins.
@@ -62,7 +76,7 @@ pub(crate) struct Logins {
 
 impl Logins {
     /// A new token of 256 random bits; `None`: the system has no randomness to give.
-    pub(crate) fn open(&self, name: AgentName, read_only: bool) -> Option<String> {
+    pub(crate) fn open(&self, name: AgentName, credential: Credential, read_only: bool) -> Option<String> {
         let mut bits = [0_u8; 32];
         getrandom::fill(&mut bits).ok()?;
         let token = URL_SAFE_NO_PAD.encode(bits);
@@ -72,7 +86,7 @@ impl Logins {
         book.make_room(&name);
         let key = hash(&token);
         book.order.push_back(key);
-        book.kept.insert(key, Kept { login: Login { name, read_only, lasts }, ends, _lasts: sender });
+        book.kept.insert(key, Kept { login: Login { name, read_only, lasts }, credential, ends, _lasts: sender });
         Some(token)
     }
 
@@ -92,45 +106,78 @@ impl Logins {
         self.book().kept.remove(token);
     }
 
-    /// Ends all logins of a name.
-    pub(crate) fn close_all(&self, name: &str) {
-        self.book().kept.retain(|_, kept| kept.login.name.0 != name);
+    /// Ends the logins of everybody who may not log in any more, or not with that password.
+    pub(crate) fn keep_only(&self, standing: &Standing) {
+        self.book().kept.retain(|_, kept| standing.get(&kept.login.name) == Some(&kept.credential));
     }
 
-    /// How long somebody at this address must wait before they may try this name (again).
-    pub(crate) fn must_wait(&self, from: IpAddr, name: &str) -> Option<Duration> {
-        let book = self.book();
-        let wrong = book.wrong.get(&(from, name.to_owned()))?;
-        let over = wrong.since + WRONG_WINDOW;
-        (wrong.times >= WRONG_LOGINS)
-            .then(|| over.saturating_duration_since(Instant::now()))
-            .filter(|wait| !wait.is_zero())
-    }
-
-    /// Takes note of a wrong password; whether that was one too many.
-    pub(crate) fn note_wrong(&self, from: IpAddr, name: &str) -> bool {
+    /// Somebody at this address says a password for a name: it counts as wrong until [`Attempt::was_right`], so that however
+    /// many come at once no more are judged than one may try.
+    ///
+    /// # Errors
+    /// How long they must wait first.
+    pub(crate) fn attempt(&self, from: IpAddr, name: &str) -> Result<Attempt<'_>, Duration> {
         let now = Instant::now();
         let mut book = self.book();
         if book.wrong.len() >= WRONG_PAIRS {
-            book.wrong.retain(|_, wrong| now < wrong.since + WRONG_WINDOW);
+            book.wrong.retain(|_, wrong| !wrong.is_over(now));
             if book.wrong.len() >= WRONG_PAIRS {
-                book.wrong.clear();
+                book.wrong.retain(|_, wrong| wrong.judged > 0);
             }
         }
-        let wrong = book.wrong.entry((from, name.to_owned())).or_insert(Wrong { times: 0, since: now });
+        let pair = (from, name.to_owned());
+        let wrong = book.wrong.entry(pair.clone()).or_insert(Wrong::new(now));
         if now >= wrong.since + WRONG_WINDOW {
-            *wrong = Wrong { times: 0, since: now };
+            (wrong.times, wrong.since) = (0, now);
         }
-        wrong.times += 1;
-        if wrong.times == WRONG_LOGINS {
-            // The wait begins with the last wrong one.
-            wrong.since = now;
+        if wrong.times >= WRONG_LOGINS {
+            return Err((wrong.since + WRONG_WINDOW).saturating_duration_since(now));
         }
-        wrong.times == WRONG_LOGINS
+        if wrong.times + wrong.judged >= WRONG_LOGINS {
+            return Err(TRIED_AGAIN);
+        }
+        wrong.judged += 1;
+        Ok(Attempt { logins: self, pair, right: None })
     }
 
     fn book(&self) -> MutexGuard<'_, Book> {
         self.book.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A password that is being judged. Dropped without a verdict, it never was.
+#[derive(Debug)]
+pub(crate) struct Attempt<'a> {
+    logins: &'a Logins,
+    pair: (IpAddr, String),
+    right: Option<bool>,
+}
+
+impl Attempt<'_> {
+    pub(crate) fn was_right(mut self) {
+        self.right = Some(true);
+    }
+
+    /// Whether it was one too many.
+    pub(crate) fn was_wrong(mut self) -> bool {
+        self.right = Some(false);
+        let times = self.logins.book().wrong.get(&self.pair).map(|wrong| wrong.times);
+        times.is_some_and(|times| times + 1 == WRONG_LOGINS)
+    }
+}
+
+impl Drop for Attempt<'_> {
+    fn drop(&mut self) {
+        let mut book = self.logins.book();
+        let Some(wrong) = book.wrong.get_mut(&self.pair) else { return };
+        wrong.judged = wrong.judged.saturating_sub(1);
+        if self.right == Some(false) {
+            wrong.times += 1;
+            if wrong.times == WRONG_LOGINS {
+                // The wait begins with the last wrong one.
+                wrong.since = Instant::now();
+            }
+        }
     }
 }
 
@@ -171,7 +218,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_login_is_over_after_half_a_day() {
         let logins = Logins::default();
-        let token = hash(&logins.open(alice(), false).unwrap());
+        let token = hash(&logins.open(alice(), Credential(String::new()), false).unwrap());
         assert_eq!(logins.find(&token).unwrap().name, alice());
         tokio::time::advance(LOGIN_LIFE).await;
         assert!(logins.find(&token).is_none());
@@ -180,12 +227,12 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn one_login_too_many_ends_the_oldest_of_the_same_name() {
         let logins = Logins::default();
-        let others = hash(&logins.open(AgentName("bob".to_owned()), false).unwrap());
-        let first = hash(&logins.open(alice(), false).unwrap());
-        let second = hash(&logins.open(alice(), false).unwrap());
+        let others = hash(&logins.open(AgentName("bob".to_owned()), Credential(String::new()), false).unwrap());
+        let first = hash(&logins.open(alice(), Credential(String::new()), false).unwrap());
+        let second = hash(&logins.open(alice(), Credential(String::new()), false).unwrap());
         let mut lasts = logins.find(&first).unwrap().lasts;
         for _ in 2..=LOGINS_OF_ONE {
-            logins.open(alice(), false).unwrap();
+            logins.open(alice(), Credential(String::new()), false).unwrap();
         }
         assert!(logins.find(&first).is_none());
         assert!(lasts.changed().await.is_err(), "whoever listens with it is told");
@@ -198,15 +245,38 @@ mod tests {
         let logins = Logins::default();
         let (here, there) = (IpAddr::from([127, 0, 0, 1]), IpAddr::from([127, 0, 0, 2]));
         for _ in 1..WRONG_LOGINS {
-            assert!(!logins.note_wrong(here, "alice"));
+            assert!(!logins.attempt(here, "alice").unwrap().was_wrong());
         }
-        assert!(logins.must_wait(here, "alice").is_none());
-        assert!(logins.note_wrong(here, "alice"));
-        assert!(logins.must_wait(here, "alice").is_some());
-        assert!(logins.must_wait(there, "alice").is_none());
-        assert!(logins.must_wait(here, "bob").is_none());
+        logins.attempt(here, "alice").unwrap().was_right();
+        assert!(logins.attempt(here, "alice").unwrap().was_wrong());
+        assert_eq!(logins.attempt(here, "alice").unwrap_err(), WRONG_WINDOW);
+        assert!(logins.attempt(there, "alice").is_ok());
+        assert!(logins.attempt(here, "bob").is_ok());
         tokio::time::advance(WRONG_WINDOW).await;
-        assert!(logins.must_wait(here, "alice").is_none());
-        assert!(!logins.note_wrong(here, "alice"));
+        assert!(!logins.attempt(here, "alice").unwrap().was_wrong());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn no_more_passwords_are_judged_at_once_than_one_may_try() {
+        let logins = Logins::default();
+        let here = IpAddr::from([127, 0, 0, 1]);
+        let judged: Vec<_> = (0..WRONG_LOGINS).map(|_| logins.attempt(here, "alice").unwrap()).collect();
+        assert_eq!(logins.attempt(here, "alice").unwrap_err(), TRIED_AGAIN);
+        drop(judged);
+        logins.attempt(here, "alice").unwrap().was_right();
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_login_ends_with_its_password_and_with_its_user() {
+        let logins = Logins::default();
+        let credential = |word: &str| Credential(word.to_owned());
+        let old = hash(&logins.open(alice(), credential("old"), false).unwrap());
+        let new = hash(&logins.open(alice(), credential("new"), false).unwrap());
+        let mut lasts = logins.find(&old).unwrap().lasts;
+        logins.keep_only(&Standing::from([(alice(), credential("new"))]));
+        assert!(logins.find(&old).is_none() && logins.find(&new).is_some());
+        assert!(lasts.changed().await.is_err(), "whoever listens with it is told");
+        logins.keep_only(&Standing::new());
+        assert!(logins.find(&new).is_none());
     }
 }

@@ -2,8 +2,10 @@
 //!
 //! Whoever looks sees what has been told and nothing else: while a step of some call still waits for the mixer the answer
 //! waits too, so that the number of the last event and what is shown belong together.
+//!
+//! Whoever looks comes after whoever calls: one look at a time, when nothing else is to be done, and then as long a rest as it took.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use conference::record::CallRecord;
@@ -17,6 +19,9 @@ use crate::switch::Switch;
 /// How long it is waited for a place where nothing is under way. Then what is shown may be ahead of the events by those
 /// that wait for the mixer: they are told after it.
 const PATIENCE: Duration = Duration::from_millis(200);
+
+/// So many other things at most are done before somebody who looks and could be answered.
+const PASSED_OVER: u32 = 16;
 
 /// What somebody dials, or types where they would dial.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -66,28 +71,45 @@ pub(crate) enum Look {
 /// Those who look and wait.
 #[derive(Debug, Default)]
 pub(crate) struct Onlookers {
-    waiting: Vec<(Instant, Look)>,
+    waiting: VecDeque<(Instant, Look)>,
+    /// Nobody is answered before: the last look took so long that others must get their turn.
+    rest: Option<Instant>,
+    /// What was done while somebody waited.
+    passed_over: u32,
 }
 
 impl Switch {
-    /// Shows something, at once if nothing is under way.
+    /// Somebody looks. They are answered by [`Self::show`].
     pub(crate) fn look(&mut self, look: Look) {
-        self.onlookers.waiting.push((Instant::now() + PATIENCE, look));
-        self.show();
+        self.onlookers.waiting.push_back((Instant::now() + PATIENCE, look));
     }
 
-    /// Shows whatever can be shown now.
+    /// From when on the next who looks can be answered; `None`: nobody looks.
+    pub(crate) fn next_look(&self) -> Option<Instant> {
+        let (until, _) = self.onlookers.waiting.front()?;
+        let ready = if self.carry.waits() { *until } else { Instant::now() };
+        Some(self.onlookers.rest.map_or(ready, |rest| rest.max(ready)))
+    }
+
+    /// Whether the next who looks was passed over often enough.
+    pub(crate) fn must_show(&self) -> bool {
+        self.onlookers.passed_over >= PASSED_OVER && self.next_look().is_some_and(|from| from <= Instant::now())
+    }
+
+    /// Something else was done.
+    pub(crate) fn pass_over(&mut self) {
+        let waits = !self.onlookers.waiting.is_empty();
+        self.onlookers.passed_over = if waits { self.onlookers.passed_over.saturating_add(1) } else { 0 };
+    }
+
+    /// Answers the next who looks.
     pub(crate) fn show(&mut self) {
-        if self.onlookers.waiting.is_empty() {
-            return;
-        }
-        let all = !self.carry.waits();
-        let now = Instant::now();
-        let ready: Vec<Look> =
-            self.onlookers.waiting.extract_if(.., |(until, _)| all || now >= *until).map(|(_, look)| look).collect();
-        for look in ready {
-            self.answer_look(look);
-        }
+        let Some((_, look)) = self.onlookers.waiting.pop_front() else { return };
+        let begun = Instant::now();
+        self.answer_look(look);
+        let over = Instant::now();
+        self.onlookers.rest = Some(over + over.duration_since(begun));
+        self.onlookers.passed_over = 0;
     }
 
     /// Whoever asked may have gone meanwhile.

@@ -3,11 +3,13 @@
 //!
 //! The file's users are changed in the file alone. What a change means to calls is the core's business.
 
+use std::sync::Arc;
+
 use conference::AgentName;
-use control_api::{HouseError, Known, User};
+use control_api::{Credential, HouseError, Known, Standing, User};
 use sip_signalling::{Ha1s, Secret};
 use store::{Store, StoreError, StoredUser};
-use tokio::sync::{Mutex, mpsc, oneshot};
+use tokio::sync::{Mutex, mpsc, oneshot, watch};
 use tracing::warn;
 
 use crate::config::{Agent, Config, FACTORY, ROOM_PREFIX};
@@ -83,20 +85,30 @@ fn agent(file: &Config, user: &StoredUser) -> Option<Agent> {
 pub(crate) struct People {
     store: Store,
     inputs: mpsc::Sender<Input>,
+    /// Who may log in, for whoever has let somebody in.
+    standing: watch::Sender<Arc<Standing>>,
     state: Mutex<State>,
 }
 
 struct State {
     /// As the file says.
     file: Config,
-    /// With the database's users.
+    /// Those of the database, as they were last read or written.
+    users: Vec<StoredUser>,
+    /// Both.
     whole: Config,
 }
 
 impl People {
     /// `whole`: the file's settings with the database's users.
-    pub(crate) fn new(store: Store, inputs: mpsc::Sender<Input>, file: Config, whole: Config) -> Self {
-        Self { store, inputs, state: Mutex::new(State { file, whole }) }
+    pub(crate) fn new(
+        store: Store,
+        inputs: mpsc::Sender<Input>,
+        standing: watch::Sender<Arc<Standing>>,
+        (file, users, whole): (Config, Vec<StoredUser>, Config),
+    ) -> Self {
+        standing.send_replace(Arc::new(standing_of(&whole)));
+        Self { store, inputs, standing, state: Mutex::new(State { file, users, whole }) }
     }
 
     /// Puts the settings of a file in force. Returns what the operator should know.
@@ -117,7 +129,7 @@ impl People {
         let started = &state.file;
         let (server, sip, media) = (started.server.clone(), started.sip.clone(), started.media.clone());
         let (http, guard) = (started.http.clone(), started.transfer.tail_guard);
-        *state = State { file, whole };
+        *state = State { file, users, whole };
         (state.file.server, state.file.sip, state.file.media, state.file.http) = (server, sip, media, http);
         state.file.transfer.tail_guard = guard;
         Ok(notes)
@@ -129,13 +141,14 @@ impl People {
         let realm = &state.file.server.domain;
         let agent = state.whole.agents.iter().find(|agent| agent.name.0 == name);
         let nobody = Ha1s::of(name, realm, &Secret(String::new()));
-        let wanted = agent.map_or(nobody, |agent| match &agent.ha1s {
-            Some(ha1s) => ha1s.clone(),
-            None => Ha1s::of(name, realm, &agent.password),
-        });
+        let wanted = agent.map_or(nobody, |agent| ha1s_of(agent, realm));
         let said = Ha1s::of(name, realm, &Secret(password));
         let right = said == wanted;
-        agent.filter(|_| right).map(|agent| Known { name: agent.name.clone(), supervisor: agent.supervisor })
+        agent.filter(|_| right).map(|agent| Known {
+            name: agent.name.clone(),
+            credential: credential(&said),
+            supervisor: agent.supervisor,
+        })
     }
 
     /// Everybody, by name.
@@ -179,6 +192,7 @@ impl People {
             ha1_md5: ha1s.md5().to_owned(),
         };
         self.store.add_user(&stored).await.map_err(said)?;
+        state.users.push(stored);
         self.renew(&mut state).await
     }
 
@@ -193,6 +207,9 @@ impl People {
         let ha1s = Ha1s::of(name, &state.file.server.domain, &Secret(password));
         let ha1s = store::Ha1s { sha256: ha1s.sha256().to_owned(), md5: ha1s.md5().to_owned() };
         self.store.set_password(name, &ha1s).await.map_err(said)?;
+        for user in state.users.iter_mut().filter(|user| user.name == name) {
+            (user.ha1_sha256, user.ha1_md5) = (ha1s.sha256.clone(), ha1s.md5.clone());
+        }
         self.renew(&mut state).await
     }
 
@@ -204,13 +221,13 @@ impl People {
         let mut state = self.state.lock().await;
         of_the_database(&state.file, name)?;
         self.store.delete_user(name).await.map_err(said)?;
+        state.users.retain(|user| user.name != name);
         self.renew(&mut state).await
     }
 
-    /// The database's users have changed.
+    /// The database's users have changed. What is written is in force, whether or not the database can be read just now.
     async fn renew(&self, state: &mut State) -> Result<(), HouseError> {
-        let users = self.store.users().await.map_err(said)?;
-        let whole = household(&state.file, &users).map_err(|lines| HouseError::Conflict(lines.join("\n")))?;
+        let whole = household(&state.file, &state.users).map_err(|lines| HouseError::Conflict(lines.join("\n")))?;
         self.put_in_force(&whole).await;
         state.whole = whole;
         Ok(())
@@ -222,7 +239,22 @@ impl People {
         if self.inputs.send(Input::Reload(Box::new(whole.clone()), done)).await.is_ok() {
             let _ = answer.await;
         }
+        self.standing.send_replace(Arc::new(standing_of(whole)));
     }
+}
+
+fn ha1s_of(agent: &Agent, realm: &str) -> Ha1s {
+    agent.ha1s.clone().unwrap_or_else(|| Ha1s::of(&agent.name.0, realm, &agent.password))
+}
+
+/// The password's HA1: changes with it, and is compared only.
+fn credential(ha1s: &Ha1s) -> Credential {
+    Credential(ha1s.sha256().to_owned())
+}
+
+fn standing_of(whole: &Config) -> Standing {
+    let realm = &whole.server.domain;
+    whole.agents.iter().map(|agent| (agent.name.clone(), credential(&ha1s_of(agent, realm)))).collect()
 }
 
 fn of_the_database(file: &Config, name: &str) -> Result<(), HouseError> {

@@ -104,6 +104,14 @@ pub(crate) struct Switch {
 /// The hours of queues, by name; `None`: always open.
 pub(crate) type QueueHours = BTreeMap<String, Option<Hours>>;
 
+/// At a time, or never.
+async fn at(time: Option<Instant>) {
+    match time {
+        Some(time) => tokio::time::sleep_until(time).await,
+        None => std::future::pending().await,
+    }
+}
+
 /// What woke the switch.
 enum Woken {
     Deadline,
@@ -113,6 +121,8 @@ enum Woken {
     Input(Option<Input>),
     Media(Option<MediaNews>),
     Sip(Option<Box<News>>),
+    /// Somebody who looks can be answered.
+    Look,
 }
 
 impl Switch {
@@ -156,8 +166,9 @@ impl Switch {
                 Woken::Sip(Some(news)) => self.hear(*news),
                 Woken::Media(None) => return error!("the mixer is gone"),
                 Woken::Sip(None) => return error!("the signalling is gone"),
+                Woken::Look => self.show(),
             }
-            self.show();
+            self.pass_over();
             self.tell_watchers();
             self.keep();
         }
@@ -187,24 +198,23 @@ impl Switch {
         }
     }
 
-    /// The next thing to be done. What is due, and whatever closes ears, goes before what is new.
+    /// The next thing to be done. What is due, and whatever closes ears, goes before what is new; whoever only looks comes last.
     async fn next(&mut self, sources: &mut Sources) -> Woken {
+        if self.must_show() {
+            return Woken::Look;
+        }
+        let look = self.next_look();
         let deadline = self.board.deadline().map(|moment| Instant::from_std(self.clock.instant(moment)));
-        let due = async {
-            match deadline {
-                Some(deadline) => tokio::time::sleep_until(deadline).await,
-                None => std::future::pending().await,
-            }
-        };
         tokio::select! {
             biased;
-            () = due => Woken::Deadline,
+            () = at(deadline) => Woken::Deadline,
             acknowledged = next_of(&mut self.carry.acknowledgements) => Woken::Acknowledged(acknowledged),
             settled = next_of(&mut self.carry.settled) => Woken::Settled(settled),
             seen = self.carry.whereabouts.answer() => Woken::Whereabouts(seen),
             input = sources.inputs.recv() => Woken::Input(input),
             news = sources.media.recv() => Woken::Media(news),
             news = sources.sip.recv() => Woken::Sip(news.map(Box::new)),
+            () = at(look) => Woken::Look,
         }
     }
 

@@ -311,6 +311,12 @@ async fn a_file_with_mistakes_changes_nothing_and_its_lines_are_told() {
     let Err(HouseError::Invalid(lines)) = house.ask(Ask::Reload).await.unwrap() else { panic!() };
     assert!(lines.contains("queues[0].name must be a string"), "{lines}");
     assert!(house.ask(Ask::Everything).await.unwrap().queues.is_empty());
+    let credential = || house.house().standing.borrow().get(&alice()).cloned();
+    let before = credential();
+    assert!(before.is_some());
+    std::fs::write(&file, format!("{place}{HOUSE}").replace("x1y2z3", "another-1")).unwrap();
+    house.ask(Ask::Reload).await.unwrap().unwrap();
+    assert!(credential().is_some() && credential() != before, "logins of the old password end");
     std::fs::write(&file, format!("{place}{HOUSE}{QUEUES}").replace("hold_music", "workers = 3\nhold_music")).unwrap();
     let lines = house.ask(Ask::Reload).await.unwrap().unwrap();
     assert!(lines.iter().any(|line| line.starts_with("[media] has changed")), "{lines:?}");

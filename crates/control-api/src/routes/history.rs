@@ -1,7 +1,7 @@
 //! Records of calls, as JSON or CSV. An agent sees their own.
 
 use axum::Json;
-use axum::extract::State;
+use axum::extract::{RawQuery, State};
 use axum::http::{HeaderMap, header};
 use axum::response::{IntoResponse, Response};
 use conference::record::CallRecord;
@@ -14,7 +14,7 @@ use super::Shared;
 use crate::asking::Asking;
 use crate::body::{At, Wanted, call_id};
 use crate::counter::Counter;
-use crate::house::{Ask, HistoryQuery};
+use crate::house::{Ask, HistoryQuery, Page};
 use crate::limits::NAME;
 use crate::pages;
 use crate::problem::Problem;
@@ -72,6 +72,7 @@ pub(super) async fn list(
     State(counter): Shared,
     asking: Asking,
     headers: HeaderMap,
+    RawQuery(written): RawQuery,
     Wanted(query): Wanted<Query>,
 ) -> Result<Response, Problem> {
     let agent = match (asking.agent(), query.agent) {
@@ -103,8 +104,8 @@ pub(super) async fn list(
     let accepts = headers.get(header::ACCEPT).and_then(|kinds| kinds.to_str().ok()).unwrap_or_default();
     let wants_csv = accepts.contains("text/csv") && !accepts.contains("application/json");
     match query.format {
-        Some(Format::Csv) => sheet(&page.items, page.next),
-        None if wants_csv => sheet(&page.items, page.next),
+        Some(Format::Csv) => sheet(&page, written.as_deref()),
+        None if wants_csv => sheet(&page, written.as_deref()),
         Some(Format::Json) | None => {
             Ok(Json(List { items: page.items.iter().map(Record::of).collect(), next: page.next }).into_response())
         }
@@ -133,13 +134,18 @@ fn instant(name: &str, said: &str) -> Result<i64, Problem> {
     time.map(Timestamp::as_microsecond).map_err(wrong)
 }
 
-fn sheet(records: &[CallRecord], next: Option<String>) -> Result<Response, Problem> {
-    let text = crate::csv_sheet::write(records).ok_or_else(|| {
+/// A page as a sheet. The next page is what was asked for (`query`), from there on.
+fn sheet(page: &Page<CallRecord>, query: Option<&str>) -> Result<Response, Problem> {
+    let text = crate::csv_sheet::write(&page.items).ok_or_else(|| {
         Problem::new(axum::http::StatusCode::INTERNAL_SERVER_ERROR, "internal", "the sheet could not be written")
     })?;
     let mut response = ([(header::CONTENT_TYPE, "text/csv; charset=utf-8")], text).into_response();
-    let link = next.and_then(|next| format!("</v1/history?format=csv&cursor={next}>; rel=\"next\"").parse().ok());
-    if let Some(link) = link {
+    let asked = query.unwrap_or_default().split('&').filter(|part| {
+        !part.is_empty() && !matches!(part.split('=').next(), Some("cursor" | "format"))
+    });
+    let asked: String = asked.map(|part| format!("{part}&")).collect();
+    let link = |next: &String| format!("</v1/history?{asked}format=csv&cursor={next}>; rel=\"next\"").parse().ok();
+    if let Some(link) = page.next.as_ref().and_then(link) {
         response.headers_mut().insert(header::LINK, link);
     }
     Ok(response)

@@ -47,6 +47,19 @@ pub(crate) use users::UsersApi;
 /// What all handlers are given.
 pub(crate) type Shared = State<Arc<Counter>>;
 
+/// Ends logins as soon as they stand for nobody any more, whoever changed that and by which way.
+async fn follow_standing(counter: Arc<Counter>) {
+    let (mut standing, mut stopped) = (counter.house.standing.subscribe(), counter.stopped.clone());
+    loop {
+        tokio::select! {
+            changed = standing.changed() => if changed.is_err() { return },
+            _ = stopped.wait_for(|stop| *stop) => return,
+        }
+        let now = Arc::clone(&standing.borrow_and_update());
+        counter.logins.keep_only(&now);
+    }
+}
+
 /// All routes. The feed follows the house until `stopped`.
 pub(crate) fn router(house: House, settings: ApiSettings, stopped: watch::Receiver<bool>) -> Router {
     let feed = Arc::new(Feed::new());
@@ -56,6 +69,7 @@ pub(crate) fn router(house: House, settings: ApiSettings, stopped: watch::Receiv
         feed.follow(house, stopped).await;
     });
     let counter = Arc::new(Counter::new(house, settings, feed, stopped));
+    tokio::spawn(follow_standing(Arc::clone(&counter)));
     let asked = with_a_token()
         .route_layer(from_fn_with_state(Arc::clone(&counter), once))
         .route_layer(from_fn_with_state(Arc::clone(&counter), identify));

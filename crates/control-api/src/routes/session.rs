@@ -6,6 +6,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use axum::extract::{ConnectInfo, State};
 use axum::http::StatusCode;
 use axum::{Extension, Json};
+use conference::AgentName;
 use serde::Deserialize;
 use tracing::warn;
 use utoipa::{OpenApi, ToSchema};
@@ -15,6 +16,7 @@ use crate::asking::Asking;
 use crate::body::Said;
 use crate::house::Ask;
 use crate::limits::{LOGIN_LIFE, NAME, PASSWORD};
+use crate::logins::hash;
 use crate::problem::Problem;
 use crate::shown::{Session, time};
 
@@ -63,20 +65,25 @@ pub(super) async fn login(
         return Err(wrong());
     }
     let name = name.to_lowercase();
-    if let Some(wait) = counter.logins.must_wait(from, &name) {
-        return Err(Problem::too_many("too many wrong passwords", wait));
-    }
+    let too_many = |wait| Problem::too_many("too many wrong passwords", wait);
+    let attempt = counter.logins.attempt(from, &name).map_err(too_many)?;
     let asked = counter.ask(|reply| Ask::Login { name: name.clone(), password, reply }).await?;
     let Some(known) = asked else {
-        if counter.logins.note_wrong(from, &name) {
+        if attempt.was_wrong() {
             warn!(%from, ?name, "security: too many wrong passwords over HTTP");
         }
         return Err(wrong());
     };
+    attempt.was_right();
     let (who, supervisor, read_only) = (known.name.0.clone(), known.supervisor, scope == Scope::Read);
-    let token = counter.logins.open(known.name, read_only).ok_or_else(|| {
+    let token = counter.logins.open(known.name, known.credential.clone(), read_only).ok_or_else(|| {
         Problem::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", "no randomness to make a token of")
     })?;
+    // the password may have become another since it was judged
+    if counter.house.standing.borrow().get(&AgentName(who.clone())) != Some(&known.credential) {
+        counter.logins.close(&hash(&token));
+        return Err(wrong());
+    }
     let ends = SystemTime::now() + LOGIN_LIFE;
     let ends = ends.duration_since(UNIX_EPOCH).unwrap_or_default().as_micros();
     let expires_at = time(i64::try_from(ends).unwrap_or(i64::MAX));

@@ -122,7 +122,6 @@ pub(super) async fn set_password(
     check_name(&name)?;
     check_password(&password)?;
     counter.ask(|reply| Ask::SetPassword { name: name.clone(), password, reply }).await?.map_err(user_problem)?;
-    counter.logins.close_all(&name);
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -132,7 +131,6 @@ pub(super) async fn set_password(
 pub(super) async fn delete(State(counter): Shared, _: Operator, At(name): At<String>) -> Result<StatusCode, Problem> {
     check_name(&name)?;
     counter.ask(|reply| Ask::DeleteUser { name: name.clone(), reply }).await?.map_err(user_problem)?;
-    counter.logins.close_all(&name);
     counter.house.renewed.notify_one();
     Ok(StatusCode::NO_CONTENT)
 }

@@ -13,7 +13,7 @@ use conference::{
     Moment, Output, Phone, QueueSettings, Refusal, Report, RoomSettings, Settings, Switchboard,
 };
 use control_api::{
-    Api, ApiSettings, Ask, AudibilitySheet, CallSheet, Calls, Health, House, HouseError, Known, Page, Secret, Snapshot,
+    Api, ApiSettings, Ask, AudibilitySheet, CallSheet, Calls, Credential, Health, House, HouseError, Known, Page, Secret, Snapshot,
     Told, Traced, User,
 };
 use tokio::net::TcpListener;
@@ -169,6 +169,7 @@ impl Inside {
             slow: Duration::ZERO,
             commands: 0,
         };
+        inside.stand();
         inside.command(Command::Configure(settings())).expect("settings are taken");
         for who in ["alice", "bob", "carol"] {
             inside.report(Report::Registered { agent: name(who), phones: 1 });
@@ -364,8 +365,11 @@ impl Inside {
             Ask::History(query, reply) => drop(reply.send(self.history(&query))),
             Ask::Login { name, password, reply } => {
                 let known = self.users.get(&name).filter(|(_, secret)| *secret == password);
-                let known =
-                    known.map(|(user, _)| Known { name: AgentName(user.name.clone()), supervisor: user.supervisor });
+                let known = known.map(|(user, secret)| Known {
+                    name: AgentName(user.name.clone()),
+                    credential: Credential(secret.clone()),
+                    supervisor: user.supervisor,
+                });
                 drop(reply.send(known));
             }
             Ask::Trace(call, reply) => {
@@ -392,12 +396,14 @@ impl Inside {
             Ask::AddUser { user, password, reply } => drop(reply.send(self.add_user(user, password))),
             Ask::SetPassword { name, password, reply } => {
                 let set = self.own_user(&name).map(|known| known.1 = password);
+                self.stand();
                 drop(reply.send(set));
             }
             Ask::DeleteUser { name, reply } => {
                 let gone = self.own_user(&name).map(|_| ());
                 if gone.is_ok() {
                     self.users.remove(&name);
+                    self.stand();
                 }
                 drop(reply.send(gone));
             }
@@ -445,7 +451,20 @@ impl Inside {
             return Err(HouseError::Conflict(format!("there is a user {} already", user.name)));
         }
         self.users.insert(user.name.clone(), (user, password));
+        self.stand();
         Ok(())
+    }
+
+    /// Says who may log in now.
+    fn stand(&self) {
+        let standing = self.users.values().map(|(user, secret)| (name(&user.name), Credential(secret.clone())));
+        self.house.standing.send_replace(std::sync::Arc::new(standing.collect()));
+    }
+
+    /// The settings file is read again, and says another password.
+    pub fn reread(&mut self, who: &str, password: &str) {
+        self.users.get_mut(who).expect("a user").1 = password.to_owned();
+        self.stand();
     }
 
     fn own_user(&mut self, name: &str) -> Result<&mut (User, String), HouseError> {

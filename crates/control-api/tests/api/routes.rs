@@ -125,6 +125,10 @@ async fn history_is_json_or_a_sheet() {
     assert_eq!(sheet.header("content-type"), "text/csv; charset=utf-8");
     assert!(sheet.header("link").contains("rel=\"next\""), "{}", sheet.header("link"));
     assert!(sheet.text.lines().nth(1).unwrap().contains(",'=1+1,alice,"), "{}", sheet.text);
+    let sheet = operator.get("/v1/history?agent=alice&format=csv&limit=1&from=2020-01-01T00:00:00Z").await;
+    let link = sheet.header("link").strip_prefix('<').and_then(|link| link.split('>').next()).unwrap().to_owned();
+    assert!(link.starts_with("/v1/history?agent=alice&limit=1&from=2020-01-01T00:00:00Z&format=csv&cursor="), "{link}");
+    assert!(operator.get(&link).await.text.lines().count() == 2, "one record, as was asked for the first page");
     let asked = operator.request(Method::GET, "/v1/history").header("accept", "text/csv");
     assert!(Answer::of(asked).await.text.starts_with("call,room,started_at,"));
 }

@@ -35,6 +35,36 @@ async fn names_that_do_not_exist_are_answered_like_wrong_passwords() {
 }
 
 #[tokio::test]
+async fn a_password_that_is_changed_in_the_settings_file_ends_its_logins() {
+    let house = TestHouse::open().await;
+    let (alice, bob) = (Client::agent(&house, "alice").await, Client::agent(&house, "bob").await);
+    alice.get("/v1/calls").await.is(200);
+    house.inside(|inside| inside.reread("alice", "another")).await;
+    let ended = async {
+        while alice.get("/v1/calls").await.status == 200 {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(std::time::Duration::from_secs(5), ended).await.unwrap();
+    alice.get("/v1/calls").await.refuses(401, "unauthenticated");
+    bob.get("/v1/calls").await.is(200);
+}
+
+#[tokio::test]
+async fn of_many_passwords_at_once_no_more_are_judged_than_one_may_try() {
+    let house = TestHouse::open().await;
+    let anybody = Client::with(&house, "");
+    let guesses = (0..60).map(|n| {
+        let said = json!({ "name": "alice", "password": format!("guess-{n}") });
+        let anybody = &anybody;
+        async move { anybody.post("/v1/login", said).await.status.as_u16() }
+    });
+    let statuses = futures_util::future::join_all(guesses).await;
+    assert_eq!(statuses.iter().filter(|status| **status == 401).count(), 10, "{statuses:?}");
+    assert!(statuses.iter().all(|status| [401, 429].contains(status)), "{statuses:?}");
+}
+
+#[tokio::test]
 async fn after_ten_wrong_passwords_the_right_one_waits_too() {
     let house = TestHouse::open().await;
     let anybody = Client::with(&house, "");

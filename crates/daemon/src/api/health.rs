@@ -21,7 +21,7 @@ impl Clerk {
         let signalling = timeout(ANSWER, self.endpoint.counts()).await.ok();
         let switch = load.is_none().then(|| "the switch does not answer".to_owned());
         let sip = signalling.is_none().then(|| "the signalling does not answer".to_owned());
-        let media = self.media.trouble(Instant::now(), Ticks::of(&self.mixer.stats()));
+        let media = self.media.trouble(Instant::now(), &Ticks::of(&self.mixer.stats()));
         let draining = load.as_ref().is_some_and(|load| load.draining);
         let ready = switch.is_none() && sip.is_none() && media.is_none() && !draining;
         let mut parts =
@@ -34,8 +34,22 @@ impl Clerk {
         Health { ready, parts }
     }
 
-    /// All numbers.
+    /// All numbers. Whoever asks while they are put together waits for the next text, together with all others who wait.
     pub(super) async fn metrics(&self) -> String {
+        let asked = Instant::now();
+        let mut last = self.scrape.lock().await;
+        if let Some((begun, text)) = last.as_ref()
+            && *begun >= asked
+        {
+            return text.clone();
+        }
+        let begun = Instant::now();
+        let text = self.put_numbers_together().await;
+        *last = Some((begun, text.clone()));
+        text
+    }
+
+    async fn put_numbers_together(&self) -> String {
         let (everything, load) =
             tokio::join!(self.ask(|to| Input::Look(Look::Everything(to))), self.ask(Input::Counts));
         let (Some(everything), Some(load)) = (everything, load) else { return String::new() };
@@ -53,13 +67,14 @@ impl Clerk {
     }
 }
 
-/// What of the media threads is remembered from one question to the next.
+/// What of the media threads is remembered from one question to the next, thread by thread: one that stands still is not
+/// made good by others that do not.
 #[derive(Debug, Default)]
 pub(crate) struct MediaHealth {
-    last: Mutex<Option<Seen>>,
+    last: Mutex<Vec<Seen>>,
 }
 
-/// What all media threads have done.
+/// What one media thread has done.
 #[derive(Clone, Copy, Debug)]
 struct Ticks {
     made: u64,
@@ -68,13 +83,13 @@ struct Ticks {
 }
 
 impl Ticks {
-    fn of(stats: &Stats) -> Self {
-        let sum = |of: fn(&WorkerStats) -> u64| stats.workers.iter().map(of).sum::<u64>();
-        Self { made: sum(|w| w.ticks), lost: sum(|w| w.lost_ticks), calls: sum(|w| w.calls) }
+    fn of(stats: &Stats) -> Vec<Self> {
+        let ticks = |worker: &WorkerStats| Self { made: worker.ticks, lost: worker.lost_ticks, calls: worker.calls };
+        stats.workers.iter().map(ticks).collect()
     }
 }
 
-/// How the threads were when they were last asked about.
+/// How a thread was when it was last asked about.
 #[derive(Clone, Copy, Debug)]
 struct Seen {
     at: Instant,
@@ -88,26 +103,39 @@ struct Seen {
 const TROUBLE: Duration = Duration::from_secs(10);
 /// Of so many ticks one may be lost.
 const BEARABLE: u64 = 1_000;
-/// Ticks come every 20 ms: threads that have calls and made none for so long stand still.
+/// Ticks come every 20 ms: a thread that has calls and made none for so long stands still.
 const STANDSTILL: Duration = Duration::from_secs(1);
 
 impl MediaHealth {
     /// What is wrong with the media threads, if anything is.
-    fn trouble(&self, now: Instant, ticks: Ticks) -> Option<String> {
-        let Ticks { made: ticks, lost, calls } = ticks;
+    fn trouble(&self, now: Instant, threads: &[Ticks]) -> Option<String> {
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
-        let before = last.unwrap_or(Seen { at: now, ticks, lost, calls: 0, trouble_until: None });
-        let (made, missed) = (ticks.saturating_sub(before.ticks), lost.saturating_sub(before.lost));
+        let first = |ticks: &Ticks| Seen { at: now, ticks: ticks.made, lost: ticks.lost, calls: 0, trouble_until: None };
+        let known = last.len();
+        last.extend(threads.iter().skip(known).map(first));
+        let judged = last.iter_mut().zip(threads).enumerate();
+        let troubles: Vec<String> = judged
+            .filter_map(|(thread, (seen, ticks))| Some(format!("media thread {thread} {}", seen.trouble(now, *ticks)?)))
+            .collect();
+        (!troubles.is_empty()).then(|| troubles.join("; "))
+    }
+}
+
+impl Seen {
+    /// What is wrong with the thread, if anything is.
+    fn trouble(&mut self, now: Instant, ticks: Ticks) -> Option<&'static str> {
+        let Ticks { made: ticks, lost, calls } = ticks;
+        let (made, missed) = (ticks.saturating_sub(self.ticks), lost.saturating_sub(self.lost));
         let late = missed * BEARABLE > made + missed;
-        let trouble_until = if late { Some(now + TROUBLE) } else { before.trouble_until.filter(|until| *until > now) };
-        let stands = made == 0 && calls > 0 && before.calls > 0;
-        if stands && now.duration_since(before.at) > STANDSTILL {
-            return Some("the media threads stand still".to_owned());
+        let trouble_until = if late { Some(now + TROUBLE) } else { self.trouble_until.filter(|until| *until > now) };
+        let stands = made == 0 && calls > 0 && self.calls > 0;
+        if stands && now.duration_since(self.at) > STANDSTILL {
+            return Some("stands still");
         }
         if !stands {
-            *last = Some(Seen { at: now, ticks, lost, calls, trouble_until });
+            *self = Self { at: now, ticks, lost, calls, trouble_until };
         }
-        trouble_until.map(|_| "the media threads come too late".to_owned())
+        trouble_until.map(|_| "comes too late")
     }
 }
 
@@ -118,8 +146,11 @@ mod tests {
     #[test]
     fn lost_ticks_are_told_for_a_while_and_a_standstill_as_long_as_it_lasts() {
         let (media, begun) = (MediaHealth::default(), Instant::now());
-        let at =
-            |seconds, made, lost| media.trouble(begun + Duration::from_secs(seconds), Ticks { made, lost, calls: 1 });
+        // another thread, all well, makes good nothing
+        let at = |seconds, made, lost| {
+            let other = Ticks { made: 1_000 * seconds, lost: 0, calls: 1 };
+            media.trouble(begun + Duration::from_secs(seconds), &[Ticks { made, lost, calls: 1 }, other])
+        };
         assert_eq!(at(0, 1_000, 5), None, "what was before the first question is nobody's trouble");
         assert_eq!(at(0, 3_000, 6), None);
         assert!(at(0, 3_100, 20).is_some());

@@ -21,7 +21,8 @@ use control_api::{Ask, HouseError, Reply};
 use media_mixer::Mixer;
 use sip_signalling::Endpoint;
 use store::Store;
-use tokio::sync::{Notify, Semaphore, mpsc, oneshot};
+use tokio::sync::{Mutex, Notify, Semaphore, mpsc, oneshot};
+use tokio::time::Instant;
 
 pub(crate) use health::MediaHealth;
 
@@ -46,6 +47,8 @@ pub(crate) struct Clerk {
     pub(crate) mixer: Mixer,
     pub(crate) media: MediaHealth,
     pub(crate) metrics: Metrics,
+    /// When the last text of all numbers was begun, and the text.
+    pub(crate) scrape: Mutex<Option<(Instant, String)>>,
     pub(crate) clock: Clock,
     pub(crate) store: Store,
     pub(crate) just_ended: JustEnded,
