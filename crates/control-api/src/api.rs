@@ -2,8 +2,9 @@
 //!
 //! It knows no route; `routes` does.
 
+use std::collections::HashMap;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use axum::Router;
@@ -17,7 +18,8 @@ use tokio::task::{JoinHandle, JoinSet};
 use tracing::debug;
 
 use crate::house::House;
-use crate::limits::{CONNECTIONS, HEAD_BYTES, HEAD_TIME, HEADERS, STOP_TIME};
+use crate::limits::{CONNECTIONS, CONNECTIONS_OF_ONE, HEAD_BYTES, HEAD_TIME, HEADERS, STOP_TIME, TAKE_TIME};
+use crate::patient::Patient;
 use crate::settings::ApiSettings;
 
 /// The API, serving. Stop it with [`Api::stop`]; dropped, it serves no longer.
@@ -66,6 +68,7 @@ impl Drop for Api {
 async fn serve(listener: TcpListener, router: Router, mut stopped: watch::Receiver<bool>) {
     let places = Arc::new(Semaphore::new(CONNECTIONS));
     let mut connections = JoinSet::new();
+    let mut of_address: HashMap<IpAddr, usize> = HashMap::new();
     loop {
         let taken = async {
             let place = Arc::clone(&places).acquire_owned().await;
@@ -74,15 +77,33 @@ async fn serve(listener: TcpListener, router: Router, mut stopped: watch::Receiv
         let (accepted, place) = tokio::select! {
             taken = taken => taken,
             _ = stopped.wait_for(|stop| *stop) => break,
-            Some(_) = connections.join_next() => continue,
+            Some(over) = connections.join_next() => {
+                if let Some(count) = over.ok().and_then(|peer: IpAddr| of_address.get_mut(&peer)) {
+                    *count -= 1;
+                }
+                if connections.is_empty() {
+                    // a connection that panicked was not counted down
+                    of_address.clear();
+                }
+                of_address.retain(|_, count| *count > 0);
+                continue;
+            }
         };
         match accepted {
             Ok((stream, peer)) => {
+                let address = peer.ip().to_canonical();
+                let count = of_address.entry(address).or_default();
+                if *count >= CONNECTIONS_OF_ONE && !address.is_loopback() {
+                    debug!(%peer, "too many connections from this address");
+                    continue;
+                }
+                *count += 1;
                 let router = router.clone();
                 let stopped = stopped.clone();
                 connections.spawn(async move {
                     let _place = place;
                     converse(stream, peer, router, stopped).await;
+                    address
                 });
             }
             Err(error) => {
@@ -109,7 +130,7 @@ async fn converse(stream: TcpStream, peer: SocketAddr, router: Router, mut stopp
         .header_read_timeout(HEAD_TIME)
         .max_buf_size(HEAD_BYTES)
         .max_headers(HEADERS)
-        .serve_connection(TokioIo::new(stream), service)
+        .serve_connection(TokioIo::new(Patient::new(stream, TAKE_TIME)), service)
         .with_upgrades();
     let mut connection = std::pin::pin!(connection);
     tokio::select! {

@@ -14,6 +14,7 @@ use crate::logins::Logins;
 use crate::problem::Problem;
 use crate::rates::Rates;
 use crate::settings::ApiSettings;
+use crate::subscriptions::Subscriptions;
 
 /// What all routes share.
 #[derive(Debug)]
@@ -25,6 +26,7 @@ pub(crate) struct Counter {
     pub(crate) kept: KeptAnswers,
     pub(crate) feed: Arc<Feed>,
     pub(crate) subscribers: Arc<Semaphore>,
+    pub(crate) subscriptions: Arc<Subscriptions>,
     pub(crate) traces: Arc<Semaphore>,
     pub(crate) stopped: watch::Receiver<bool>,
     pub(crate) tally: Tally,
@@ -49,6 +51,7 @@ impl Counter {
             kept: KeptAnswers::default(),
             feed,
             subscribers: Arc::new(Semaphore::new(SUBSCRIBERS)),
+            subscriptions: Arc::default(),
             traces: Arc::new(Semaphore::new(TRACES)),
             stopped,
             tally: Tally::default(),

@@ -1,9 +1,11 @@
-//! Records as a sheet, one line a call. What a spreadsheet would take for a formula is defused: names come from outside.
+//! Records as a sheet, one line a call. What a spreadsheet would take for a formula is defused, and what a terminal would obey
+//! is replaced: names come from outside.
 
 use conference::record::{CallRecord, PartyRecord};
 use conference::{AgentName, Role};
 
 use crate::shown::{OutcomeName, time};
+use crate::unseen::masked;
 
 const COLUMNS: [&str; 15] = [
     "call",
@@ -73,9 +75,12 @@ fn seconds(us: u64) -> String {
     format!("{}.{:03}", us / 1_000_000, us / 1_000 % 1_000)
 }
 
-/// A cell that begins like a formula gets an apostrophe in front, as OWASP advises ("CSV injection").
+/// A cell that begins like a formula gets an apostrophe in front, as OWASP advises ("CSV injection"); so does one that would
+/// begin like one for a program that leaves out what it does not know, or space.
 fn defused(cell: &str) -> String {
-    if cell.starts_with(['=', '+', '-', '@', '\t', '\r', '\n']) { format!("'{cell}") } else { cell.to_owned() }
+    let cell = masked(cell);
+    let seen = cell.trim_start_matches(|c: char| c.is_whitespace() || c == char::REPLACEMENT_CHARACTER);
+    if seen.starts_with(['=', '+', '-', '@']) { format!("'{cell}") } else { cell }
 }
 
 #[cfg(test)]
@@ -99,6 +104,14 @@ mod tests {
             why: None,
             times: AgentTimes { talk_us: 1_500_000, queued_us: 2_000_000, ..AgentTimes::default() },
             legs: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn nothing_in_a_sheet_commands_a_terminal_or_hides_a_formula() {
+        assert_eq!(defused("\u{1b}[2Jx\nB\u{f6}b"), "\u{fffd}[2Jx\u{fffd}B\u{f6}b");
+        for hidden in ["\u{1}=cmd", "\u{feff}=cmd", "\u{a0}+1", " @x"] {
+            assert!(defused(hidden).starts_with('\''), "{hidden:?}");
         }
     }
 

@@ -320,7 +320,7 @@ impl House {
         };
         match tokio::time::timeout(PATIENCE, asked).await {
             Ok(Some(answer)) => Ok(answer),
-            Ok(None) => Err(HouseError::Unavailable("the service is stopping".to_owned())),
+            Ok(None) => Err(HouseError::Unavailable("the service is stopping, or it could not be done".to_owned())),
             Err(_) => Err(HouseError::Unavailable("no answer in time".to_owned())),
         }
     }

@@ -13,13 +13,17 @@ mod limits;
 mod logins;
 mod mirror;
 mod openapi;
+mod own_part;
 mod pages;
+mod patient;
 mod problem;
 mod rates;
 mod routes;
 mod secret;
 mod settings;
 pub mod shown;
+mod subscriptions;
+mod unseen;
 
 pub use api::Api;
 pub use house::{
@@ -30,3 +34,4 @@ pub use limits::{EVENTS, PATIENCE};
 pub use problem::ProblemText;
 pub use secret::Secret;
 pub use settings::ApiSettings;
+pub use unseen::{is_unseen, masked};

@@ -19,6 +19,10 @@ pub(crate) const HEAD_BYTES: usize = 32 * 1_024;
 pub(crate) const HEADERS: usize = 64;
 /// Bytes of a body.
 pub(crate) const BODY_BYTES: usize = 64 * 1_024;
+/// How long a peer may take nothing of an answer.
+pub(crate) const TAKE_TIME: Duration = Duration::from_secs(10);
+/// Connections at once from one address that is not this machine's: a house behind one router has its place, and others too.
+pub(crate) const CONNECTIONS_OF_ONE: usize = CONNECTIONS / 2;
 /// How long connections may take to end when the API stops.
 pub(crate) const STOP_TIME: Duration = Duration::from_secs(3);
 
@@ -72,6 +76,10 @@ pub(crate) const RING: usize = 10_000;
 pub(crate) const BEHIND: usize = 1_024;
 /// Subscribers at once.
 pub(crate) const SUBSCRIBERS: usize = 1_000;
+/// … of them with one login.
+pub(crate) const SUBSCRIBERS_OF_LOGIN: u32 = 16;
+/// … of them of one agent.
+pub(crate) const SUBSCRIBERS_OF_AGENT: u32 = 64;
 /// Followers of SIP messages at once.
 pub(crate) const TRACES: usize = 16;
 /// How often a subscriber's connection is tested.

@@ -81,6 +81,11 @@ impl Book {
         Self { recorder: Recorder::new(epoch), calls: BTreeMap::new(), keep: VecDeque::new(), took: Vec::new() }
     }
 
+    /// The moment 0, for calls that begin from here on.
+    pub(crate) fn set_epoch(&mut self, epoch: i64) {
+        self.recorder.set_epoch(epoch);
+    }
+
     /// A change was decided; the mixer is told.
     pub(crate) fn decided(&mut self, change: &ChangeSet, by: &Cause, asked: Instant) {
         let sheet = self.calls.entry(change.call).or_insert_with(|| Sheet::new(change.call));

@@ -12,12 +12,7 @@ const TEXT: usize = 128;
 
 /// Text from outside, fit for a log line: control characters, direction overrides and invisible characters replaced.
 pub(crate) fn masked(text: &str) -> String {
-    let odd = |c: char| {
-        c.is_control()
-            || matches!(c, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
-                | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff0}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
-    };
-    text.chars().take(TEXT).map(|c| if odd(c) { '\u{fffd}' } else { c }).collect()
+    control_api::masked(&text.chars().take(TEXT).collect::<String>())
 }
 
 /// Names that are kept of one call; of a room that has seen more, the oldest are forgotten.

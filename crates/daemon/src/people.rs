@@ -3,7 +3,7 @@
 //!
 //! The file's users are changed in the file alone. What a change means to calls is the core's business.
 
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use conference::AgentName;
 use control_api::{Credential, HouseError, Known, Standing, User};
@@ -87,9 +87,13 @@ pub(crate) struct People {
     inputs: mpsc::Sender<Input>,
     /// Who may log in, for whoever has let somebody in.
     standing: watch::Sender<Arc<Standing>>,
-    state: Mutex<State>,
+    /// Held through a whole change, so that one comes after the other.
+    turn: Mutex<()>,
+    /// Held for a moment only: whoever logs in does not wait for the database.
+    state: RwLock<Arc<State>>,
 }
 
+#[derive(Clone)]
 struct State {
     /// As the file says.
     file: Config,
@@ -108,7 +112,25 @@ impl People {
         (file, users, whole): (Config, Vec<StoredUser>, Config),
     ) -> Self {
         standing.send_replace(Arc::new(standing_of(&whole)));
-        Self { store, inputs, standing, state: Mutex::new(State { file, users, whole }) }
+        let state = RwLock::new(Arc::new(State { file, users, whole }));
+        Self { store, inputs, standing, turn: Mutex::default(), state }
+    }
+
+    fn state(&self) -> Arc<State> {
+        Arc::clone(&self.state.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn set(&self, state: State) {
+        *self.state.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(state);
+    }
+
+    /// Whether the settings of a file could be put in force.
+    ///
+    /// # Errors
+    /// One line for each mistake.
+    pub(crate) async fn check(&self, file: &Config) -> Result<(), Vec<String>> {
+        let users = self.store.users().await.map_err(|error| vec![error.to_string()])?;
+        household(file, &users).map(|_| ())
     }
 
     /// Puts the settings of a file in force. Returns what the operator should know.
@@ -116,7 +138,8 @@ impl People {
     /// # Errors
     /// One line for each mistake; everything stays as it was then.
     pub(crate) async fn reload(&self, file: Config) -> Result<Vec<String>, Vec<String>> {
-        let mut state = self.state.lock().await;
+        let _turn = self.turn.lock().await;
+        let state = self.state();
         let users = self.store.users().await.map_err(|error| vec![error.to_string()])?;
         let whole = household(&file, &users)?;
         let changed = fixed::changed(&state.file, &file);
@@ -129,15 +152,16 @@ impl People {
         let started = &state.file;
         let (server, sip, media) = (started.server.clone(), started.sip.clone(), started.media.clone());
         let (http, guard) = (started.http.clone(), started.transfer.tail_guard);
-        *state = State { file, users, whole };
+        let mut state = State { file, users, whole };
         (state.file.server, state.file.sip, state.file.media, state.file.http) = (server, sip, media, http);
         state.file.transfer.tail_guard = guard;
+        self.set(state);
         Ok(notes)
     }
 
     /// Whether name and password belong together. Takes as long for names nobody has.
-    pub(crate) async fn login(&self, name: &str, password: String) -> Option<Known> {
-        let state = self.state.lock().await;
+    pub(crate) fn login(&self, name: &str, password: String) -> Option<Known> {
+        let state = self.state();
         let realm = &state.file.server.domain;
         let agent = state.whole.agents.iter().find(|agent| agent.name.0 == name);
         let nobody = Ha1s::of(name, realm, &Secret(String::new()));
@@ -152,8 +176,8 @@ impl People {
     }
 
     /// Everybody, by name.
-    pub(crate) async fn users(&self) -> Vec<User> {
-        let state = self.state.lock().await;
+    pub(crate) fn users(&self) -> Vec<User> {
+        let state = self.state();
         let user = |agent: &Agent| User {
             name: agent.name.0.clone(),
             display_name: agent.display_name.clone(),
@@ -173,7 +197,8 @@ impl People {
     /// # Errors
     /// `Invalid`, `Conflict`, `Unavailable`.
     pub(crate) async fn add(&self, user: User, password: String) -> Result<(), HouseError> {
-        let mut state = self.state.lock().await;
+        let _turn = self.turn.lock().await;
+        let mut state = State::clone(&self.state());
         check(&state.file, &user, &password)?;
         for word in [&user.name, &user.extension].into_iter().filter(|word| !word.is_empty()) {
             if let Some(by) = holder(&state.whole, word) {
@@ -193,7 +218,7 @@ impl People {
         };
         self.store.add_user(&stored).await.map_err(said)?;
         state.users.push(stored);
-        self.renew(&mut state).await
+        self.renew(state).await
     }
 
     /// A new password.
@@ -201,7 +226,8 @@ impl People {
     /// # Errors
     /// `NotFound`, `Conflict` for a user of the file, `Invalid`, `Unavailable`.
     pub(crate) async fn set_password(&self, name: &str, password: String) -> Result<(), HouseError> {
-        let mut state = self.state.lock().await;
+        let _turn = self.turn.lock().await;
+        let mut state = State::clone(&self.state());
         of_the_database(&state.file, name)?;
         good_password(&password)?;
         let ha1s = Ha1s::of(name, &state.file.server.domain, &Secret(password));
@@ -210,7 +236,7 @@ impl People {
         for user in state.users.iter_mut().filter(|user| user.name == name) {
             (user.ha1_sha256, user.ha1_md5) = (ha1s.sha256.clone(), ha1s.md5.clone());
         }
-        self.renew(&mut state).await
+        self.renew(state).await
     }
 
     /// A user of the database goes: their phones are told at the next registration, calls go on.
@@ -218,18 +244,20 @@ impl People {
     /// # Errors
     /// `NotFound`, `Conflict` for a user of the file, `Unavailable`.
     pub(crate) async fn delete(&self, name: &str) -> Result<(), HouseError> {
-        let mut state = self.state.lock().await;
+        let _turn = self.turn.lock().await;
+        let mut state = State::clone(&self.state());
         of_the_database(&state.file, name)?;
         self.store.delete_user(name).await.map_err(said)?;
         state.users.retain(|user| user.name != name);
-        self.renew(&mut state).await
+        self.renew(state).await
     }
 
     /// The database's users have changed. What is written is in force, whether or not the database can be read just now.
-    async fn renew(&self, state: &mut State) -> Result<(), HouseError> {
+    async fn renew(&self, mut state: State) -> Result<(), HouseError> {
         let whole = household(&state.file, &state.users).map_err(|lines| HouseError::Conflict(lines.join("\n")))?;
-        self.put_in_force(&whole).await;
         state.whole = whole;
+        self.set(state.clone());
+        self.put_in_force(&state.whole).await;
         Ok(())
     }
 

@@ -70,8 +70,13 @@ fn make(path: &Path) -> Result<Secret, TokenError> {
     if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
         std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(failed)?;
     }
-    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).map_err(failed)?;
-    file.write_all(format!("{token}\n").as_bytes()).map_err(failed)?;
+    // whole or not at all: half a token would stop every later start
+    let mut unfinished = path.to_owned().into_os_string();
+    unfinished.push(".new");
+    drop(std::fs::remove_file(&unfinished));
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&unfinished).map_err(failed)?;
+    file.write_all(format!("{token}\n").as_bytes()).and_then(|()| file.sync_all()).map_err(failed)?;
+    std::fs::rename(&unfinished, path).map_err(failed)?;
     info!(file = %path.display(), "the operator's token was made");
     Ok(Secret::new(token))
 }
@@ -91,6 +96,15 @@ mod tests {
         let folder = folder("made");
         let path = folder.join("below/admin.token");
         read_or_make(&path).unwrap();
+        let first = std::fs::read_to_string(&path).unwrap();
+        std::fs::remove_file(&path).unwrap();
+        std::fs::write(folder.join("below/admin.token.new"), "hal").unwrap();
+        read_or_make(&path).unwrap();
+        assert_ne!(
+            std::fs::read_to_string(&path).unwrap(),
+            first,
+            "a start that was broken off leaves nothing in the way"
+        );
         let first = std::fs::read_to_string(&path).unwrap();
         assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
         assert_eq!(first.trim().len(), 2 * RANDOM);

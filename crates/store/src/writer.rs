@@ -30,6 +30,8 @@ const PATIENCE: Duration = Duration::from_millis(500);
 const FIRST_RETRY: Duration = Duration::from_millis(100);
 /// … but at least so often.
 const LAST_RETRY: Duration = Duration::from_secs(2);
+/// How often a database that is given nothing is asked whether it could be written to.
+const PROBE_EVERY: Duration = Duration::from_secs(5);
 /// How often old records are looked for.
 const EXPIRE_EVERY: Duration = Duration::from_secs(3600);
 /// Microseconds of a day.
@@ -47,6 +49,7 @@ pub(crate) struct Writer {
     next: u64,
     retry: Retry,
     expire_at: Instant,
+    probe_at: Instant,
 }
 
 /// When the database is tried again; it is there while `at` is `None`.
@@ -72,6 +75,7 @@ impl Writer {
             connection: Some(connection),
             retry: Retry { at: None, delay: FIRST_RETRY },
             expire_at: Instant::now(),
+            probe_at: Instant::now() + PROBE_EVERY,
         };
         writer.tell();
         Ok(writer)
@@ -120,7 +124,7 @@ impl Writer {
         let now = Instant::now();
         let wake = match self.retry.at {
             Some(at) => at,
-            None if idle => self.expire_at,
+            None if idle => self.expire_at.min(self.probe_at),
             None => return,
         };
         select! {
@@ -142,6 +146,24 @@ impl Writer {
         }
         if Instant::now() >= self.expire_at {
             self.expire().await;
+        }
+        if Instant::now() >= self.probe_at {
+            self.probe().await;
+        }
+    }
+
+    /// Takes the database's lock and gives it back: so it is known to be away before something is lost in a queue for it.
+    async fn probe(&mut self) {
+        self.probe_at = Instant::now() + PROBE_EVERY;
+        let Some(mut connection) = self.connection.take() else { return self.connect().await };
+        let probed = async {
+            sqlx::query("BEGIN IMMEDIATE").execute(&mut connection).await?;
+            sqlx::query("ROLLBACK").execute(&mut connection).await?;
+            Ok::<_, sqlx::Error>(())
+        };
+        match probed.await {
+            Ok(()) => self.back(connection),
+            Err(error) => self.away(&error),
         }
     }
 
@@ -180,6 +202,7 @@ impl Writer {
     async fn commit(&mut self, batch: Vec<Given>, mut waiting: Vec<Numbered>) -> (bool, Vec<Numbered>) {
         let (database, connection, spool) =
             (self.database.clone(), self.connection.take(), self.spool.identity().to_owned());
+        let begun = Instant::now();
         let mut work = std::pin::pin!(async move {
             let mut connection = match connection {
                 Some(connection) => connection,
@@ -202,7 +225,9 @@ impl Writer {
                     }
                 },
                 () = self.queue.deep.notified() => {}
-                () = sleep(PATIENCE) => {}
+                () = sleep(PATIENCE) => {
+                    self.ledger.database(Some(format!("database: no answer for {:.0?}", begun.elapsed())));
+                }
             }
             waiting = self.spool_writes(waiting, false);
             if waiting.is_empty() {

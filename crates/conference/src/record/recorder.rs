@@ -34,6 +34,11 @@ impl Recorder {
         Self { epoch_us, calls, totals, wrapping_up, offers: BTreeMap::new(), early: BTreeMap::new() }
     }
 
+    /// The Unix time of `Moment` 0 is another from here on: for calls that begin now.
+    pub fn set_epoch(&mut self, epoch_us: i64) {
+        self.epoch_us = epoch_us;
+    }
+
     /// Takes note of an event; the record of a call that is over.
     pub fn note(&mut self, now: Moment, event: &Event) -> Option<CallRecord> {
         match event {

@@ -13,6 +13,7 @@ use crate::body::{At, Said, Wanted, call_id};
 use crate::counter::Counter;
 use crate::house::{Ask, CallSheet};
 use crate::limits::{ADDRESS, NAME};
+use crate::own_part;
 use crate::pages::Paging;
 use crate::problem::Problem;
 use crate::shown::{Audibility, Call, List, Target};
@@ -155,10 +156,17 @@ pub(super) async fn audibility(
     At(id): At<String>,
 ) -> Result<Json<Audibility>, Problem> {
     let call = call_id(&id)?;
-    if asking.agent().is_some() {
-        super::history::record(&counter, &asking, call).await?;
+    let record = match asking.agent() {
+        Some(_) => Some(super::history::record(&counter, &asking, call).await?),
+        None => None,
+    };
+    let mut sheet = counter.ask(|reply| Ask::Audibility(call, reply)).await??.ok_or(Refusal::CallNotFound)?;
+    if let (Some(agent), Some(record)) = (asking.agent(), record)
+        && record.ended_at.is_some()
+    {
+        sheet.now.clear();
+        sheet.history = own_part::of_audibility(sheet.history, &record, agent);
     }
-    let sheet = counter.ask(|reply| Ask::Audibility(call, reply)).await??.ok_or(Refusal::CallNotFound)?;
     Ok(Json(Audibility::of(call, &sheet)))
 }
 

@@ -33,6 +33,7 @@ use crate::house::Ask;
 use crate::limits::{PING, SAID, SAID_BYTES, SEND_TIME};
 use crate::problem::Problem;
 use crate::shown::{Call, Event, EventMessage, Snapshot, time};
+use crate::subscriptions::Subscription;
 
 /// The OpenAPI of this file.
 #[derive(OpenApi)]
@@ -72,6 +73,13 @@ pub(super) async fn subscribe(
     let place = Arc::clone(&counter.subscribers).try_acquire_owned().map_err(|_| {
         Problem::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", "there are too many subscribers already")
     })?;
+    let own_place = match asking.agent() {
+        None => None,
+        Some(agent) => Some(counter.subscriptions.enter(asking.token, agent).ok_or_else(|| {
+            let detail = "this login or agent has too many subscribers already: close some";
+            Problem::new(StatusCode::TOO_MANY_REQUESTS, "too_many_requests", detail)
+        })?),
+    };
     // A browser closes the connection when none of the protocols it offered is agreed on.
     let offered = headers.get(header::SEC_WEBSOCKET_PROTOCOL).and_then(|offered| offered.to_str().ok());
     let offered: Vec<String> = offered.unwrap_or_default().split(',').map(|name| name.trim().to_owned()).collect();
@@ -79,7 +87,8 @@ pub(super) async fn subscribe(
     let agreed = agreed.or_else(|| offered.iter().find(|name| name.starts_with(TOKEN_PROTOCOL))).cloned();
     let upgrade = upgrade.max_message_size(SAID_BYTES).max_frame_size(SAID_BYTES).protocols(agreed);
     Ok(upgrade.on_upgrade(move |socket| async move {
-        let subscriber = Subscriber { counter, asking, socket, last: since, said: 0, _place: place };
+        let subscriber =
+            Subscriber { counter, asking, socket, last: since, said: 0, _place: place, _own_place: own_place };
         subscriber.serve().await;
     }))
 }
@@ -92,6 +101,7 @@ struct Subscriber {
     last: Option<u64>,
     said: u32,
     _place: OwnedSemaphorePermit,
+    _own_place: Option<Subscription>,
 }
 
 /// Why a subscriber is not served any longer.

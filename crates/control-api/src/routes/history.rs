@@ -16,9 +16,9 @@ use crate::body::{At, Wanted, call_id};
 use crate::counter::Counter;
 use crate::house::{Ask, HistoryQuery, Page};
 use crate::limits::NAME;
-use crate::pages;
 use crate::problem::Problem;
 use crate::shown::{List, Record};
+use crate::{own_part, pages};
 
 /// The OpenAPI of this file.
 #[derive(OpenApi)]
@@ -101,6 +101,10 @@ pub(super) async fn list(
         // All else was looked at here.
         if has_cursor && problem.code == "invalid" { pages::bad_cursor() } else { problem }
     })?;
+    let mut page = page;
+    if let Some(own) = asking.agent() {
+        page.items = page.items.into_iter().filter_map(|record| own_part::of_record(record, own)).collect();
+    }
     let accepts = headers.get(header::ACCEPT).and_then(|kinds| kinds.to_str().ok()).unwrap_or_default();
     let wants_csv = accepts.contains("text/csv") && !accepts.contains("application/json");
     match query.format {
@@ -119,13 +123,18 @@ pub(super) async fn show(State(counter): Shared, asking: Asking, At(id): At<Stri
     Ok(Json(Record::of(&record(&counter, &asking, call_id(&id)?).await?)))
 }
 
-/// The record of a call, if whoever asks may see it.
+/// The record of a call, if whoever asks may see it: an agent who is in it now, or was, until they left.
 pub(super) async fn record(counter: &Counter, asking: &Asking, call: CallId) -> Result<CallRecord, Problem> {
     let record = counter.ask(|reply| Ask::Record(call, reply)).await??;
-    let own = |record: &CallRecord| {
-        asking.agent().is_none_or(|own| record.parties.iter().any(|party| party.agent.as_ref() == Some(own)))
-    };
-    record.filter(own).ok_or_else(|| Refusal::CallNotFound.into())
+    let unknown = || Problem::from(Refusal::CallNotFound);
+    let record = record.ok_or_else(unknown)?;
+    let Some(own) = asking.agent() else { return Ok(record) };
+    if record.ended_at.is_none() {
+        // while it goes on it is for those who are in it
+        super::calls::sheet(counter, asking, call).await?;
+        return Ok(record);
+    }
+    own_part::of_record(record, own).ok_or_else(unknown)
 }
 
 fn instant(name: &str, said: &str) -> Result<i64, Problem> {
@@ -140,9 +149,10 @@ fn sheet(page: &Page<CallRecord>, query: Option<&str>) -> Result<Response, Probl
         Problem::new(axum::http::StatusCode::INTERNAL_SERVER_ERROR, "internal", "the sheet could not be written")
     })?;
     let mut response = ([(header::CONTENT_TYPE, "text/csv; charset=utf-8")], text).into_response();
-    let asked = query.unwrap_or_default().split('&').filter(|part| {
-        !part.is_empty() && !matches!(part.split('=').next(), Some("cursor" | "format"))
-    });
+    let asked = query
+        .unwrap_or_default()
+        .split('&')
+        .filter(|part| !part.is_empty() && !matches!(part.split('=').next(), Some("cursor" | "format")));
     let asked: String = asked.map(|part| format!("{part}&")).collect();
     let link = |next: &String| format!("</v1/history?{asked}format=csv&cursor={next}>; rel=\"next\"").parse().ok();
     if let Some(link) = page.next.as_ref().and_then(link) {

@@ -134,7 +134,8 @@ async fn step(
 pub(super) async fn as_it_is_now(counter: &Counter, asking: &Asking, call: CallId) -> Response {
     match sheet(counter, asking, call).await {
         Ok(sheet) => Json(Call::of(&sheet)).into_response(),
-        Err(_) => StatusCode::NO_CONTENT.into_response(),
+        Err(gone) if gone.code == Refusal::CallNotFound.code() => StatusCode::NO_CONTENT.into_response(),
+        Err(problem) => problem.into_response(),
     }
 }
 

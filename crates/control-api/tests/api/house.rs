@@ -13,8 +13,8 @@ use conference::{
     Moment, Output, Phone, QueueSettings, Refusal, Report, RoomSettings, Settings, Switchboard,
 };
 use control_api::{
-    Api, ApiSettings, Ask, AudibilitySheet, CallSheet, Calls, Credential, Health, House, HouseError, Known, Page, Secret, Snapshot,
-    Told, Traced, User,
+    Api, ApiSettings, Ask, AudibilitySheet, CallSheet, Calls, Credential, Health, House, HouseError, Known, Page,
+    Secret, Snapshot, Told, Traced, User,
 };
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, oneshot};

@@ -58,6 +58,36 @@ async fn a_call_of_others_does_not_exist_for_an_agent() {
 }
 
 #[tokio::test]
+async fn who_left_a_call_sees_of_it_what_was_until_then() {
+    let house = TestHouse::open().await;
+    let id = house.customer_with("alice").await;
+    let call = format!("/v1/calls/{id}");
+    let (alice, bob) = (Client::agent(&house, "alice").await, Client::agent(&house, "bob").await);
+    let consult = async |whom: &'static str| {
+        alice.post(&format!("{call}/transfer"), json!({ "target": { "agent": whom } })).await.is(201);
+        house.inside(move |inside| inside.answer(whom)).await;
+        alice.post(&format!("{call}/transfer/merge"), json!({})).await.is(200);
+    };
+    consult("bob").await;
+    let own = bob.get(&call).await.is(200);
+    let people = own["participants"].as_array().unwrap();
+    let own = people.iter().find(|person| person["agent"] == "bob").unwrap()["id"].as_str().unwrap().to_owned();
+    bob.delete(&format!("{call}/participants/{own}")).await.is(204);
+    consult("carol").await;
+    for path in [call.clone(), format!("{call}/audibility"), format!("/v1/history/{id}")] {
+        bob.get(&path).await.refuses(404, "call_not_found");
+    }
+    alice.delete(&call).await.is(204);
+    let seen = |record: &serde_json::Value| record.to_string().contains("carol");
+    for (who, sees) in [(&alice, true), (&bob, false)] {
+        let record = who.get(&format!("/v1/history/{id}")).await.is(200);
+        assert_eq!((seen(&record), record["transfers"].as_array().unwrap().len() == 2), (sees, sees), "{record}");
+        assert_eq!(seen(&who.get("/v1/history").await.is(200)), sees);
+        assert_eq!(seen(&who.get(&format!("{call}/audibility")).await.is(200)), sees);
+    }
+}
+
+#[tokio::test]
 async fn an_agent_sees_their_own_history() {
     let house = TestHouse::open().await;
     let (ended, going_on) = (house.customer_with("alice").await, house.customer_with("bob").await);

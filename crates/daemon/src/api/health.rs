@@ -110,7 +110,8 @@ impl MediaHealth {
     /// What is wrong with the media threads, if anything is.
     fn trouble(&self, now: Instant, threads: &[Ticks]) -> Option<String> {
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
-        let first = |ticks: &Ticks| Seen { at: now, ticks: ticks.made, lost: ticks.lost, calls: 0, trouble_until: None };
+        let first =
+            |ticks: &Ticks| Seen { at: now, ticks: ticks.made, lost: ticks.lost, calls: 0, trouble_until: None };
         let known = last.len();
         last.extend(threads.iter().skip(known).map(first));
         let judged = last.iter_mut().zip(threads).enumerate();

@@ -107,13 +107,13 @@ impl Clerk {
             }
             Ask::Health(reply) => _ = reply.send(self.health().await),
             Ask::History(query, reply) => _ = reply.send(self.history(query).await),
-            Ask::Login { name, password, reply } => _ = reply.send(self.people.login(&name, password).await),
+            Ask::Login { name, password, reply } => _ = reply.send(self.people.login(&name, password)),
             Ask::Trace(only, reply) => _ = reply.send(self.trace(only)),
             Ask::Reload(reply) => _ = reply.send(self.reload().await),
-            Ask::Users(reply) => _ = reply.send(Ok(self.people.users().await)),
+            Ask::Users(reply) => _ = reply.send(Ok(self.people.users())),
             Ask::AddUser { user, password, reply } => {
                 let added = self.people.add(user, password).await;
-                self.renewed.notify_waiters();
+                self.renewed.notify_one();
                 _ = reply.send(added);
             }
             Ask::SetPassword { name, password, reply } => {
@@ -121,7 +121,7 @@ impl Clerk {
             }
             Ask::DeleteUser { name, reply } => {
                 let deleted = self.people.delete(&name).await;
-                self.renewed.notify_waiters();
+                self.renewed.notify_one();
                 _ = reply.send(deleted);
             }
             Ask::Metrics(reply) => _ = reply.send(self.metrics().await),
@@ -147,6 +147,8 @@ impl Clerk {
 
     /// Puts settings in force, and says what the operator should know.
     pub(crate) async fn put_in_force(&self, config: Config) -> Result<Vec<String>, HouseError> {
+        // nothing of it is in force if anything cannot be
+        self.people.check(&config).await.map_err(|lines| HouseError::Invalid(lines.join("\n")))?;
         let (mixer, music) = (self.mixer.clone(), translate::queue_music(&config));
         let load = move || mixer.set_queue_music(&music);
         match tokio::task::spawn_blocking(load).await {
@@ -155,7 +157,7 @@ impl Clerk {
             Err(error) => return Err(HouseError::Unavailable(error.to_string())),
         }
         let lines = self.people.reload(config).await.map_err(|lines| HouseError::Invalid(lines.join("\n")))?;
-        self.renewed.notify_waiters();
+        self.renewed.notify_one();
         Ok(lines)
     }
 

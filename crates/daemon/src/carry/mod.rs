@@ -319,6 +319,9 @@ impl Carry {
 
     /// Ends a call whose masks nobody can vouch for: no leg of it keeps a voice.
     fn give_up(&mut self, call: CallId) {
+        // what was asked is not in force and will never be: whoever waits for an answer must not be told that it is
+        let never: BTreeSet<GateId> = self.lanes.closed(call).into_iter().collect();
+        self.words.retain(|word| !word.behind.iter().any(|gate| never.contains(gate)));
         let others = self.lanes.clear(call);
         self.book.given_up(call);
         for leg in self.legs.of_call(call) {
@@ -339,6 +342,9 @@ impl Carry {
             self.rooms.remove(call);
         }
         self.metrics.count(&event);
+        if matches!(event, Event::CallStarted { .. }) {
+            self.book.set_epoch(self.clock.epoch());
+        }
         self.book.note(self.clock.now(), &event);
         self.teller.tell(event);
     }

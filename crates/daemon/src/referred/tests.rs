@@ -85,7 +85,7 @@ pub(crate) async fn talking() -> (Switch, LegId, CallId) {
     let edges = Edges { endpoint, mixer, near: config.media.address, behind_nat: false };
     let mut switch = Switch::new(
         &config,
-        Carry::new(edges, Teller::new(broadcast::Sender::new(64), Reserved::default()), clock),
+        Carry::new(edges, Teller::new(broadcast::Sender::new(64), Reserved::default()), clock.clone()),
         clock,
     );
     let leg = LegId::arrived(1);
