@@ -280,6 +280,36 @@ fn no_tone_of_the_room_reaches_a_consult() {
 }
 
 #[test]
+fn who_consults_and_takes_another_phone_is_heard_on_one_side_alone() {
+    let mut house = House::new();
+    let a = house.dials("alice", room("standup"));
+    let c = house.customer_dials("+4930", room("standup"));
+    house.starts(a, agent("bob")).unwrap();
+    let b = house.rung();
+    house.answers(b);
+    let mobile = house.dials_on("alice", "mobile", room("standup"));
+    assert_eq!(house.who(mobile), house.who(a));
+    assert!(house.talk(a, b) && house.apart(mobile, c) && house.apart(a, c) && house.apart(b, c));
+    house.swaps(a).unwrap();
+    assert!(house.talk(a, c) && house.apart(mobile, b) && house.apart(a, b));
+    house.merges(a).unwrap();
+    assert!(house.all_talk(&[a, b, c]));
+}
+
+#[test]
+fn of_two_who_hold_somebody_the_first_ends_it() {
+    let mut house = House::new();
+    let (a, b) = (house.dials("alice", room("standup")), house.dials("bob", room("standup")));
+    let c = house.customer_dials("+4930", room("standup"));
+    house.holds(a, c).unwrap();
+    house.holds(b, c).unwrap();
+    house.ends(b, Ending::Bye);
+    assert!(house.apart(a, c), "alice pressed hold and has not let go");
+    house.ends(a, Ending::Bye);
+    assert_ne!(house.status(c), Status::Held);
+}
+
+#[test]
 fn a_supervisor_who_lurks_comes_and_goes_unheard() {
     let mut house = House::new();
     let a = house.dials("alice", room("standup"));

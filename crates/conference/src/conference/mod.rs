@@ -27,7 +27,7 @@ use crate::books::{Desk, Seat};
 use crate::consult::Transfer;
 use crate::ids::{AgentName, CallId, LegId, ParticipantId, Phone};
 use crate::input::{Destination, Direction, Service};
-use crate::mask::LegMask;
+use crate::mask::{LegMask, Place};
 use crate::moment::Moment;
 use crate::mutants::broken;
 use crate::output::{Effect, Event, Identity, Phase, Role, Status};
@@ -199,6 +199,17 @@ impl Call {
         }
         desk.books.legs.insert(id, self.id);
         self.legs.insert(id, leg);
+    }
+
+    /// Adds a leg of somebody who may be in the call already, on another phone. In the middle of a consult it faces what that one
+    /// faces: else they would be heard on both sides at once, which only a phone that mixes its own two lines may bring about.
+    pub(crate) fn add_leg_beside(&mut self, desk: &mut Desk<'_>, id: LegId, mut leg: Leg) {
+        let others = self.legs.values().filter(|other| other.person == leg.person && other.phone != leg.phone);
+        let consults = others.filter(|other| audibility::is_lively(other)).any(|other| other.faces == Place::Side);
+        if consults && self.consults(leg.person) {
+            leg.faces = Place::Side;
+        }
+        self.add_leg(desk, id, leg);
     }
 
     /// Adds a person and rings them.

@@ -304,7 +304,7 @@ impl Call {
     }
 
     /// Whether somebody is the initiator of a consult that is private.
-    fn consults(&self, who: ParticipantId) -> bool {
+    pub(super) fn consults(&self, who: ParticipantId) -> bool {
         self.transfer.as_ref().is_some_and(|transfer| transfer.initiator == who && transfer.stage.is_private())
     }
 

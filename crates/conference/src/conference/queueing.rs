@@ -20,7 +20,7 @@ use crate::consult::{Stage, Step, allowed};
 use crate::floor::{Floor, Wait};
 use crate::ids::{AgentName, LegId, ParticipantId, ReservationId};
 use crate::input::{Destination, Direction};
-use crate::mask::Ears;
+use crate::mask::{Ears, LegMask};
 use crate::mutants::broken;
 use crate::output::{Cue, Effect, Identity, Left, Outcome, QueueExit, ReservationEnd, Role};
 use crate::participant::{Errand, Leg, Line, Offer, Participant};
@@ -234,12 +234,13 @@ impl Call {
         self.queues_tried.clear();
     }
 
-    /// Says their place to those who hear the queue.
+    /// Says their place to those who hear the queue: whoever hears somebody hears no queue.
     pub(super) fn say_places(&self, desk: &mut Desk<'_>, picture: &Picture) {
         for (who, place) in desk.out.take_places(self.id) {
             let Some(wait) = self.people.get(&who).and_then(|person| person.wait.as_ref()) else { continue };
             let hears = |ears: &Ears| matches!(ears, Ears::Queue(queue) if *queue == wait.queue);
-            for mask in picture.masks.values().filter(|mask| mask.cues && hears(&mask.ears)) {
+            let alone = |mask: &LegMask| !picture.masks.values().any(|other| mask.hears(other));
+            for mask in picture.masks.values().filter(|mask| mask.cues && hears(&mask.ears) && alone(mask)) {
                 let cue = Cue::Position(u16::try_from(place).unwrap_or(u16::MAX));
                 desk.out.effect(Effect::Cue { leg: mask.leg, cue });
             }

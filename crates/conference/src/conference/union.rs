@@ -171,7 +171,7 @@ impl Call {
         }
         for (id, mut leg) in legs {
             leg.person = who;
-            self.add_leg(desk, id, leg);
+            self.add_leg_beside(desk, id, leg);
         }
         if let Some(wait) = waited {
             self.enter_queue(desk, who, &wait.queue, Some(wait.ticket));

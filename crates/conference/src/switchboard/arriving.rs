@@ -213,7 +213,7 @@ impl Switchboard {
         self.with(now, id, out, |call, desk| {
             let present = arrival.agent().and_then(|(name, _)| person_named(call, name)).map(|(who, _)| who);
             let who = present.unwrap_or_else(|| call.join(desk, arrival.person()));
-            call.add_leg(desk, arrival.leg, arrival.new_leg(who, now));
+            call.add_leg_beside(desk, arrival.leg, arrival.new_leg(who, now));
             call.answer(desk, arrival.leg);
         });
     }

@@ -83,7 +83,7 @@ impl Oracle {
     pub(super) fn hold(&mut self, call: CallId, by: &Asker, who: ParticipantId) {
         let holder = self.asker(call, by).map_or(Holder::Operator, Holder::Person);
         if let Some(person) = self.person_mut(call, who) {
-            person.held = Some(holder);
+            person.held.get_or_insert(holder);
         }
     }
 

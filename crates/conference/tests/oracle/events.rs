@@ -68,12 +68,23 @@ impl Oracle {
     pub(super) fn owns(&mut self, id: LegId, call: CallId, who: ParticipantId) {
         self.next_order += 1;
         let order = self.next_order;
+        // Another phone of somebody in the middle of a consult goes where they are heard.
+        let consults = self
+            .calls
+            .get(&call)
+            .is_some_and(|known| known.private() && known.transfer.as_ref().is_some_and(|transfer| transfer.by == who));
+        let phone = self.legs.get(&id).and_then(|leg| leg.phone.clone());
+        let beside = consults
+            && self
+                .legs_of(call, who)
+                .iter()
+                .any(|(other, leg)| *other != id && leg.faces_side && Self::lively(leg) && leg.phone != phone);
         let Some(leg) = self.legs.get_mut(&id) else { return };
         let old = leg.owner.replace((call, who));
         if old.is_some() {
             leg.order = order;
-            leg.faces_side = false;
         }
+        leg.faces_side = beside;
         let muted = old.and_then(|(call, who)| self.calls.get(&call)?.people.get(&who)).is_some_and(|p| p.muted);
         let known = self.calls.entry(call).or_default();
         if let std::collections::btree_map::Entry::Vacant(place) = known.people.entry(who) {
