@@ -13,3 +13,4 @@ mod rooms;
 mod rows;
 mod services;
 mod talking;
+mod watchers;

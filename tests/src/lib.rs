@@ -16,3 +16,4 @@ pub mod relay;
 pub mod shell;
 pub mod stage;
 pub mod stalls;
+pub mod watcher;

@@ -1,7 +1,8 @@
 //! Who watches whose calls, and which rooms (RFC 4235, RFC 4575): tells watchers how things stand, after each change and only
 //! those whom it concerns. How a document looks the signalling knows; whether somebody is there to be watched, the dial plan.
 //!
-//! Any agent may watch any agent, queue-less call of their own, or room: as the lamps on their phones do.
+//! Any agent may watch any agent, any call of their own, and any room: as the lamps on their phones do. A room tells nobody
+//! outside of it who is only consulted; a lamp tells that whoever is consulted talks to who consults, not to the customer on hold.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -39,7 +40,16 @@ enum Watched {
 /// All watches.
 #[derive(Debug, Default)]
 pub(crate) struct Watches {
-    all: BTreeMap<WatchId, (Watched, Option<Arc<WatchedState>>)>,
+    all: BTreeMap<WatchId, Watching>,
+}
+
+/// One watch.
+#[derive(Debug)]
+struct Watching {
+    watcher: AgentName,
+    watched: Watched,
+    /// What was said of it last.
+    told: Option<Arc<WatchedState>>,
 }
 
 impl Switch {
@@ -47,7 +57,7 @@ impl Switch {
     pub(crate) fn watched(&mut self, watch: WatchId, package: Package, at: &WatchedAt, watcher: &AgentName) {
         match self.to_watch(package, at, watcher) {
             Ok(watched) => {
-                self.watches.all.insert(watch, (watched, None));
+                self.watches.all.insert(watch, Watching { watcher: watcher.clone(), watched, told: None });
                 self.tell_watcher(watch);
             }
             Err(status) => self.carry.endpoint.wish(Wish::RefuseWatch { watch, status }),
@@ -70,11 +80,12 @@ impl Switch {
     }
 
     fn tell_watcher(&mut self, watch: WatchId) {
-        let Some((watched, told)) = self.watches.all.get(&watch) else { return };
+        let Some(Watching { watcher, watched, told }) = self.watches.all.get(&watch) else { return };
         let state = match watched {
             Watched::Agent(agent) => Some(WatchedState::Dialogs(self.dialogs(agent))),
             Watched::Room(room) => {
                 let call = self.board.room(room).and_then(|call| self.board.call(call));
+                let call = call.map(|call| as_shown_to(watcher, call));
                 Some(WatchedState::Conference(self.room(room, call.as_ref())))
             }
             Watched::Call(call) => {
@@ -89,8 +100,8 @@ impl Switch {
             return;
         }
         let state = Arc::new(state);
-        if let Some((_, told)) = self.watches.all.get_mut(&watch) {
-            *told = Some(Arc::clone(&state));
+        if let Some(watching) = self.watches.all.get_mut(&watch) {
+            watching.told = Some(Arc::clone(&state));
         }
         self.carry.endpoint.wish(Wish::Watch { watch, state });
     }
@@ -158,10 +169,36 @@ fn is(person: &ParticipantView, agent: &AgentName) -> bool {
     person.agent.as_ref() == Some(agent)
 }
 
+/// A room's call without whoever is only consulted, unless it is shown to somebody who is in it.
+fn as_shown_to(watcher: &AgentName, mut call: CallView) -> CallView {
+    let inside = call.participants.iter().any(|person| is(person, watcher));
+    if let Some(transfer) = call.transfer.as_ref().filter(|_| !inside) {
+        let consulted = transfer.target;
+        call.participants.retain(|person| person.who != consulted);
+    }
+    call
+}
+
+/// Whom an agent talks to: the consult's other side while there is one, else the first of the others but supervisors.
+fn peer<'a>(call: &'a CallView, agent: &AgentName) -> Option<&'a ParticipantView> {
+    let by_name = |who| call.participants.iter().find(|person| person.who == who);
+    let consults = call.transfer.as_ref().and_then(|transfer| {
+        let (by, target) = (by_name(transfer.by)?, by_name(transfer.target)?);
+        match (is(target, agent), is(by, agent) && transfer.faces_target) {
+            (true, _) if !transfer.cold => Some(by),
+            (_, true) => Some(target),
+            _ => None,
+        }
+    });
+    let others = || call.participants.iter().filter(|person| !is(person, agent) && person.role != Role::Supervisor);
+    let consulted = call.transfer.as_ref().map(|transfer| transfer.target);
+    consults.or_else(|| others().find(|person| Some(person.who) != consulted)).or_else(|| others().next())
+}
+
 /// An agent's legs in one call.
 fn of_call(call: &CallView, agent: &AgentName) -> Vec<WatchedDialog> {
     let own = call.participants.iter().filter(|person| is(person, agent));
-    let peer = call.participants.iter().find(|person| !is(person, agent)).map(identity).unwrap_or_default();
+    let peer = peer(call, agent).map(identity).unwrap_or_default();
     let dialog = |person: &ParticipantView, leg: &LegView| WatchedDialog {
         leg: leg.leg,
         stage: stage(person, leg),

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use crate::phones::house::{DOMAIN, House};
-use crate::{AGENT, CUSTOMER, LIMIT, Running, Sipp, alices_phone, customer, open_house, registered};
+use crate::{AGENT, CUSTOMER, LIMIT, Running, Sipp, alice_calls, alices_phone, customer, open_house, registered};
 
 const ALICES_NUMBER: &str = "+15551111";
 
@@ -31,6 +31,19 @@ fn refer_with_replaces_hands_the_customer_over() {
     second_line.ends_well();
     bob.ends_well();
     handed_over.ends_well();
+    house.close();
+}
+
+/// RFC 4575: whole and partial documents, versions without a gap, a refresh, the end.
+#[test]
+fn carol_watches_alice_come_to_a_room_and_leave() {
+    let house = open_house("watch");
+    let mut carol = Sipp::new(&house, "carol_watches_a_room.xml", AGENT, "standup");
+    let signed = format!("standup@{DOMAIN}");
+    let (carol, told) = noting(carol.with(&["-au", "carol", "-ap", "carol-secret", "-auth_uri", &signed]));
+    Noted::read(&told);
+    alice_calls(&house, "standup").ends_well();
+    carol.ends_well();
     house.close();
 }
 

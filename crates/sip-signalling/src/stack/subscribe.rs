@@ -77,7 +77,7 @@ impl Stack {
                 Ok(_) => self.refresh_refer(id, back, request, None),
                 Err(refusal) => self.reply(back, request, &refusal),
             },
-            // one REFER in such a dialog (RFC 6665 §4.5.1)
+            // one REFER in such a dialog (RFC 6665 §4.5.2)
             Method::Refer => self.reply(back, request, &super::refer::forbidden("not_allowed")),
             Method::Options => self.tell_abilities(back, &request),
             Method::Ack

@@ -31,7 +31,7 @@ pub(crate) const MOST_OF_ONE: usize = 250;
 pub(crate) const MOST_WAITING: usize = 12;
 /// Participants a document lists; of more only their number is told, so that it fits into a datagram.
 pub(crate) const MOST_LISTED: usize = 100;
-/// How long a watch lives unless it is refreshed, and at most (RFC 4235 §3.4, RFC 4575 §3.4).
+/// How long a watch lives unless it is refreshed, and at most (RFC 4235 §3.4, RFC 4575 §3.3).
 pub(crate) const LIFE: Duration = Duration::from_secs(3600);
 /// Seconds a watch lives at least; less is answered 423 (RFC 6665 §4.2.1.1).
 pub(crate) const LEAST_S: u32 = 60;

@@ -68,7 +68,7 @@ pub(crate) struct Watch {
 impl Watch {
     /// One that waits for its answer.
     pub(crate) fn new(id: WatchId, package: Package, watcher: AgentName, dialog: Dialog, waits: ServerId) -> Self {
-        // RFC 4235 §3.2.1 counts from 0, the documents of RFC 4575 §3.11 from 1
+        // RFC 4235 §4.1 counts from 0; we count the documents of RFC 4575 from 1
         let version = match package {
             Package::Dialog => 0,
             Package::Conference => 1,
