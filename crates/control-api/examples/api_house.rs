@@ -14,7 +14,7 @@ const PLENTY: u32 = 1_000_000;
 
 #[tokio::main]
 async fn main() {
-    let house = TestHouse::open_with(|settings| (settings.rate_per_s, settings.burst) = (PLENTY, PLENTY)).await;
+    let house = TestHouse::open_with(|doors| (doors.rate_per_s, doors.burst) = (PLENTY, PLENTY)).await;
     house
         .inside(|inside| {
             inside.answers = true;

@@ -28,8 +28,8 @@ async fn main() -> ExitCode {
             }
         }
     });
-    let mut settings = ApiSettings::new(Secret::new("token".to_owned()));
-    (settings.rate_per_s, settings.burst) = (1_000_000, 1_000_000);
+    let settings = ApiSettings::new(Secret::new("token".to_owned()));
+    settings.doors.send_modify(|doors| (doors.rate_per_s, doors.burst) = (1_000_000, 1_000_000));
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let api = Api::start(listener, house.clone(), settings).unwrap();
     let client = reqwest::Client::builder().no_proxy().build().unwrap();

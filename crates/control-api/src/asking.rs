@@ -108,7 +108,7 @@ pub(crate) async fn identify(
 ) -> Result<Response, Problem> {
     let token = token_of(request.headers()).ok_or_else(|| Problem::unknown_asker("a token is needed"))?;
     let asking = known(&counter, token)?;
-    if let Err(wait) = counter.rates.take(asking.token) {
+    if let Err(wait) = counter.rates.take(asking.token, counter.rate()) {
         return Err(Problem::too_many("this token asks too often", wait));
     }
     let reads = [Method::GET, Method::HEAD, Method::OPTIONS].contains(request.method());
@@ -128,7 +128,7 @@ pub(crate) async fn identify_from_outside(
 ) -> Result<Response, Problem> {
     // Who has no token is known by where they come from.
     let place = hash(&peer.ip().to_canonical().to_string());
-    if let Err(wait) = counter.rates.take(place) {
+    if let Err(wait) = counter.rates.take(place, counter.rate()) {
         return Err(Problem::too_many("somebody at this address asks too often", wait));
     }
     let headers = request.headers();
@@ -154,7 +154,7 @@ pub(crate) async fn check_origin(
         let own = ["http://", "https://"].iter().any(|scheme| {
             origin.strip_prefix(scheme).is_some_and(|rest| !rest.is_empty() && rest.eq_ignore_ascii_case(host))
         });
-        if !own && !counter.settings.origins.iter().any(|allowed| allowed == origin) {
+        if !own && !counter.settings.doors.borrow().origins.iter().any(|allowed| allowed == origin) {
             return Err(Problem::new(StatusCode::FORBIDDEN, "foreign_origin", "no requests from pages of others"));
         }
     }

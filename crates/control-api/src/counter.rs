@@ -12,7 +12,7 @@ use crate::kept::KeptAnswers;
 use crate::limits::{SUBSCRIBERS, TRACES};
 use crate::logins::Logins;
 use crate::problem::Problem;
-use crate::rates::Rates;
+use crate::rates::{Rate, Rates};
 use crate::settings::ApiSettings;
 use crate::subscriptions::Subscriptions;
 
@@ -44,7 +44,7 @@ pub(crate) struct Tally {
 impl Counter {
     pub(crate) fn new(house: House, settings: ApiSettings, feed: Arc<Feed>, stopped: watch::Receiver<bool>) -> Self {
         Self {
-            rates: Rates::new(settings.rate_per_s, settings.burst),
+            rates: Rates::default(),
             house,
             settings,
             logins: Logins::default(),
@@ -56,6 +56,12 @@ impl Counter {
             stopped,
             tally: Tally::default(),
         }
+    }
+
+    /// How often anybody may ask, as the settings say now.
+    pub(crate) fn rate(&self) -> Rate {
+        let doors = self.settings.doors.borrow();
+        Rate::new(doors.rate_per_s, doors.burst)
     }
 
     /// Asks the house.

@@ -33,5 +33,5 @@ pub use house::{
 pub use limits::{EVENTS, PATIENCE};
 pub use problem::ProblemText;
 pub use secret::Secret;
-pub use settings::ApiSettings;
+pub use settings::{ApiSettings, Doors};
 pub use unseen::{is_unseen, masked};

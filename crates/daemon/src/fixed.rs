@@ -1,14 +1,21 @@
 //! What a reload leaves as it was: whatever sockets and the mixer are started with.
 
-use crate::config::Config;
+use crate::config::{Config, Server};
 
 /// The sections, and the one key of another, that are new but need a new start, in the order of the file.
 pub(crate) fn changed(started: &Config, now: &Config) -> Vec<&'static str> {
     [
-        ("[server]", started.server != now.server),
+        (
+            "[server]",
+            Server { retention_days: 0, ..started.server.clone() }
+                != Server { retention_days: 0, ..now.server.clone() },
+        ),
         ("[sip]", started.sip != now.sip),
         ("[media]", started.media != now.media),
-        ("[http]", started.http != now.http),
+        (
+            "[http]",
+            (&started.http.listen, &started.http.admin_token_file) != (&now.http.listen, &now.http.admin_token_file),
+        ),
         ("transfer.tail_guard_ms", started.transfer.tail_guard != now.transfer.tail_guard),
     ]
     .into_iter()
@@ -28,7 +35,10 @@ mod tests {
         let config = |text: &str| from_text(text).unwrap();
         let started = config("[server]\ndomain = \"a.test\"\ndata_dir = \"d\"\n");
         assert!(changed(&started, &started.clone()).is_empty());
-        let people = config("[server]\ndomain = \"a.test\"\ndata_dir = \"d\"\n[transfer]\nrecall_s = 9\n");
+        let people = config(
+            "[server]\ndomain = \"a.test\"\ndata_dir = \"d\"\nretention_days = 30\n\
+             [http]\norigins = [\"https://desk.test\"]\nrate_per_s = 7\nburst = 9\n[transfer]\nrecall_s = 9\n",
+        );
         assert!(changed(&started, &people).is_empty());
         let all = "[server]\ndomain = \"b.test\"\n[sip]\nkeep_alive_s = 11\nban_loopback = true\n\
                    [media]\nworkers = 3\n[http]\nlisten = \"127.0.0.1:1\"\n[transfer]\ntail_guard_ms = 250\n";

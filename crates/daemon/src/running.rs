@@ -111,7 +111,11 @@ pub struct Running {
 /// One clear reason; nothing is left running.
 pub async fn run(config: Config) -> Result<Running, StartError> {
     let listener = listen(config.http.listen).await?;
-    let (store, restored) = Store::open(StoreSettings::new(config.server.data_dir.clone())).await?;
+    let (store, restored) = Store::open(StoreSettings {
+        retention_days: config.server.retention_days,
+        ..StoreSettings::new(config.server.data_dir.clone())
+    })
+    .await?;
     let started = start(config, listener, store.clone(), restored).await;
     if started.is_err() {
         // nothing was given to it
@@ -139,6 +143,8 @@ async fn start(config: Config, listener: TcpListener, store: Store, restored: Re
     switch.board.resume(restored.last_call, said.clone().into_iter().collect());
     let just_ended = JustEnded::default();
     switch.keeper = Some(Keeper::new(store.clone(), mixer.clone(), just_ended.clone(), said));
+    let settings = ApiSettings::new(token);
+    settings.doors.send_replace(translate::doors(&config));
     let hours = tokio::spawn(hours::watch(switch.hours(), inputs.clone()));
     let clerk = Arc::new(Clerk {
         inputs: inputs.clone(),
@@ -158,13 +164,13 @@ async fn start(config: Config, listener: TcpListener, store: Store, restored: Re
         )),
         file: config.source.clone(),
         renewed: Arc::clone(&house.renewed),
+        doors: settings.doors.clone(),
         domain: config.server.domain.clone(),
         addresses: endpoint.addresses().iter().map(|(_, address)| *address).collect(),
     });
     let answering = tokio::spawn(Clerk::run(Arc::clone(&clerk), asked));
     let address = config.http.listen;
-    let api = Api::start(listener, house.clone(), ApiSettings::new(token))
-        .map_err(|cause| StartError::Http { address, cause })?;
+    let api = Api::start(listener, house.clone(), settings).map_err(|cause| StartError::Http { address, cause })?;
     let switch = tokio::spawn(switch.run(Sources { inputs: receiver, sip: news.0, media: news.1 }));
     Ok(Running { inputs, house, api, clerk, answering, endpoint, mixer, store, switch, hours, _started: config })
 }

@@ -3,12 +3,19 @@
 use std::collections::BTreeMap;
 
 use conference::{AgentSettings, QueueSettings, RoomSettings, Settings, TransferSettings};
+use control_api::Doors;
 use media_mixer::sdp::Codec;
 use media_mixer::{HoldMusic, MediaSettings, Nat};
 use sip_signalling::{Account, Directory, Doorkeeping, Password, SipSettings, Trunk};
 
 use crate::config::{self, AudioCodec, Config};
 use crate::dialplan::DialPlan;
+
+/// Whom the API lets in, and how often.
+pub(crate) fn doors(config: &Config) -> Doors {
+    let http = &config.http;
+    Doors { origins: http.origins.clone(), rate_per_s: http.rate_per_s, burst: http.burst }
+}
 
 /// What the core is told.
 pub(crate) fn core(config: &Config, plan: &DialPlan) -> Settings {

@@ -11,6 +11,7 @@ use control_api::{Ask, HistoryQuery, HouseError, User};
 use daemon::config::{Config, from_text};
 use daemon::{Running, run};
 use softphone::{Phone, PhoneSettings, Voice};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use wire::{HOUSE, LIMIT, Peer, offer};
 
 const QUEUES: &str = "[[queues]]\nname = \"support\"\nextension = \"200\"\n";
@@ -324,5 +325,36 @@ async fn a_file_with_mistakes_changes_nothing_and_its_lines_are_told() {
     house.stop().await;
     let house = run(from_text(HOUSE).unwrap()).await.unwrap();
     assert!(matches!(house.ask(Ask::Reload).await.unwrap(), Err(HouseError::Conflict(_))));
+    house.stop().await;
+}
+
+/// The status of a page's question to the API.
+async fn asked_from(origin: &str, house: &Running) -> String {
+    let mut stream = tokio::net::TcpStream::connect(house.http()).await.unwrap();
+    let asked = format!(
+        "GET /v1/openapi.json HTTP/1.1\r\nHost: {}\r\nOrigin: {origin}\r\nConnection: close\r\n\r\n",
+        house.http()
+    );
+    stream.write_all(asked.as_bytes()).await.unwrap();
+    let mut said = Vec::new();
+    tokio::time::timeout(LIMIT, stream.read_to_end(&mut said)).await.unwrap().unwrap();
+    String::from_utf8_lossy(&said).split(' ').nth(1).unwrap().to_owned()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pages_of_another_origin_come_in_when_the_settings_say_so_and_a_reload_changes_it() {
+    let folder = Folder::new("origins");
+    let desk = "https://desk.example";
+    let settings = |more: &str| {
+        let place = format!("[server]\ndata_dir = \"{}\"\n[http]\nlisten = \"127.0.0.1:0\"\n", folder.0.display());
+        from_text(&format!("{place}{more}{HOUSE}")).unwrap()
+    };
+    let house = run(settings("")).await.unwrap();
+    assert_eq!(asked_from(desk, &house).await, "403");
+    house.reload(settings(&format!("origins = [\"{desk}\"]\n"))).await;
+    assert_eq!(asked_from(desk, &house).await, "200");
+    assert_eq!(asked_from("https://other.example", &house).await, "403");
+    house.reload(settings("")).await;
+    assert_eq!(asked_from(desk, &house).await, "403");
     house.stop().await;
 }

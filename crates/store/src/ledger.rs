@@ -1,6 +1,6 @@
 //! What the writer tells of itself: how it is, and numbers. It decides nothing.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use tokio::sync::watch;
@@ -19,6 +19,8 @@ pub(crate) struct Ledger {
     pub(crate) spool_bytes: AtomicU64,
     /// The disk had no room to be kept for the spool.
     pub(crate) unreserved: AtomicBool,
+    /// Days after which call records go; 0: never. Anybody may set it.
+    pub(crate) retention_days: AtomicU32,
     lost_history: AtomicU64,
     lost_latest: AtomicU64,
     wrong: Mutex<Wrong>,
@@ -45,6 +47,7 @@ impl Ledger {
             in_spool: AtomicU64::new(0),
             spool_bytes: AtomicU64::new(0),
             unreserved: AtomicBool::new(false),
+            retention_days: AtomicU32::new(0),
             lost_history: AtomicU64::new(0),
             lost_latest: AtomicU64::new(0),
             wrong: Mutex::default(),

@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use conference::CallId;
@@ -56,7 +57,7 @@ impl Store {
         let database = Database::at(folder)?;
         let pool = database.readers().await?;
         let mut writer = Writer::new(folder, settings.spool_reserve, database.clone()).await?;
-        writer.retention_days = settings.retention_days;
+        writer.ledger.retention_days.store(settings.retention_days, Ordering::Relaxed);
         let spooled = writer.replay().await;
         let spooled = spooled.map_err(|source| StoreError::Folder { path: folder.join("spool"), source })?;
         let now = unix_now();
@@ -73,6 +74,12 @@ impl Store {
     /// has room nowhere is counted in [`Self::health`].
     pub fn write(&self, write: Write) {
         count(&self.desk.ledger, self.desk.queue.give(write));
+    }
+
+    /// Sets after how many days call records are deleted (0: never). What is too old by that goes soon, some at a time.
+    pub fn retain(&self, days: u32) {
+        self.desk.ledger.retention_days.store(days, Ordering::Relaxed);
+        self.desk.queue.news.notify_one();
     }
 
     /// One page of call records, newest first, as far as they are in the database.

@@ -41,7 +41,6 @@ const DAY_US: i64 = 86_400_000_000;
 pub(crate) struct Writer {
     pub(crate) queue: Arc<Queue>,
     pub(crate) ledger: Arc<Ledger>,
-    pub(crate) retention_days: u32,
     database: Database,
     spool: Spool,
     connection: Option<SqliteConnection>,
@@ -50,6 +49,8 @@ pub(crate) struct Writer {
     retry: Retry,
     expire_at: Instant,
     probe_at: Instant,
+    /// The retention by which it was looked last.
+    retained: u32,
 }
 
 /// When the database is tried again; it is there while `at` is `None`.
@@ -68,7 +69,7 @@ impl Writer {
         let writer = Self {
             queue: Arc::default(),
             ledger: Arc::new(Ledger::new()),
-            retention_days: 0,
+            retained: 0,
             database,
             next: done.max(spool.last()) + 1,
             spool,
@@ -144,7 +145,8 @@ impl Writer {
         if self.retry.at.is_some() {
             self.connect().await;
         }
-        if Instant::now() >= self.expire_at {
+        let days = self.ledger.retention_days.load(Ordering::Relaxed);
+        if days != self.retained || Instant::now() >= self.expire_at {
             self.expire().await;
         }
         if Instant::now() >= self.probe_at {
@@ -283,11 +285,13 @@ impl Writer {
     /// Old records go, some at once, so that new ones never wait long.
     async fn expire(&mut self) {
         self.expire_at = Instant::now() + EXPIRE_EVERY;
-        if self.retention_days == 0 {
+        let days = self.ledger.retention_days.load(Ordering::Relaxed);
+        self.retained = days;
+        if days == 0 {
             return;
         }
         let Some(mut connection) = self.connection.take() else { return self.connect().await };
-        let before = unix_now().saturating_sub(i64::from(self.retention_days).saturating_mul(DAY_US));
+        let before = unix_now().saturating_sub(i64::from(days).saturating_mul(DAY_US));
         match retention::expire(&mut connection, before).await {
             Ok((gone, all)) => {
                 self.ledger.expired.fetch_add(gone, Ordering::Relaxed);

@@ -229,6 +229,23 @@ async fn records_that_are_too_old_go_and_the_others_stay() {
 }
 
 #[tokio::test]
+async fn a_new_retention_holds_at_once_and_none_keeps_everything() {
+    let folder = Folder::new();
+    let (store, _) = folder.open().await;
+    write_call(&store, 1);
+    store.flush().await.unwrap();
+    assert_eq!(store.counts().expired, 0, "for ever, as long as nothing else is said");
+    store.retain(30);
+    house::until(|| store.counts().expired == 1).await;
+    store.retain(0);
+    write_call(&store, 2);
+    store.flush().await.unwrap();
+    let page = store.history(HistoryFilter { limit: 500, ..HistoryFilter::default() }).await.unwrap();
+    assert_eq!(page.items.len(), 1);
+    store.close().await.unwrap();
+}
+
+#[tokio::test]
 async fn an_erased_number_is_in_no_record_and_the_calls_stay() {
     let folder = Folder::new();
     let (store, _) = folder.open().await;

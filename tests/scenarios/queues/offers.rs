@@ -7,6 +7,7 @@ use baton_tests::desk::Desk;
 use baton_tests::hearing::{they_talk, until};
 use baton_tests::house::{House, SUPPORTS_NUMBER, Setup, tones};
 use baton_tests::people::Person;
+use baton_tests::raw::{Message, RawAgent, Ringing, response};
 use serde_json::json;
 use softphone::{LineId, LineState};
 
@@ -150,13 +151,60 @@ async fn ring_all_rings_everybody_and_the_first_answer_wins() {
     house.close().await;
 }
 
+/// RFC 3326 §3.1: whose offer somebody else took is told so, and their phone shows no missed call.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_phone_that_lost_the_race_is_told_that_the_call_was_answered_elsewhere() {
+    let setup = Setup { queue: "position_every_s = 0\nstrategy = \"ring-all\"", ..Setup::USUAL };
+    let house = House::with(setup).await;
+    let operator = Desk::operator(&house);
+    let mut bob = RawAgent::register("bob", house.udp).await;
+    let (carol, customer) = (house.carol().await, house.customer().await);
+    until_agent(&operator, "bob", "ready").await;
+    until_agent(&operator, "carol", "ready").await;
+    let theirs = customer.calls(SUPPORTS_NUMBER);
+    let (lost, hers) = tokio::join!(bob.is_rung(), carol.is_rung());
+    carol.phone.answer(hers).expect("it rings");
+    let cancel = is_called_off(&mut bob, &lost).await;
+    assert_eq!(cancel.header("Reason"), Some("SIP;cause=200;text=\"Call completed elsewhere\""));
+    they_talk((&customer, theirs), (&carol, hers)).await;
+    carol.hangs_up(hers);
+    customer.is_let_go(theirs).await;
+    house.close().await;
+}
+
+/// Nobody else took it: the phone may show that it was missed.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_phone_whose_offer_ran_out_is_not_told_that_somebody_else_answered() {
+    let setup = Setup { queue: "position_every_s = 0\nstrategy = \"ring-all\"\nring_timeout_s = 1", ..Setup::USUAL };
+    let house = House::with(setup).await;
+    let operator = Desk::operator(&house);
+    let mut bob = RawAgent::register("bob", house.udp).await;
+    until_agent(&operator, "bob", "ready").await;
+    let customer = house.customer().await;
+    let theirs = customer.calls(SUPPORTS_NUMBER);
+    let missed = bob.is_rung().await;
+    let cancel = is_called_off(&mut bob, &missed).await;
+    assert_eq!(cancel.header("Reason"), None);
+    customer.hangs_up(theirs);
+    house.close().await;
+}
+
+/// The CANCEL of a phone that rings; answered as a phone does.
+async fn is_called_off(phone: &mut RawAgent, ringing: &Ringing) -> Message {
+    let cancel = phone.peer.next_request("CANCEL").await;
+    phone.peer.send(response(&cancel, 200, &ringing.tag, "", "")).await;
+    phone.peer.send(response(&ringing.invite, 487, &ringing.tag, "", "")).await;
+    phone.peer.next_request("ACK").await;
+    cancel
+}
+
 /// A phone whose process was killed: its port answers by ICMP, and the next agent is rung long before the offer would have ended.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_killed_phone_is_passed_over() {
     let house = House::with(QUIET).await;
     let operator = Desk::operator(&house);
     // a registration without a phone: the socket is closed at once
-    drop(baton_tests::raw::RawAgent::register("bob", house.udp).await);
+    drop(RawAgent::register("bob", house.udp).await);
     until_agent(&operator, "bob", "ready").await;
     let carol = house.carol().await;
     until_agent(&operator, "carol", "ready").await;

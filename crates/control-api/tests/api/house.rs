@@ -13,8 +13,8 @@ use conference::{
     Moment, Output, Phone, QueueSettings, Refusal, Report, RoomSettings, Settings, Switchboard,
 };
 use control_api::{
-    Api, ApiSettings, Ask, AudibilitySheet, CallSheet, Calls, Credential, Health, House, HouseError, Known, Page,
-    Secret, Snapshot, Told, Traced, User,
+    Api, ApiSettings, Ask, AudibilitySheet, CallSheet, Calls, Credential, Doors, Health, House, HouseError, Known,
+    Page, Secret, Snapshot, Told, Traced, User,
 };
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, oneshot};
@@ -63,18 +63,18 @@ impl TestHouse {
     }
 
     /// The same, with other settings of the API.
-    pub async fn open_with(change: impl FnOnce(&mut ApiSettings)) -> Self {
+    pub async fn open_with(change: impl FnOnce(&mut Doors)) -> Self {
         Self::open_at("127.0.0.1:0", change).await
     }
 
-    pub async fn open_at(address: &str, change: impl FnOnce(&mut ApiSettings)) -> Self {
+    pub async fn open_at(address: &str, change: impl FnOnce(&mut Doors)) -> Self {
         let (asks, asked) = mpsc::channel(256);
         let (deeds, done) = mpsc::channel(256);
         let house = House::new(asks);
         tokio::spawn(Inside::new(house.clone()).live(asked, done));
         let listener = TcpListener::bind(address).await.expect("a free port");
-        let mut settings = ApiSettings::new(Secret::new(ADMIN.to_owned()));
-        change(&mut settings);
+        let settings = ApiSettings::new(Secret::new(ADMIN.to_owned()));
+        settings.doors.send_modify(change);
         let api = Api::start(listener, house, settings).expect("it starts");
         Self { deeds, address: api.address(), api: Some(api) }
     }

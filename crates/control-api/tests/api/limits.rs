@@ -87,7 +87,7 @@ async fn every_answer_forbids_browsers_what_is_not_needed() {
 
 #[tokio::test]
 async fn a_token_that_asks_too_often_waits() {
-    let house = TestHouse::open_with(|settings| (settings.rate_per_s, settings.burst) = (1, 5)).await;
+    let house = TestHouse::open_with(|doors| (doors.rate_per_s, doors.burst) = (1, 5)).await;
     let (operator, alice) = (Client::operator(&house), Client::agent(&house, "alice").await);
     for _ in 0..5 {
         operator.get("/v1/calls").await.is(200);

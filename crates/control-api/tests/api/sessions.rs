@@ -88,7 +88,7 @@ async fn pages_of_others_get_nothing() {
         let asked = operator.request(Method::GET, "/v1/calls").header("origin", origin).header("cookie", "a=b");
         assert_eq!(Answer::of(asked).await.status.as_u16(), status, "{origin:?}");
     }
-    let house = TestHouse::open_with(|settings| settings.origins.push("https://desk.example".to_owned())).await;
+    let house = TestHouse::open_with(|doors| doors.origins.push("https://desk.example".to_owned())).await;
     let asked = Client::operator(&house).request(Method::GET, "/v1/calls").header("origin", "https://desk.example");
     assert_eq!(Answer::of(asked).await.status, 200);
 }

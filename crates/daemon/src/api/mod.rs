@@ -17,11 +17,11 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use control_api::{Ask, HouseError, Reply};
+use control_api::{Ask, Doors, HouseError, Reply};
 use media_mixer::Mixer;
 use sip_signalling::Endpoint;
 use store::Store;
-use tokio::sync::{Mutex, Notify, Semaphore, mpsc, oneshot};
+use tokio::sync::{Mutex, Notify, Semaphore, mpsc, oneshot, watch};
 use tokio::time::Instant;
 
 pub(crate) use health::MediaHealth;
@@ -55,7 +55,10 @@ pub(crate) struct Clerk {
     pub(crate) people: Arc<People>,
     /// The settings file, if the service was started with one.
     pub(crate) file: Option<PathBuf>,
+    /// Woken so that it is not missed: the feed may be at work just then.
     pub(crate) renewed: Arc<Notify>,
+    /// Whom the API lets in.
+    pub(crate) doors: watch::Sender<Doors>,
     /// The domain of the house.
     pub(crate) domain: String,
     /// Where SIP is listened on.
@@ -156,7 +159,10 @@ impl Clerk {
             Ok(Err(error)) => return Err(HouseError::Invalid(error.to_string())),
             Err(error) => return Err(HouseError::Unavailable(error.to_string())),
         }
+        let (doors, days) = (translate::doors(&config), config.server.retention_days);
         let lines = self.people.reload(config).await.map_err(|lines| HouseError::Invalid(lines.join("\n")))?;
+        self.doors.send_replace(doors);
+        self.store.retain(days);
         self.renewed.notify_one();
         Ok(lines)
     }

@@ -62,7 +62,11 @@ impl Carry {
             Effect::Reject { leg, status, refusal } => self.reject(leg, status, refusal),
             Effect::AnswerOffer { leg } => self.answer_offer(leg),
             Effect::Hangup { leg, status } => {
-                self.endpoint.wish(Wish::End { leg, status, reason: None });
+                // nobody missed a call that somebody else took
+                self.endpoint.wish(match self.legs.is_elsewhere(leg) {
+                    true => Wish::answered_elsewhere(leg),
+                    false => Wish::End { leg, status, reason: None },
+                });
                 self.forget(leg);
             }
             Effect::Probe { leg } => self.endpoint.wish(Wish::Probe { leg }),
@@ -91,6 +95,7 @@ impl Carry {
     }
 
     fn ring(&mut self, call: CallId, leg: LegId, to: Destination, shown: Identity) {
+        let rung = if let Destination::Agent(name) = &to { Some(name.clone()) } else { None };
         let (callee, whereabouts) = match to {
             Destination::Agent(name) => {
                 let address = self.whereabouts.of(&name).unwrap_or(self.near);
@@ -112,7 +117,7 @@ impl Carry {
         };
         match self.open(leg, whereabouts) {
             Ok(offer) => {
-                let known = Leg { call: Some(call), ..Leg::new(Waiting::Ours, Direction::Both) };
+                let known = Leg { call: Some(call), rung, ..Leg::new(Waiting::Ours, Direction::Both) };
                 self.legs.add(leg, known);
                 info!(%call, %leg, "rings");
                 self.endpoint.wish(Wish::Call { leg, to: callee, from: shown, offer });

@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
-use conference::{CallId, Direction, LegId};
+use conference::{AgentName, CallId, Direction, LegId};
 
 /// Legs at once. Beyond it new ones are turned away.
 pub(crate) const LEGS: usize = 16_384;
@@ -46,12 +46,26 @@ pub(crate) struct Leg {
     /// Answers of the core that are still to come and that nobody waits for: to directions that came by no offer, or by
     /// one that was called off.
     pub(crate) unasked: u32,
+    /// The agent whose phone it rings, or has rung.
+    pub(crate) rung: Option<AgentName>,
+    /// Somebody else took the call that it was offered.
+    pub(crate) elsewhere: bool,
 }
 
 impl Leg {
     /// A leg that nothing is known of yet.
     pub(crate) const fn new(waiting: Waiting, direction: Direction) -> Self {
-        Self { call: None, waiting, number: 0, answered: false, direction, before: direction, unasked: 0 }
+        Self {
+            call: None,
+            waiting,
+            number: 0,
+            answered: false,
+            direction,
+            before: direction,
+            unasked: 0,
+            rung: None,
+            elsewhere: false,
+        }
     }
 }
 
@@ -130,6 +144,18 @@ impl Legs {
         let Some(known) = self.known.get_mut(&leg) else { return 0 };
         known.answered = true;
         known.number
+    }
+
+    /// Somebody else took the call that this agent's phone rings for.
+    pub(crate) fn taken_from(&mut self, agent: &AgentName, call: CallId) {
+        for leg in self.known.values_mut() {
+            leg.elsewhere |= leg.call == Some(call) && leg.rung.as_ref() == Some(agent);
+        }
+    }
+
+    /// Whether somebody else took the call that this leg was offered.
+    pub(crate) fn is_elsewhere(&self, leg: LegId) -> bool {
+        self.known.get(&leg).is_some_and(|known| known.elsewhere)
     }
 
     pub(crate) fn of_call(&self, call: CallId) -> Vec<LegId> {

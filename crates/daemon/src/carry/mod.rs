@@ -17,7 +17,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use conference::record::Cause;
-use conference::{AgentName, CallId, ChangeSet, Effect, Ending, Event, LegId, Output, Refusal, Report};
+use conference::{AgentName, CallId, ChangeSet, Effect, Ending, Event, LegId, Output, Refusal, Report, ReservationEnd};
 use media_mixer::{Applied, Mixer};
 use sip_signalling::{Endpoint, Wish};
 use tokio::sync::oneshot;
@@ -154,6 +154,9 @@ impl Carry {
                 Output::Effect(Effect::SetAudibility(change)) => self.book.decided(change, &cause, asked),
                 Output::Event(Event::CallStarted { call, room: Some(room) }) => {
                     self.rooms.insert(*call, room.clone());
+                }
+                Output::Event(Event::ReservationEnded { agent, call, how: ReservationEnd::Elsewhere, .. }) => {
+                    self.legs.taken_from(agent, *call);
                 }
                 Output::Effect(_) | Output::Event(_) => {}
             }

@@ -16,6 +16,8 @@ use super::values::{choice, code, extension, flag, milliseconds, name, network, 
 
 /// Seconds of the longest time that can be set.
 pub(super) const DAY_S: u32 = 86_400;
+/// Days of the longest retention that can be set: a hundred years.
+const RETENTION_DAYS: u32 = 36_500;
 /// Bytes of a password or of its file.
 const PASSWORD: usize = 256;
 
@@ -41,7 +43,12 @@ pub(crate) fn server(root: &Section<'_>) -> Server {
         _ => Err("must be \"sqlite\" or \"postgres://…\"".to_owned()),
     });
     let networks = section.list("local_networks", |node| network(&text(node)?));
-    Server { domain: domain.value, data_dir: data_dir.value, local_networks: networks.plain() }
+    Server {
+        domain: domain.value,
+        data_dir: data_dir.value,
+        local_networks: networks.plain(),
+        retention_days: section.read("retention_days", |node| number(node, 0, RETENTION_DAYS)).value,
+    }
 }
 
 pub(crate) fn transfer(root: &Section<'_>, directory: &mut Directory) -> Transfer {

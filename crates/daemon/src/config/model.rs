@@ -51,6 +51,8 @@ pub struct Server {
     pub data_dir: PathBuf,
     /// Networks that are given our own address.
     pub local_networks: Vec<Network>,
+    /// Days for which call records are kept; 0: for ever.
+    pub retention_days: u32,
 }
 
 /// `[sip]`: signalling.
@@ -121,6 +123,12 @@ pub struct Http {
     pub listen: SocketAddr,
     /// The file of the operator's token.
     pub admin_token_file: PathBuf,
+    /// Origins from which browsers may come besides the API's own.
+    pub origins: Vec<String>,
+    /// Requests a second that one token may make for long.
+    pub rate_per_s: u32,
+    /// Requests that one token may make at once.
+    pub burst: u32,
 }
 
 /// Where a caller is sent.

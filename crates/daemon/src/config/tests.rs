@@ -74,7 +74,7 @@ fn every_key_of_the_default_file_has_a_comment_above_it() {
             line if line.starts_with('[') => (explained, group) = (false, false),
             line => {
                 // keys that belong together share the comment above the first
-                let pair = line.starts_with("private_key") || line.starts_with("password");
+                let pair = ["private_key", "password", "burst"].iter().any(|key| line.starts_with(key));
                 assert!(explained || (group && pair), "no comment above: {line}");
                 (explained, group) = (false, true);
             }
@@ -239,4 +239,46 @@ fn a_file_of_secrets_that_everybody_can_read_is_warned_of() {
 fn a_file_that_is_missing_is_one_clear_line() {
     let error = load(Path::new("/nowhere/baton.toml"), &Variables::new()).unwrap_err().to_string();
     assert_eq!(error, "/nowhere/baton.toml: cannot be read: No such file or directory (os error 2)");
+}
+
+#[test]
+fn origins_rates_and_retention_are_read_and_every_mistake_has_its_place() {
+    let good = "[server]\nretention_days = 90\n[http]\norigins = [\"https://desk.example\", \"http://[::1]:3000\"]\n\
+                rate_per_s = 7\nburst = 9\n";
+    let config = parse(good, &Variables::new()).unwrap().config;
+    assert_eq!(config.server.retention_days, 90);
+    assert_eq!(config.http.origins, ["https://desk.example", "http://[::1]:3000"]);
+    assert_eq!((config.http.rate_per_s, config.http.burst), (7, 9));
+    for wrong in
+        ["desk.example", "https://", "https://Desk.example", "https://desk.example/", "https://desk.example:443", "*"]
+    {
+        let found = lines(&format!("[http]\norigins = [\"https://a.example\", \"{wrong}\"]\n"));
+        assert!(found.len() == 1 && found[0].starts_with("2:33 http.origins"), "{wrong}: {found:?}");
+    }
+    let found = lines("[server]\nretention_days = -1\n[http]\nrate_per_s = 0\nburst = 1000001\n");
+    assert_eq!(
+        found,
+        [
+            "2:18 server.retention_days must be from 0 to 36500, not -1",
+            "4:14 http.rate_per_s must be from 1 to 1000000, not 0",
+            "5:9 http.burst must be from 1 to 1000000, not 1000001"
+        ]
+    );
+}
+
+#[test]
+fn origins_rates_and_retention_can_be_set_by_the_environment() {
+    let said = [
+        ("BATON_SERVER__RETENTION_DAYS", "30"),
+        ("BATON_HTTP__ORIGINS", "https://a.example, https://b.example:8443"),
+        ("BATON_HTTP__RATE_PER_S", "11"),
+        ("BATON_HTTP__BURST", "12"),
+    ];
+    let variables = said.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec();
+    let config = parse("", &variables).unwrap().config;
+    assert_eq!(config.server.retention_days, 30);
+    assert_eq!(config.http.origins, ["https://a.example", "https://b.example:8443"]);
+    assert_eq!((config.http.rate_per_s, config.http.burst), (11, 12));
+    let found = lines_under("", &[("BATON_HTTP__BURST", "0")]);
+    assert!(found.len() == 1 && found[0].contains("BATON_HTTP__BURST"), "{found:?}");
 }

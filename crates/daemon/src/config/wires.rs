@@ -1,7 +1,7 @@
 //! Reads `[sip]`, `[media]` and `[http]`: addresses, ports, codecs, limits.
 
 use std::fs::File;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 
 use sip_signalling::{Algorithm, Protocol};
@@ -16,6 +16,10 @@ use super::values::{choice, flag, ip, number, optional_ip, seconds, socket, text
 const FIRST_PORT: u32 = 1024;
 /// Listeners of one daemon.
 const LISTENERS: usize = 32;
+/// Origins that may be let in.
+const ORIGINS: usize = 100;
+/// Requests a second, or at once, that may be allowed.
+const RATE: u32 = 1_000_000;
 /// User-Agent fragments that may be dropped.
 const DROPPED: usize = 100;
 
@@ -207,5 +211,39 @@ pub(crate) fn http(root: &Section<'_>) -> Http {
         file if std::path::Path::new(&file).is_dir() => Err(format!("is a folder: \"{}\"", file.escape_debug())),
         file => Ok(PathBuf::from(file)),
     });
-    Http { listen: listen.value.0, admin_token_file: file.value }
+    let origins = section.list("origins", origin);
+    if origins.value.len() > ORIGINS {
+        section.mistake("origins", &origins.place, &format!("has more than {ORIGINS} entries"));
+    }
+    Http {
+        listen: listen.value.0,
+        admin_token_file: file.value,
+        origins: origins.plain(),
+        rate_per_s: section.read("rate_per_s", |node| number(node, 1, RATE)).value,
+        burst: section.read("burst", |node| number(node, 1, RATE)).value,
+    }
+}
+
+/// An origin as browsers write it (RFC 6454 §6.2): scheme and host in lower case, a port that is not the scheme's own, no path.
+fn origin(node: &Node) -> Result<String, String> {
+    let written = text(node)?;
+    let shape =
+        "must be https:// or http:// and a host in lower case, with its port if it is not the usual one and no path";
+    let wrong = || format!("{shape}, not \"{}\"", written.escape_debug());
+    let schemes = [("https://", 443), ("http://", 80)];
+    let parts = schemes.iter().find_map(|(scheme, usual)| Some((written.strip_prefix(scheme)?, *usual)));
+    let (place, usual) = parts.ok_or_else(wrong)?;
+    let (host, port) = match place.rsplit_once(':') {
+        Some((host, port)) if !port.contains(']') => (host, Some(port)),
+        Some(_) | None => (place, None),
+    };
+    let letter = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '.' | '-');
+    let good_host = match host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
+        Some(address) => address.parse::<Ipv6Addr>().is_ok_and(|parsed| parsed.to_string() == address),
+        None => !host.is_empty() && host.chars().all(letter),
+    };
+    let good_port = port.is_none_or(|port| {
+        port.parse::<u16>().is_ok_and(|number| number != 0 && number != usual && number.to_string() == port)
+    });
+    if good_host && good_port { Ok(written.clone()) } else { Err(wrong()) }
 }
