@@ -130,7 +130,7 @@ pub enum Event {
         /// Begun (true) or over.
         bridged: bool,
     },
-    /// An agent's state changed.
+    /// An agent's state changed, or, with the same state, their phones or what was said of their availability.
     AgentChanged {
         /// The agent.
         agent: AgentName,

@@ -14,12 +14,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use crate::agent::Agent;
+use crate::books::Books;
 use crate::ids::{AgentName, CallId, ParticipantId, ReservationId};
 use crate::moment::Moment;
 use crate::mutants::broken;
 use crate::output::{AgentState, Event, QueueExit, ReservationEnd};
 use crate::queue::{Entry, Line, Rank, Ticket};
 use crate::reaction::Reaction;
+use crate::refusal::Refusal;
 use crate::reservation::{Reservation, is_missed};
 use crate::settings::{QueueSettings, Settings};
 
@@ -118,6 +120,9 @@ impl Floor {
         let Some(agent) = self.agents.get_mut(name) else { return };
         let before = std::mem::replace(&mut agent.phones, phones);
         out.agents.insert(name.clone());
+        if before != phones {
+            out.retold.insert(name.clone());
+        }
         if (before > 0) == (phones > 0) {
             return;
         }
@@ -129,7 +134,7 @@ impl Floor {
         }
     }
 
-    /// An agent does something else from now on.
+    /// What an agent does from now on; told if it, or how they are shown beside it, is new.
     pub(crate) fn becomes(
         &mut self,
         now: Moment,
@@ -140,11 +145,14 @@ impl Floor {
     ) {
         let Some(agent) = self.agents.get_mut(name) else { return };
         let (was, idle_since) = (agent.state, agent.idle_since);
-        if !agent.becomes(now, state) {
+        let (becomes, retold) = (agent.becomes(now, state), out.retold.remove(name));
+        let idle_now = agent.idle_since;
+        if becomes || retold {
+            out.event(Event::AgentChanged { agent: name.clone(), state });
+        }
+        if !becomes {
             return;
         }
-        let idle_now = agent.idle_since;
-        out.event(Event::AgentChanged { agent: name.clone(), state });
         if was == AgentState::Ready {
             self.list(settings, name, idle_since, false, out);
         }
@@ -278,12 +286,21 @@ impl Floor {
         Some(over)
     }
 
+    /// Whether an agent has a phone registered.
+    pub(crate) fn has_phone(&self, name: &AgentName) -> bool {
+        self.agents.get(name).is_some_and(|agent| agent.phones > 0)
+    }
+
+    /// Whether an agent can be rung at all: has a phone registered, or talks by one that is not any more.
+    pub(crate) fn may_be_had(&self, name: &AgentName, books: &Books) -> Result<(), Refusal> {
+        let there = self.has_phone(name) || books.seats(name).in_call;
+        if there { Ok(()) } else { Err(Refusal::TargetUnavailable) }
+    }
+
     /// How many agents of a queue have a phone registered, but for these.
     pub(crate) fn reachable<'a>(&self, queue: &str, but: impl Iterator<Item = &'a AgentName>) -> u32 {
         let Some(line) = self.lines.get(queue) else { return 0 };
-        let here = |name: &&AgentName| {
-            line.serving.contains(*name) && self.agents.get(*name).is_some_and(|agent| agent.phones > 0)
-        };
+        let here = |name: &&AgentName| line.serving.contains(*name) && self.has_phone(name);
         let but: BTreeSet<&AgentName> = but.filter(here).collect();
         line.registered.saturating_sub(u32::try_from(but.len()).unwrap_or(u32::MAX))
     }

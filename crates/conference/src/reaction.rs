@@ -20,6 +20,9 @@ pub(crate) struct Reaction {
     pub(crate) dropped: Vec<LegId>,
     /// Agents of whom something changed: what they do now is worked out once the calls are closed.
     pub(crate) agents: BTreeSet<AgentName>,
+    /// Those of them who are shown differently even if what they do is the same: a phone more or less, another word on
+    /// their availability.
+    pub(crate) retold: BTreeSet<AgentName>,
     /// Queues of which something changed: they are looked at once the calls are closed.
     pub(crate) queues: BTreeSet<String>,
     /// Places in a queue that are to be said: the call, who will be the agent, the place.

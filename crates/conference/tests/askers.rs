@@ -295,3 +295,51 @@ fn a_rooms_lock_and_volumes_are_for_agents_in_it_who_are_not_on_hold() {
     house.command(Command::Unhold { call, by: Asker::Operator, who: me }).unwrap();
     assert_eq!(ask(&mut house, by("alice")), None);
 }
+
+#[test]
+fn an_agent_without_a_phone_is_no_target_by_whatever_surface() {
+    let refused = |outputs: &[Output]| {
+        let rejected = |output: &Output| match output {
+            Output::Effect(Effect::Reject { status, refusal, .. }) => Some((*status, *refusal)),
+            _ => None,
+        };
+        outputs.iter().find_map(rejected)
+    };
+    let mut house = House::new();
+    house.registers("bob", 0);
+    let (a, c) = house.call_with_customer();
+    let call = house.call_of(a);
+    for asker in [by("alice"), Asker::Leg(a), Asker::Keypad(a)] {
+        let (target, shown) = (agent("bob"), String::new());
+        let refused = house.command(Command::Start { call, by: asker, target, shown });
+        assert_eq!(refused.unwrap_err(), Refusal::TargetUnavailable);
+    }
+    house.presses(a, "*2102#");
+    house.looks_up(a, "102", agent("bob"));
+    assert_eq!(house.heard(a), [Cue::Unreachable]);
+    assert!(house.talk(a, c));
+    house.offers(a, Direction::Away);
+    house.dials("alice", agent("bob"));
+    assert_eq!(refused(&house.last), Some((480, Some(Refusal::TargetUnavailable))));
+    assert!(house.board.call(call).unwrap().transfer.is_none());
+    house.offers(a, Direction::Both);
+    assert!(house.talk(a, c));
+    // What is said of a target that is wrong in another way is said first.
+    let other = [(agent("alice"), Refusal::TargetUnknown), (agent("nobody"), Refusal::TargetUnknown)];
+    for (target, refusal) in other {
+        assert_eq!(house.starts(a, target).unwrap_err(), refusal);
+    }
+    house.registers("bob", 1);
+    house.starts(a, agent("bob")).unwrap();
+    assert!(house.apart(a, c));
+}
+
+#[test]
+fn an_agent_who_talks_by_a_phone_that_is_not_registered_any_more_can_be_had() {
+    let mut house = House::new();
+    house.customer_dials("+4931", agent("bob"));
+    house.answers(house.rung());
+    house.registers("bob", 0);
+    let (a, _) = house.call_with_customer();
+    house.starts(a, agent("bob")).unwrap();
+}

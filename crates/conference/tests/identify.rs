@@ -12,7 +12,7 @@ fn house() -> House {
     for (name, known) in &mut settings.agents {
         known.display_name = name.0.to_uppercase();
     }
-    House::with(settings)
+    House::at_desks(settings)
 }
 
 fn person(name: &str) -> Identity {

@@ -113,6 +113,7 @@ fn row_02_a_failure_is_a_tone_and_says_why_to_who_has_no_screen() {
 #[test]
 fn a_refusal_is_heard_by_who_pressed_and_changes_nothing() {
     let mut house = House::new();
+    house.report(Report::Hours { queue: "support".to_owned(), open: false });
     let (a, c) = house.call_with_customer();
     for (code, refused) in [("*1", Cue::Refused), ("*3", Cue::Refused), ("*4", Cue::Refused)] {
         house.presses(a, code);

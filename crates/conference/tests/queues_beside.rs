@@ -115,3 +115,26 @@ fn an_offer_is_picked_up_on_another_phone() {
     assert!(house.talk(leg, c) && house.hung_up(b));
     assert_eq!(house.offers_ended(), [("bob".to_owned(), ReservationEnd::Answered)]);
 }
+
+#[test]
+fn what_is_shown_of_an_agent_is_told_even_if_the_state_is_the_same() {
+    let mut house = House::with(settings());
+    let alice = |state| vec![("alice".to_owned(), state)];
+    house.says("alice", Availability::Paused).unwrap();
+    assert_eq!(house.states_told(), alice(AgentState::Offline), "said while offline");
+    house.says("alice", Availability::Paused).unwrap();
+    assert_eq!(house.states_told(), [], "said again");
+    house.registers("alice", 1);
+    assert_eq!(house.states_told(), alice(AgentState::Paused));
+    house.registers("alice", 2);
+    assert_eq!(house.states_told(), alice(AgentState::Paused), "one phone more");
+    house.registers("alice", 2);
+    assert_eq!(house.states_told(), [], "a refresh");
+    house.registers("alice", 0);
+    assert_eq!(house.states_told(), alice(AgentState::Offline));
+    let since = house.board.agent(&"alice".into_agent()).unwrap().since;
+    house.wait(5);
+    house.says("alice", Availability::Ready).unwrap();
+    assert_eq!(house.states_told(), alice(AgentState::Offline));
+    assert_eq!(house.board.agent(&"alice".into_agent()).unwrap().since, since, "offline all the while");
+}

@@ -274,8 +274,7 @@ fn an_initiator_who_leaves_puts_the_customer_into_the_queue_at_that_place() {
         |house, a| house.ends(a, Ending::Dead),
     ];
     for leaving in leavings {
-        let mut house = House::new();
-        house.registers("bob", 1);
+        let mut house = House::on_duty(&["bob"]);
         house.says("bob", Availability::Paused).unwrap();
         let (a, c) = consults(&mut house, Surface::Refer);
         let later = house.waits("+4999");
@@ -377,8 +376,7 @@ fn the_initiator_may_talk_to_the_customer_while_the_queue_is_waited_for() {
 
 #[test]
 fn a_call_that_waits_keeps_its_place_when_it_becomes_part_of_another() {
-    let mut house = House::new();
-    house.registers("bob", 1);
+    let mut house = House::on_duty(&["bob"]);
     house.says("bob", Availability::Paused).unwrap();
     let (a1, c) = house.call_with_customer();
     // Alice's other phone waits in the queue: a call of its own.

@@ -21,7 +21,7 @@ fn house() -> House {
     settings.rooms.insert("club".to_owned(), RoomSettings { wait_for_agent: true, ..vault.clone() });
     settings.rooms.insert("vault".to_owned(), vault);
     settings.rooms.insert("quiet".to_owned(), RoomSettings { tones: false, ..RoomSettings::default() });
-    House::with(settings)
+    House::at_desks(settings)
 }
 
 fn enters(house: &mut House, number: &str) -> LegId {

@@ -12,7 +12,7 @@ use house::{House, IntoAgent as _, agent};
 fn house_with_fallback() -> House {
     let mut settings = house::settings();
     settings.transfer.fallback = Some(agent("carol"));
-    House::with(settings)
+    House::at_desks(settings)
 }
 
 #[test]

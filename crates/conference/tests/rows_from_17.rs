@@ -12,7 +12,7 @@ use house::{House, agent, outside};
 fn house_with_fallback() -> House {
     let mut settings = house::settings();
     settings.transfer.fallback = Some(agent("carol"));
-    House::with(settings)
+    House::at_desks(settings)
 }
 
 #[test]
@@ -92,7 +92,7 @@ fn row_22_a_dead_agent_of_a_held_customer_is_the_fallback_never_endless_music() 
 fn row_22_the_fallback_may_be_a_number() {
     let mut settings = house::settings();
     settings.transfer.fallback = Some(outside("+4999"));
-    let mut house = House::with(settings);
+    let mut house = House::at_desks(settings);
     let (a, c) = house.call_with_customer();
     house.ends(a, Ending::Dead);
     house.answers(house.rung());

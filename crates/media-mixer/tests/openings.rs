@@ -69,6 +69,9 @@ impl Stage {
             settings.agents.insert(agent(name), known);
         }
         stage.command(Command::Configure(settings));
+        for name in ["alice", "bob", "dave"] {
+            stage.report(Report::Registered { agent: agent(name), phones: 1 });
+        }
         stage
     }
 

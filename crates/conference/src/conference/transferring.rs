@@ -93,6 +93,7 @@ impl Call {
                 if self.has(to) || !desk.settings.agents.contains_key(agent) {
                     return Err(Refusal::TargetUnknown);
                 }
+                desk.floor.may_be_had(agent, desk.books)?;
                 if desk.books.is_busy(agent, desk.settings) {
                     return Err(Refusal::TargetBusy);
                 }

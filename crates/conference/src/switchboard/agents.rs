@@ -50,6 +50,9 @@ impl Switchboard {
         let seats = self.books.seats(agent);
         if let Some(known) = self.floor.agents.get_mut(agent) {
             let before = known.wrap_until();
+            if known.availability != availability {
+                out.retold.insert(agent.clone());
+            }
             known.say(availability, seats.in_call);
             self.floor.set_alarm(Alarm::WrapUp(agent.clone()), before, None);
         }
@@ -89,8 +92,7 @@ impl Switchboard {
             self.floor.becomes(now, &self.settings, &name, state, out);
             if let Some(offer) = gone.and_then(|id| self.floor.reservations.get(&id)) {
                 // Whoever said yes is rung on, as long as there is a phone.
-                let stays = (offer.accepted || broken!(PausedRingsOn))
-                    && self.floor.agents.get(&name).is_some_and(|agent| agent.phones > 0);
+                let stays = (offer.accepted || broken!(PausedRingsOn)) && self.floor.has_phone(&name);
                 let (id, call) = (offer.id, offer.call);
                 if !stays {
                     self.touch(now, call, out, touched, |call, desk| {

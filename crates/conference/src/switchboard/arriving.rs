@@ -98,24 +98,35 @@ impl Switchboard {
             Destination::Agent(name) if self.books.is_busy(name, &self.settings) => {
                 Err((486, Some(Refusal::TargetBusy)))
             }
+            Destination::Agent(_) => self.may_consult(arrival),
             // A trunk's call never goes out again.
             Destination::Outside { .. } if caller.is_none() => Err((404, None)),
             Destination::Room(name) => self.may_enter(name, caller).map_err(|refusal| (486, Some(refusal))),
             Destination::Queue(name) if !self.settings.queues.contains_key(name) => Err((404, None)),
-            Destination::Queue(_) => self.may_queue(arrival),
-            Destination::Agent(_) | Destination::NewRoom | Destination::Outside { .. } | Destination::Service(_) => {
-                Ok(())
-            }
+            Destination::Queue(_) => self.may_consult(arrival),
+            Destination::NewRoom | Destination::Outside { .. } | Destination::Service(_) => Ok(()),
         }
     }
 
-    /// A consult to a queue in which nobody is to be had is told so at once; a call of its own overflows.
-    fn may_queue(&self, arrival: &Arrival) -> Result<(), (u16, Option<Refusal>)> {
-        let (Some((name, phone)), Destination::Queue(queue)) = (arrival.agent(), &arrival.to) else { return Ok(()) };
+    /// A consult of an agent without a phone, or of a queue in which nobody is to be had, is told so at once; a call of
+    /// its own goes where those go.
+    fn may_consult(&self, arrival: &Arrival) -> Result<(), (u16, Option<Refusal>)> {
+        let Some((name, phone)) = arrival.agent() else { return Ok(()) };
         // A first line that is not away yet will be, by this very INVITE.
         let call = self.first_line(name, phone, |leg| Some(leg.away_since.filter(|_| leg.is_away()).unwrap_or(MAX)));
         let call = call.and_then(|(id, _)| self.calls.get(&id)).filter(|call| call.may_begin_consult());
-        match call.map_or(Ok(()), |call| call.may_consult_queue(&self.settings, &self.floor, queue)) {
+        let Some(call) = call else { return Ok(()) };
+        let judged = match &arrival.to {
+            Destination::Queue(queue) => call.may_consult_queue(&self.settings, &self.floor, queue),
+            Destination::Agent(agent) if !call.has(&arrival.to) => self.floor.may_be_had(agent, &self.books),
+            Destination::Agent(_)
+            | Destination::Room(_)
+            | Destination::NewRoom
+            | Destination::Outside { .. }
+            | Destination::Service(_)
+            | Destination::Unknown => Ok(()),
+        };
+        match judged {
             Err(refusal @ Refusal::TargetBusy) => Err((486, Some(refusal))),
             Err(refusal) => Err((480, Some(refusal))),
             Ok(()) => Ok(()),

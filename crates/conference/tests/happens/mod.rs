@@ -194,6 +194,10 @@ pub fn beginning() -> Walk {
     settings.transfer.fallback = Some(Destination::Agent(AgentName("dave".to_owned())));
     let mut walk = Walk::empty(Random::new(0));
     walk.apply(Input::Command(Command::Configure(settings))).unwrap();
+    for name in ["alice", "bob", "dave"] {
+        let agent = AgentName(name.to_owned());
+        walk.apply(Input::Report(Report::Registered { agent, phones: 1 })).unwrap();
+    }
     let caller = Caller::Customer { trunk: "pstn".to_owned(), number: "+4930".to_owned() };
     let (to, shown) = (Destination::Agent(alice()), String::new());
     let direction = Direction::Both;

@@ -60,9 +60,23 @@ pub struct House {
 }
 
 impl House {
+    /// The usual house; everybody has a phone.
     pub fn new() -> Self {
-        Self::with(settings())
+        Self::at_desks(settings())
     }
+
+    /// A house of these settings in which everybody has a phone.
+    pub fn at_desks(settings: Settings) -> Self {
+        let names: Vec<AgentName> = settings.agents.keys().cloned().collect();
+        let mut house = Self::with(settings);
+        for agent in names {
+            house.report(Report::Registered { agent, phones: 1 });
+        }
+        house.all.clear();
+        house
+    }
+
+    /// A house of these settings; nobody has a phone yet.
 
     pub fn with(settings: Settings) -> Self {
         let board = Switchboard::new();

@@ -51,6 +51,8 @@ pub struct Lines {
     /// Within one reaction: where in a queue somebody stood who left it, and whether two calls became one since.
     left_at: Option<(String, u32)>,
     joined: bool,
+    /// Of whom something was just said that is shown beside their state.
+    retold: Option<AgentName>,
     pub entered: u64,
     pub exits: BTreeMap<QueueExit, u64>,
     pub offered: u64,
@@ -67,6 +69,7 @@ impl Lines {
             self.waiting.retain(|queue, line| settings.queues.contains_key(queue) || !line.is_empty());
         }
         if let Command::SetState { agent, availability, .. } = command {
+            self.retold = Some(agent.clone());
             match availability {
                 Availability::Ready | Availability::WrapUp => self.paused.remove(agent),
                 Availability::Paused => self.paused.insert(agent.clone()),
@@ -77,7 +80,8 @@ impl Lines {
     pub fn reported(&mut self, report: &Report) {
         match report {
             Report::Registered { agent, phones } => {
-                self.phones.insert(agent.clone(), *phones);
+                let before = self.phones.insert(agent.clone(), *phones).unwrap_or(0);
+                self.retold = (before != *phones).then(|| agent.clone());
             }
             Report::Hours { queue, open: true } => {
                 self.closed.remove(queue);
@@ -99,6 +103,7 @@ impl Lines {
                 self.event(event)?;
             }
         }
+        self.retold = None;
         self.agrees_with(board)?;
         self.nobody_is_kept_waiting(board)?;
         board.calls().try_for_each(|call| self.nobody_is_lost(&call, board))
@@ -172,7 +177,7 @@ impl Lines {
     fn becomes(&mut self, agent: &AgentName, state: AgentState) -> Result<(), String> {
         let idle = |state| matches!(state, AgentState::Ready | AgentState::Reserved);
         let before = self.states.insert(agent.clone(), state).unwrap_or(AgentState::Offline);
-        if before == state {
+        if before == state && self.retold.take().as_ref() != Some(agent) {
             return Err(format!("{agent} is told {state:?} twice"));
         }
         if idle(state) && !idle(before) {

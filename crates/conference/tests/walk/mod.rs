@@ -122,7 +122,7 @@ impl Walk {
         let settings = settings(&mut random);
         let mut walk = Self::empty(random);
         walk.apply(Input::Command(Command::Configure(settings))).unwrap();
-        for name in ["alice", "bob", "carol"] {
+        for name in AGENTS {
             let agent = AgentName(name.to_owned());
             walk.apply(Input::Report(Report::Registered { agent, phones: 1 })).unwrap();
         }

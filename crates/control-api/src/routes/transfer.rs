@@ -4,7 +4,7 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use conference::{Action, AgentName, Asker, CallId, Command, Destination, Event, Outcome, Refusal};
+use conference::{AgentName, Asker, CallId, Command, Destination, Event, Outcome};
 use serde::Deserialize;
 use utoipa::{OpenApi, ToSchema};
 
@@ -13,7 +13,6 @@ use super::calls::{By, command, reached, sheet};
 use crate::asking::Asking;
 use crate::body::{At, Said, call_id};
 use crate::counter::Counter;
-use crate::house::Ask;
 use crate::problem::Problem;
 use crate::shown::{Call, Target};
 
@@ -50,11 +49,6 @@ pub(super) async fn start(
         return Err(Problem::invalid("by: the agent who is to be the initiator is needed"));
     }
     let to = reached(&counter, &target).await?;
-    if let (Destination::Agent(agent), Asker::Agent(by)) = (&to, &by)
-        && !is_reachable(&counter, agent).await?
-    {
-        return Err(unreachable(&counter, &asking, call, by, agent).await?);
-    }
     let shown = shown(&to, target);
     let events = command(&counter, &asking, call, Command::Start { call, by, target: to, shown }).await?;
     if let Some(problem) = ended_at_once(call, &events).and_then(Problem::of_outcome) {
@@ -149,30 +143,6 @@ fn shown(to: &Destination, asked: Target) -> String {
             Target::Agent(text) | Target::Queue(text) | Target::Uri(text),
         ) => text,
     }
-}
-
-/// Whether an agent has a phone; of those who are none the core knows what to say.
-pub(super) async fn is_reachable(counter: &Counter, agent: &AgentName) -> Result<bool, Problem> {
-    let views = counter.ask(|reply| Ask::Agents(vec![agent.clone()], reply)).await?;
-    Ok(views.first().is_none_or(|view| view.phones > 0 || !view.calls.is_empty()))
-}
-
-/// Why no transfer to an agent without a phone begins: what the core would say first, or just that.
-async fn unreachable(
-    counter: &Counter,
-    asking: &Asking,
-    call: CallId,
-    by: &AgentName,
-    agent: &AgentName,
-) -> Result<Problem, Problem> {
-    let asker = Some(by.clone());
-    let Some(sheet) = counter.ask(|reply| Ask::Call { call, asker, reply }).await? else {
-        return Ok(asking.explain(counter, call, Refusal::CallNotFound.into()).await);
-    };
-    let refused = sheet.allowed.iter().find(|allowed| allowed.action == Action::Transfer);
-    let is_in = sheet.view.participants.iter().any(|person| person.agent.as_ref() == Some(agent));
-    let otherwise = if is_in { Refusal::TargetUnknown } else { Refusal::TargetUnavailable };
-    Ok(refused.and_then(|allowed| allowed.refused).unwrap_or(otherwise).into())
 }
 
 /// How the transfer that a reaction began came out in that same reaction, if it did.

@@ -194,6 +194,9 @@ impl Drama {
             done: BTreeMap::new(),
         };
         drama.command(Command::Configure(settings));
+        for agent in AGENTS {
+            drama.report(Report::Registered { agent: name(agent), phones: 1 });
+        }
         drama
     }
 
