@@ -37,6 +37,8 @@ pub enum Refusal {
     ParticipantNotFound,
     /// The room is locked.
     Locked,
+    /// The house lets no new calls in for now. The core never says it; whoever stands before it does.
+    Draining,
 }
 
 impl Refusal {
@@ -60,6 +62,7 @@ impl Refusal {
             Self::ReservationNotFound => "reservation_not_found",
             Self::ParticipantNotFound => "participant_not_found",
             Self::Locked => "locked",
+            Self::Draining => "draining",
         }
     }
 }

@@ -122,6 +122,9 @@ impl Problem {
     }
 }
 
+/// When to ask again whether calls are let in.
+const DRAINED_BY: Duration = Duration::from_secs(30);
+
 impl From<Refusal> for Problem {
     fn from(refusal: Refusal) -> Self {
         let (status, detail) = match refusal {
@@ -143,8 +146,13 @@ impl From<Refusal> for Problem {
             Refusal::ReservationNotFound => (StatusCode::NOT_FOUND, "there is no such reservation, or it is over"),
             Refusal::ParticipantNotFound => (StatusCode::NOT_FOUND, "there is no such participant in this call"),
             Refusal::Locked => (StatusCode::CONFLICT, "the room is locked"),
+            Refusal::Draining => {
+                (StatusCode::SERVICE_UNAVAILABLE, "the house lets no new calls in; those there are go on")
+            }
         };
-        Self::new(status, refusal.code(), detail)
+        let mut problem = Self::new(status, refusal.code(), detail);
+        problem.retry_after = (refusal == Refusal::Draining).then_some(DRAINED_BY);
+        problem
     }
 }
 

@@ -57,6 +57,7 @@ const fn turned_down(refusal: Refusal, joins: bool) -> TurnedDown {
         | Refusal::ReservationNotFound
         | Refusal::ParticipantNotFound
         | Refusal::Locked
+        | Refusal::Draining
         | Refusal::LimitReached => TurnedDown::Refused(403),
         Refusal::TargetUnknown => TurnedDown::Accepted(if joins { 481 } else { 404 }),
         Refusal::TargetUnavailable => TurnedDown::Accepted(480),

@@ -228,6 +228,7 @@ impl Switch {
 
     /// Asks the core for something and carries out what it answers. Returns what a word on it has to stand behind.
     pub(crate) fn command(&mut self, command: Command) -> Result<(Vec<Event>, Vec<GateId>), Refusal> {
+        self.may_pass(&command)?;
         let cause = self.cause_of_command(&command);
         let of_whom = if let Command::SetState { agent, .. } = &command { Some(agent.clone()) } else { None };
         let outputs = self.board.command(self.clock.now(), command)?;
@@ -241,6 +242,18 @@ impl Switch {
         let behind = self.carry.reaction(cause, outputs);
         self.settle();
         Ok((events, behind))
+    }
+
+    /// While nobody new is let in no call is opened by command either, but by an agent in a call, as at the doors for
+    /// INVITEs.
+    fn may_pass(&self, command: &Command) -> Result<(), Refusal> {
+        if self.draining
+            && let Command::Dial { from, .. } = command
+            && self.board.calls_of(from).is_empty()
+        {
+            return Err(Refusal::Draining);
+        }
+        Ok(())
     }
 
     /// Tells the core what carrying out led to, until nothing more does.

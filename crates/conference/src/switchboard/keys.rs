@@ -100,6 +100,7 @@ fn tone(refusal: Refusal) -> Cue {
         | Refusal::ReservationNotFound
         | Refusal::ParticipantNotFound
         | Refusal::Locked
+        | Refusal::Draining
         | Refusal::LimitReached => Cue::Refused,
     }
 }

@@ -45,3 +45,32 @@ async fn a_command_is_answered_and_calls_are_shown_once_the_masks_are_in_force()
     switch.take(Input::Command(nobody, reply)).await;
     assert_eq!(refused.try_recv(), Ok(Err(Refusal::CallNotFound)));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn while_nobody_new_is_let_in_no_call_is_opened_by_command_but_by_who_is_in_one() {
+    let (mut switch, _, _) = talking().await;
+    let dial = |from: &str| {
+        let to = Destination::Service(conference::Service::Echo);
+        Box::new(Command::Dial { from: AgentName(from.to_owned()), to })
+    };
+    let (reply, shut) = oneshot::channel();
+    switch.take(Input::Drain(true, reply)).await;
+    shut.await.unwrap();
+    let calls = switch.board.call_ids().count();
+    let (reply, mut refused) = oneshot::channel();
+    switch.take(Input::Command(dial("bob"), reply)).await;
+    assert_eq!(refused.try_recv(), Ok(Err(Refusal::Draining)));
+    assert_eq!(switch.board.call_ids().count(), calls, "nobody is rung");
+    let (reply, mut let_in) = oneshot::channel();
+    switch.take(Input::Command(dial("alice"), reply)).await;
+    until_in_force(&mut switch).await;
+    assert!(matches!(let_in.try_recv(), Ok(Ok(_))), "she is in a call and may open another");
+
+    let (reply, open) = oneshot::channel();
+    switch.take(Input::Drain(false, reply)).await;
+    open.await.unwrap();
+    let (reply, mut again) = oneshot::channel();
+    switch.take(Input::Command(dial("bob"), reply)).await;
+    until_in_force(&mut switch).await;
+    assert!(matches!(again.try_recv(), Ok(Ok(_))));
+}
