@@ -269,7 +269,7 @@ impl<'a> Company<'a> {
         let mut legs = self.call.legs_of(person);
         if legs.clone().any(|(_, leg)| leg.is_live()) {
             let waits = legs.any(|(_, leg)| leg.is_live() && self.waits(leg, person));
-            if person.held.is_none() && self.is_queued(person) {
+            if self.call.is_door() || (person.held.is_none() && self.is_queued(person)) {
                 return Status::Queued;
             }
             let on_hold = person.held.is_some() || waits || self.is_unfaced_target(who);

@@ -10,6 +10,7 @@ use crate::agent::Seats;
 use crate::floor::Floor;
 use crate::ids::{AgentName, CallId, LegId};
 use crate::moment::Moment;
+use crate::pins::Pins;
 use crate::reaction::Reaction;
 use crate::settings::Settings;
 
@@ -37,6 +38,9 @@ pub(crate) struct Books {
     assumed: BTreeMap<LegId, BTreeSet<LegId>>,
     /// The legs of the last REFERs with Replaces that were carried out.
     joined: VecDeque<(LegId, LegId)>,
+    /// Wrong PINs typed at rooms.
+    #[serde(default)]
+    pub(crate) pins: Pins,
 }
 
 impl Books {

@@ -21,6 +21,7 @@ pub mod mutants;
 mod mutants;
 mod output;
 mod participant;
+mod pins;
 mod queue;
 mod reaction;
 pub mod record;

@@ -116,6 +116,8 @@ mod switch {
         TonesInConsult,
         /// An agent whose phone only rings commands.
         RingingCommands,
+        /// Whoever typed three wrong PINs may call and go on guessing.
+        GuessesForEver,
         /// Keys and prompts by command reach whoever does not hear the asker.
         KeysCrossTheWall,
         /// Queues: whoever came last is offered first.
@@ -128,7 +130,7 @@ mod switch {
 
     impl Mutant {
         /// All of them that are about the rule and the laws.
-        pub const ALL: [Self; 41] = [
+        pub const ALL: [Self; 42] = [
             Self::TargetInMain,
             Self::InitiatorInMain,
             Self::AwayIsReady,
@@ -169,6 +171,7 @@ mod switch {
             Self::PinIsOpen,
             Self::TonesInConsult,
             Self::RingingCommands,
+            Self::GuessesForEver,
             Self::KeysCrossTheWall,
         ];
 

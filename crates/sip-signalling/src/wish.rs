@@ -141,7 +141,7 @@ pub enum Wish {
         body: Bytes,
     },
     /// The call of an arrived or answered leg is a room: its address is our Contact in that leg from here on, so that the phone
-    /// knows what it may subscribe to (RFC 4579 §5.1). To be given before `Answer`.
+    /// knows what it may subscribe to (RFC 4579 §5.1). Best given before `Answer`; a leg that is answered is told at once.
     Focus {
         /// The leg.
         leg: LegId,

@@ -188,6 +188,26 @@ async fn a_phone_learns_the_rooms_address_in_its_call_and_watches_it() {
 }
 
 #[tokio::test]
+async fn a_phone_that_talks_already_is_told_at_once_that_its_call_is_a_room_now_and_told_once() {
+    let mut server = house(|_| {}).await;
+    let raw = Raw::at("127.0.0.1", listener(&server.endpoint, Protocol::Udp)).await;
+    raw.register("alice").await;
+    let (invite, arrival) = rings(&mut server, &raw, "alice", "Allow: INVITE, ACK, BYE, UPDATE\r\n").await;
+    server.endpoint.wish(Wish::Answer { leg: arrival.leg, body: Bytes::from_static(b"v=0\r\n") });
+    let dialog = taken(&raw, &invite).await;
+    assert!(!dialog.uri.contains("room-"), "at the door it is told nothing: {}", dialog.uri);
+    let focus = || Wish::Focus { leg: arrival.leg, user: "room-vault".into() };
+    server.endpoint.wish(focus());
+    let told = raw.until(|message| message.0.starts_with("UPDATE ")).await;
+    assert!(told.one("Contact").starts_with("<sip:room-vault@") && told.one("Contact").ends_with(";isfocus"));
+    raw.reply(&told, "200 OK", "", "", "").await;
+    server.endpoint.wish(focus());
+    server.endpoint.wish(Wish::Offer { leg: arrival.leg, body: Bytes::from_static(b"v=0\r\n") });
+    let next = raw.until(|message| message.0.starts_with("INVITE ") || message.0.starts_with("UPDATE ")).await;
+    assert!(next.0.starts_with("INVITE ") && next.one("Contact").starts_with("<sip:room-vault@"), "{}", next.0);
+}
+
+#[tokio::test]
 async fn the_call_of_ones_own_leg_may_be_watched_and_nobody_elses() {
     let mut server = house(|_| {}).await;
     let raw = Raw::at("127.0.0.1", listener(&server.endpoint, Protocol::Udp)).await;

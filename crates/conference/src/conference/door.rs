@@ -14,10 +14,11 @@ use crate::ids::{CallId, LegId, ParticipantId};
 use crate::input::Key;
 use crate::moment::Moment;
 use crate::output::{Cue, Event, Left};
+use crate::pins::Guesser;
 
 use super::union::Mover;
 
-/// How often somebody may type a wrong PIN.
+/// How often somebody may type a wrong PIN in one call; over several calls see `pins`.
 const TRIES: u8 = 3;
 /// How long they may take for the next key.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -33,23 +34,31 @@ const TOO_LATE: u16 = 408;
 pub(crate) struct Door {
     /// The room behind it.
     pub(crate) room: String,
+    /// Who stands there, over all their calls.
+    guesser: Guesser,
     typed: String,
     wrong: u8,
     until: Option<Moment>,
+    /// A PIN that is answered only then, because many are wrong at this room.
+    waits: Option<(Moment, String)>,
 }
 
 impl Door {
-    pub(crate) fn new(room: String) -> Self {
-        Self { room, typed: String::new(), wrong: 0, until: None }
+    pub(crate) fn new(room: String, guesser: Guesser) -> Self {
+        Self { room, guesser, typed: String::new(), wrong: 0, until: None, waits: None }
     }
 
-    /// Until when the next key is waited for.
+    /// Until when the next key is waited for, or when a PIN is answered.
     pub(crate) fn deadline(&self) -> Option<Moment> {
-        self.until
+        self.waits.as_ref().map(|(at, _)| *at).or(self.until)
     }
 
-    /// A key; at the pound key what was typed before it. The star begins anew.
+    /// A key; at the pound key what was typed before it. The star begins anew. While an answer is waited for keys mean
+    /// nothing.
     fn press(&mut self, now: Moment, digit: char) -> Option<String> {
+        if self.waits.is_some() {
+            return None;
+        }
         self.until = Some(now + PATIENCE);
         match digit {
             '#' => return Some(std::mem::take(&mut self.typed)),
@@ -104,18 +113,42 @@ impl Call {
     /// A key was pressed at the door; the room, if it opens with it.
     pub(crate) fn type_pin(&mut self, desk: &mut Desk<'_>, leg: LegId, key: Key) -> Option<String> {
         let who = self.legs.get(&leg).filter(|leg| leg.is_live())?.person;
-        let call = self.id;
         let door = self.door_mut()?;
         let typed = door.press(desk.now, key.digit)?;
+        if let Some(later) = desk.books.pins.later(&door.room, desk.now) {
+            door.until = None;
+            door.waits = Some((desk.now + later, typed));
+            return None;
+        }
+        self.judge_pin(desk, who, &typed)
+    }
+
+    /// The answer to a PIN that had to wait for it is due; the room, if it opens with it.
+    pub(crate) fn answer_pin(&mut self, desk: &mut Desk<'_>) -> Option<String> {
+        let who = self.people.keys().next().copied()?;
+        let (_, typed) = self.door_mut()?.waits.take_if(|(at, _)| *at <= desk.now)?;
+        self.judge_pin(desk, who, &typed)
+    }
+
+    /// Whether a PIN opens the room, which it does for nobody who was wrong too often just now.
+    fn judge_pin(&mut self, desk: &mut Desk<'_>, who: ParticipantId, typed: &str) -> Option<String> {
+        let call = self.id;
+        let door = self.door_mut()?;
+        if desk.books.pins.is_paused(&door.guesser, desk.now) {
+            self.turn_away(desk, who, WRONG);
+            return None;
+        }
         let pin = desk.settings.rooms.get(&door.room).map_or("", |room| room.pin.as_str());
-        let right = is_right(&typed, pin);
+        let right = is_right(typed, pin);
         desk.out.event(Event::PinTyped { call, who, right });
         if right {
+            desk.books.pins.right(&door.guesser, &door.room);
             door.until = None;
             return Some(door.room.clone());
         }
+        let enough = desk.books.pins.wrong(&door.guesser, &door.room, desk.now);
         door.wrong += 1;
-        if door.wrong < TRIES {
+        if door.wrong < TRIES && !enough {
             self.ask_for_pin(desk, Cue::WrongPin);
         } else {
             self.turn_away(desk, who, WRONG);
@@ -125,7 +158,7 @@ impl Call {
 
     /// Nothing was typed for too long.
     pub(super) fn waited_at_door(&mut self, desk: &mut Desk<'_>) {
-        if self.door().and_then(Door::deadline).is_none_or(|until| until > desk.now) {
+        if self.door().and_then(|door| door.until).is_none_or(|until| until > desk.now) {
             return;
         }
         for who in self.people.keys().copied().collect::<Vec<_>>() {
@@ -136,7 +169,7 @@ impl Call {
     /// Somebody does not get in.
     pub(crate) fn turn_away(&mut self, desk: &mut Desk<'_>, who: ParticipantId, status: u16) {
         if let Some(door) = self.door_mut() {
-            door.until = None;
+            (door.until, door.waits) = (None, None);
         }
         self.part(desk, who, Exit::told(Left::Failed(status)));
     }
@@ -169,7 +202,7 @@ mod tests {
 
     #[test]
     fn the_star_begins_anew_and_nothing_grows_without_bound() {
-        let mut door = Door::new("vault".to_owned());
+        let mut door = Door::new("vault".to_owned(), Guesser::agent(&crate::ids::AgentName("alice".to_owned())));
         let now = Moment(5);
         let mut typed = None;
         for digit in "99*4711#".chars() {

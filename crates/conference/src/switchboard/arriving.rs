@@ -12,6 +12,7 @@ use crate::moment::Moment;
 use crate::mutants::broken;
 use crate::output::{Effect, Identity, Output, Role};
 use crate::participant::{Errand, Leg, Line, Participant};
+use crate::pins::Guesser;
 use crate::reaction::Reaction;
 use crate::refusal::Refusal;
 
@@ -61,7 +62,7 @@ impl Switchboard {
         if self.books.legs.contains_key(&leg) {
             return Vec::new();
         }
-        if let Err((status, refusal)) = self.may_arrive(&arrival) {
+        if let Err((status, refusal)) = self.may_arrive(now, &arrival) {
             return vec![Output::Effect(Effect::Reject { leg, status, refusal })];
         }
         let mut out = Reaction::default();
@@ -89,7 +90,7 @@ impl Switchboard {
     }
 
     /// Whether an INVITE is let in at all.
-    fn may_arrive(&self, arrival: &Arrival) -> Result<(), (u16, Option<Refusal>)> {
+    fn may_arrive(&self, now: Moment, arrival: &Arrival) -> Result<(), (u16, Option<Refusal>)> {
         let caller = arrival.agent().map(|(name, _)| name);
         match &arrival.to {
             Destination::Unknown => Err((404, None)),
@@ -101,7 +102,11 @@ impl Switchboard {
             Destination::Agent(_) => self.may_consult(arrival),
             // A trunk's call never goes out again.
             Destination::Outside { .. } if caller.is_none() => Err((404, None)),
-            Destination::Room(name) => self.may_enter(name, caller).map_err(|refusal| (486, Some(refusal))),
+            Destination::Room(name) => {
+                let guesser = Guesser::of(&arrival.caller);
+                self.may_try(name, &guesser, now).map_err(|refusal| (403, Some(refusal)))?;
+                self.may_enter(name, caller).map_err(|refusal| (486, Some(refusal)))
+            }
             Destination::Queue(name) if !self.settings.queues.contains_key(name) => Err((404, None)),
             Destination::Queue(_) => self.may_consult(arrival),
             Destination::NewRoom | Destination::Outside { .. } | Destination::Service(_) => Ok(()),
@@ -235,10 +240,10 @@ impl Switchboard {
         if !self.knows(&from) {
             return Err(Refusal::TargetUnknown);
         }
-        self.may_dial(&from, &to)?;
+        self.may_dial(now, &from, &to)?;
         let mut out = Reaction::default();
         let id = match &to {
-            Destination::Room(name) => self.before_room(now, name, &mut out),
+            Destination::Room(name) => self.before_room(now, name, Guesser::agent(&from), &mut out),
             Destination::Service(service) => self.open(now, Kind::Service(*service), &mut out),
             Destination::Agent(_)
             | Destination::NewRoom
@@ -253,7 +258,7 @@ impl Switchboard {
         Ok(self.finish(now, out, vec![id]))
     }
 
-    fn may_dial(&self, from: &AgentName, to: &Destination) -> Result<(), Refusal> {
+    fn may_dial(&self, now: Moment, from: &AgentName, to: &Destination) -> Result<(), Refusal> {
         match to {
             Destination::Unknown => Err(Refusal::TargetUnknown),
             Destination::Agent(name) if name == from || !self.knows(name) => Err(Refusal::TargetUnknown),
@@ -263,6 +268,7 @@ impl Switchboard {
                 if call.is_some_and(|call| person_named(call, from).is_some()) {
                     return Err(Refusal::TargetUnknown);
                 }
+                self.may_try(name, &Guesser::agent(from), now)?;
                 self.may_enter(name, Some(from))
             }
             Destination::Queue(name) if !self.settings.queues.contains_key(name) => Err(Refusal::TargetUnknown),

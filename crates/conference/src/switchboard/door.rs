@@ -19,6 +19,7 @@ use crate::moment::Moment;
 use crate::mutants::broken;
 use crate::output::{Cue, Event, Output, Role};
 use crate::participant::LEGS_PER_PERSON;
+use crate::pins::Guesser;
 use crate::reaction::Reaction;
 use crate::refusal::Refusal;
 
@@ -59,7 +60,7 @@ impl Switchboard {
 
     /// Somebody dialled a room: they are in, or at its door.
     pub(super) fn enter_room(&mut self, now: Moment, name: &str, arrival: &Arrival, out: &mut Reaction) -> CallId {
-        let id = self.before_room(now, name, out);
+        let id = self.before_room(now, name, Guesser::of(&arrival.caller), out);
         self.seat(now, id, arrival, out);
         self.with(now, id, out, |call, desk| {
             if call.is_door() {
@@ -70,12 +71,22 @@ impl Switchboard {
     }
 
     /// The call in which somebody who dialled a room is answered: the room, or a door of their own.
-    pub(super) fn before_room(&mut self, now: Moment, name: &str, out: &mut Reaction) -> CallId {
-        let shut = self.settings.rooms.get(name).is_some_and(|room| !room.pin.is_empty());
-        if shut && !broken!(PinIsOpen) {
-            return self.open(now, Kind::Door(Door::new(name.to_owned())), out);
+    pub(super) fn before_room(&mut self, now: Moment, name: &str, guesser: Guesser, out: &mut Reaction) -> CallId {
+        if self.is_shut(name) && !broken!(PinIsOpen) {
+            return self.open(now, Kind::Door(Door::new(name.to_owned(), guesser)), out);
         }
         self.room_named(now, name, out)
+    }
+
+    /// Whether a room has a PIN.
+    fn is_shut(&self, room: &str) -> bool {
+        self.settings.rooms.get(room).is_some_and(|room| !room.pin.is_empty())
+    }
+
+    /// Whether somebody may stand at the door of a room at all: not for a while who was wrong too often.
+    pub(super) fn may_try(&self, room: &str, guesser: &Guesser, now: Moment) -> Result<(), Refusal> {
+        let paused = self.is_shut(room) && self.books.pins.is_paused(guesser, now);
+        if paused { Err(Refusal::NotAllowed) } else { Ok(()) }
     }
 
     fn room_named(&mut self, now: Moment, name: &str, out: &mut Reaction) -> CallId {
@@ -89,6 +100,12 @@ impl Switchboard {
         let opens = self.with(now, door, &mut out, |call, desk| call.type_pin(desk, leg, key)).flatten();
         let room = opens.and_then(|room| self.go_in(now, door, &room, &mut out));
         self.finish(now, out, std::iter::once(door).chain(room).collect())
+    }
+
+    /// A PIN that had to wait is answered; the room, if it opens with it.
+    pub(super) fn answer_at_door(&mut self, now: Moment, door: CallId, out: &mut Reaction) -> Option<CallId> {
+        let opens = self.with(now, door, out, |call, desk| call.answer_pin(desk)).flatten();
+        opens.and_then(|room| self.go_in(now, door, &room, out))
     }
 
     /// Whoever stands at the door goes in, if the room still has a place; the room.

@@ -151,8 +151,9 @@ impl Switchboard {
     pub fn expire(&mut self, now: Moment) -> Vec<Output> {
         let mut due: Vec<CallId> = self.alarms.iter().take_while(|(at, _)| *at <= now).map(|(_, call)| *call).collect();
         let mut out = Reaction::default();
-        for id in &due {
-            self.with(now, *id, &mut out, |call, desk| call.expire(desk));
+        for id in due.clone() {
+            due.extend(self.answer_at_door(now, id, &mut out));
+            self.with(now, id, &mut out, |call, desk| call.expire(desk));
         }
         self.floor_expires(now, &mut out, &mut due);
         self.finish(now, out, due)

@@ -175,7 +175,7 @@ impl Oracle {
             transfer.target == who && call.private() && transfer.answered && !self.faces_target(id)
         });
         let waits = legs.iter().any(|(leg, _)| self.waits(*leg));
-        if person.held.is_none() && self.queued(id, who) {
+        if call.door || (person.held.is_none() && self.queued(id, who)) {
             return Some(Status::Queued);
         }
         Some(if person.held.is_some() || waits || unfaced { Status::Held } else { Status::Live })

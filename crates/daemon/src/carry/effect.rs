@@ -53,10 +53,7 @@ impl Carry {
             Effect::Progress { leg } => self.endpoint.wish(Wish::Ringing { leg }),
             Effect::Answer { leg } => {
                 // before the answer, which names it (RFC 4579 §5.1)
-                let room = self.legs.call(leg).and_then(|call| self.rooms.get(&call));
-                if let Some(user) = room.map(|room| room_user(room)) {
-                    self.endpoint.wish(Wish::Focus { leg, user });
-                }
+                self.tell_focus(leg);
                 self.answer(leg);
             }
             Effect::Reject { leg, status, refusal } => self.reject(leg, status, refusal),
@@ -91,6 +88,15 @@ impl Carry {
                 events::cue(leg, self.legs.call(leg), cue);
                 self.mixer.cue(leg, cue);
             }
+        }
+    }
+
+    /// If a leg's call is a room, its address is our Contact in it from here on. A door is no room: whoever stands there may
+    /// not watch who is inside.
+    pub(super) fn tell_focus(&self, leg: LegId) {
+        let room = self.legs.call(leg).and_then(|call| self.rooms.get(&call));
+        if let Some(user) = room.map(|room| room_user(room)) {
+            self.endpoint.wish(Wish::Focus { leg, user });
         }
     }
 

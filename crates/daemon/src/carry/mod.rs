@@ -366,7 +366,14 @@ impl Carry {
     fn note_legs(&mut self, output: &Output, main: CallId) {
         match output {
             Output::Effect(Effect::SetAudibility(change)) => {
-                change.legs.iter().for_each(|mask| self.legs.put(mask.leg, change.call));
+                for mask in &change.legs {
+                    let before = self.legs.call(mask.leg);
+                    self.legs.put(mask.leg, change.call);
+                    // it came in by a door, or with another call
+                    if before.is_some_and(|before| before != change.call) {
+                        self.tell_focus(mask.leg);
+                    }
+                }
             }
             Output::Effect(Effect::Ring { .. }) | Output::Event(_) => {}
             Output::Effect(effect) => {

@@ -89,10 +89,17 @@ impl Stack {
         }
     }
 
-    /// The call of a leg is a room: our Contact in that leg is the room's address from here on.
+    /// The call of a leg is a room: our Contact in that leg is the room's address from here on. A phone that talks already
+    /// is told at once, as by a refresh.
     pub(super) fn set_focus(&mut self, leg: LegId, user: String) {
-        if let Some(known) = self.legs.get_mut(&leg) {
-            known.focus = Some(user).filter(|user| !user.is_empty());
+        let focus = Some(user).filter(|user| !user.is_empty());
+        let Some(known) = self.legs.get_mut(&leg) else { return };
+        if std::mem::replace(&mut known.focus, focus.clone()) == focus {
+            return;
+        }
+        if let Some(session) = self.session_mut(leg) {
+            session.upkeep.due = true;
+            self.attend(leg);
         }
     }
 
