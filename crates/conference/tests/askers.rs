@@ -301,7 +301,7 @@ fn an_agent_without_a_phone_is_no_target_by_whatever_surface() {
     let refused = |outputs: &[Output]| {
         let rejected = |output: &Output| match output {
             Output::Effect(Effect::Reject { status, refusal, .. }) => Some((*status, *refusal)),
-            _ => None,
+            Output::Effect(_) | Output::Event(_) => None,
         };
         outputs.iter().find_map(rejected)
     };

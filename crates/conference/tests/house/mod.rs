@@ -77,7 +77,6 @@ impl House {
     }
 
     /// A house of these settings; nobody has a phone yet.
-
     pub fn with(settings: Settings) -> Self {
         let board = Switchboard::new();
         let mut house = Self { board, now: Moment(1_000_000), last: Vec::new(), all: Vec::new(), next_leg: 0 };

@@ -4,7 +4,7 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use conference::{AgentName, Asker, CallId, Command, Destination, Event, Outcome};
+use conference::{AgentName, Asker, CallId, Command, Destination, Event, Outcome, Refusal};
 use serde::Deserialize;
 use utoipa::{OpenApi, ToSchema};
 

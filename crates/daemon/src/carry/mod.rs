@@ -323,7 +323,7 @@ impl Carry {
     /// Ends a call whose masks nobody can vouch for: no leg of it keeps a voice.
     fn give_up(&mut self, call: CallId) {
         // what was asked is not in force and will never be: whoever waits for an answer must not be told that it is
-        let never: BTreeSet<GateId> = self.lanes.closed(call).into_iter().collect();
+        let never: BTreeSet<GateId> = self.lanes.closed(call).collect();
         self.words.retain(|word| !word.behind.iter().any(|gate| never.contains(gate)));
         let others = self.lanes.clear(call);
         self.book.given_up(call);

@@ -118,12 +118,12 @@ async fn a_call_whose_mixer_is_silent_for_seconds_is_ended() {
     carry.reaction(Cause::Time, vec![masks(1, false)]);
     carry.mixer.clone().stop();
     carry.reaction(Cause::Time, vec![masks(2, true), event()]);
-    let (done, mut asked) = tokio::sync::oneshot::channel::<()>();
+    let (done, mut asked) = oneshot::channel::<()>();
     carry.say(carry.not_in_force(), move || _ = done.send(()));
     while carry.reports.is_empty() {
         acknowledge(&mut carry).await;
     }
-    let never = tokio::sync::oneshot::error::TryRecvError::Closed;
+    let never = oneshot::error::TryRecvError::Closed;
     assert_eq!(asked.try_recv(), Err(never), "who asked is not told that it was done");
     assert_eq!(carry.alarms, u64::from(ALARMS));
     let ended: Vec<Report> = carry.reports.drain(..).collect();
