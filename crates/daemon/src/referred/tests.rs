@@ -88,6 +88,9 @@ pub(crate) async fn talking() -> (Switch, LegId, CallId) {
         Carry::new(edges, Teller::new(broadcast::Sender::new(64), Reserved::default()), clock.clone()),
         clock,
     );
+    for name in ["alice", "bob"] {
+        switch.report(Report::Registered { agent: AgentName(name.to_owned()), phones: 1 });
+    }
     let leg = LegId::arrived(1);
     switch.carry.legs.add(leg, Leg::new(Waiting::Nothing, Direction::Both));
     let caller = Caller::Agent { name: AgentName("alice".to_owned()), phone: Phone("a".to_owned()) };
