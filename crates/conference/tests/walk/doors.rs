@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use conference::{
-    AgentName, CallId, CallView, Command, Cue, Destination, Effect, Event, Key, LegId, Moment, Output, Place, Report,
+    AgentName, CallId, CallView, Caller, Command, Cue, Destination, Effect, Event, Key, LegId, Moment, Output, Place,
+    Report,
 };
 
 use super::{Input, Walk};
@@ -14,6 +15,8 @@ use crate::oracle::Finding;
 /// The room with a PIN.
 pub const VAULT: &str = "vault";
 pub const PIN: &str = "471";
+/// How long whoever typed three wrong PINs finds no door, at least.
+const PAUSE: Duration = Duration::from_secs(30);
 
 /// What somebody typed so far.
 #[derive(Clone, Debug)]
@@ -30,6 +33,10 @@ pub struct Doors {
     /// Who typed the PIN in this step.
     knows: BTreeSet<LegId>,
     locked: BTreeSet<CallId>,
+    /// Who calls the vault on which leg, by a name of their own.
+    callers: BTreeMap<LegId, String>,
+    /// Wrong PINs of each caller since the last pause, and until when that lasts at least.
+    wrong: BTreeMap<String, (u32, Moment)>,
 }
 
 /// The legs of a call, with whose they are.
@@ -91,6 +98,14 @@ impl Walk {
             return Err(("door", format!("{leg}: {told:?} is told, not {right:?}")));
         }
         typing.wrong += u32::from(right == Some(false));
+        let caller = self.doors.callers.get(&leg).cloned().unwrap_or_default();
+        let tally = self.doors.wrong.entry(caller).or_default();
+        match right {
+            Some(true) => tally.0 = 0,
+            Some(false) if tally.0 == 2 => *tally = (0, now + PAUSE),
+            Some(false) => tally.0 += 1,
+            None => {}
+        }
         if right == Some(true) {
             self.doors.at_door.remove(&leg);
             self.doors.knows.insert(leg);
@@ -127,6 +142,7 @@ impl Walk {
         }
         self.doors.knows.clear();
         self.note_locks(input);
+        self.nobody_guesses_on(input, out)?;
         self.note_doors(input, out)
     }
 
@@ -139,6 +155,40 @@ impl Walk {
             return Ok(());
         }
         Err(("tone", format!("{leg} hears who comes and goes: {mask:?}")))
+    }
+
+    /// Whoever typed three wrong PINs finds no door for a while; notes who calls.
+    fn nobody_guesses_on(&mut self, input: &Input, out: &[Output]) -> Result<(), Finding> {
+        let mut comes: Option<(String, LegId)> = None;
+        match input {
+            Input::Report(Report::Arrived { leg, caller, to: Destination::Room(to), .. }) if to == VAULT => {
+                let name = match caller {
+                    Caller::Agent { name, .. } => name.to_string(),
+                    Caller::Customer { trunk, number } => format!("{trunk} {number}"),
+                };
+                let answered = out.iter().any(|output| *output == Output::Effect(Effect::Answer { leg: *leg }));
+                comes = answered.then_some((name, *leg));
+            }
+            Input::Command(Command::Dial { from, to: Destination::Room(to) }) if to == VAULT => {
+                let rung = out.iter().find_map(|output| match output {
+                    Output::Effect(Effect::Ring { leg, .. }) => Some(*leg),
+                    _ => None,
+                });
+                comes = rung.map(|leg| (from.to_string(), leg));
+            }
+            Input::Report(Report::Replaced { leg, old, .. }) => {
+                if let Some(caller) = self.doors.callers.get(old).cloned() {
+                    self.doors.callers.insert(*leg, caller);
+                }
+            }
+            _ => {}
+        }
+        let Some((caller, leg)) = comes else { return Ok(()) };
+        if self.doors.wrong.get(&caller).is_some_and(|(_, until)| *until > self.now) {
+            return Err(("door", format!("{leg}: {caller} goes on guessing")));
+        }
+        self.doors.callers.insert(leg, caller);
+        Ok(())
     }
 
     fn note_locks(&mut self, input: &Input) {
