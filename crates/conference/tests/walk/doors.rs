@@ -166,7 +166,7 @@ impl Walk {
                     Caller::Agent { name, .. } => name.to_string(),
                     Caller::Customer { trunk, number } => format!("{trunk} {number}"),
                 };
-                let answered = out.iter().any(|output| *output == Output::Effect(Effect::Answer { leg: *leg }));
+                let answered = out.contains(&Output::Effect(Effect::Answer { leg: *leg }));
                 comes = answered.then_some((name, *leg));
             }
             Input::Command(Command::Dial { from, to: Destination::Room(to) }) if to == VAULT => {
