@@ -86,11 +86,12 @@ async fn e2_a_display_name_moves_no_terminal() {
     let shell = Shell::of(&by.house);
     let mut traces = [shell.starts(&["trace"]), shell.starts(&["trace", "--full"]), shell.starts(&["trace", "--json"])];
     let shown = format!("\"{HOSTILE}\" <sip:{ESCAPED}@{DOMAIN}>");
-    // until whoever looks on sees something, and once more for all of it
+    for trace in &mut traces {
+        trace.until_watching(&by.house).await;
+    }
     let mut call = RawCall::dial_as(CUSTOMERS, by.house.udp, &shown, "room7", tones::STRANGER).await;
-    while traces.iter_mut().any(|trace| trace.seen().len() < 3) {
-        call.hangs_up().await;
-        call = RawCall::dial_as(CUSTOMERS, by.house.udp, &shown, "room7", tones::STRANGER).await;
+    for trace in &mut traces {
+        trace.until("the call", |line| line.contains("INVITE") && !line.contains("OPTIONS")).await;
     }
     let calls = Desk::operator(&by.house).get("/v1/calls").await.done(200);
     let strangers = calls["items"].as_array().expect("a list").iter().find(|call| !call["room"].is_null());

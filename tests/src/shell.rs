@@ -4,6 +4,7 @@
 //! done says nothing on standard error, and that whoever is refused says why in one line of it and nothing else.
 
 use std::io::{BufRead, BufReader, Write};
+use std::net::Ipv4Addr;
 use std::path::PathBuf;
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::mpsc::{Receiver, channel};
@@ -14,6 +15,7 @@ use serde_json::Value;
 use crate::house::House;
 use crate::people::SOON;
 use crate::program::baton;
+use crate::raw::Peer;
 
 /// How a command came out.
 #[derive(Clone, Debug)]
@@ -169,6 +171,19 @@ impl Following {
         let end = Instant::now() + SOON;
         while !self.seen().iter().any(|line| so(line)) {
             assert!(Instant::now() < end, "no {what} in {:#?}", self.seen);
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
+
+    /// Somebody asks the house how it is until a message is drawn: `baton trace` looks on from then.
+    pub async fn until_watching(&mut self, house: &House) {
+        let mut peer = Peer::udp(Ipv4Addr::new(127, 0, 0, 9).into(), house.udp).await;
+        let end = Instant::now() + SOON;
+        while self.seen().is_empty() {
+            assert!(Instant::now() < end, "nothing is drawn");
+            let mut dialog = peer.dialog("nobody", "100");
+            let options = peer.request(&mut dialog, "OPTIONS", "", "");
+            peer.ask(&options).await;
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
     }

@@ -1,24 +1,11 @@
 //! `baton trace`: every message while people call and transfer, as a ladder and in JSON; nothing secret is in it.
 
 use baton_tests::house::House;
-use baton_tests::raw::Peer;
-use baton_tests::shell::{Following, Shell};
+use baton_tests::shell::Shell;
 use serde_json::Value;
 use softphone::Hold;
 
 use super::Typed;
-
-/// Somebody asks the house how it is until the first message is drawn: whoever looks on looks on from then.
-async fn until_watched(follows: &mut [Following], house: &House) {
-    let mut peer = Peer::udp("127.0.0.9".parse().expect("an address"), house.udp).await;
-    for follow in follows {
-        while follow.seen().is_empty() {
-            let mut dialog = peer.dialog("nobody", "100");
-            let options = peer.request(&mut dialog, "OPTIONS", "", "");
-            peer.ask(&options).await;
-        }
-    }
-}
 
 /// A phone registers by digest, by way of a challenge: the messages are there, what proves who it is is not.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -27,7 +14,9 @@ async fn a_registration_is_drawn_and_what_is_secret_is_not() {
     let shell = Shell::of(&house);
     let mut follows =
         [shell.starts(&["trace"]), shell.starts(&["trace", "--full"]), shell.starts(&["trace", "--json"])];
-    until_watched(&mut follows, &house).await;
+    for follow in &mut follows {
+        follow.until_watching(&house).await;
+    }
     let bob = house.bob().await;
     let [ladder, full, json] = &mut follows;
     ladder.until("200", |line| line.contains("200 OK (REGISTER)")).await;
@@ -105,7 +94,9 @@ async fn the_ladder_of_one_call_has_all_its_legs_and_no_other_call() {
 async fn a_trace_ends_after_as_many_messages_as_asked() {
     let house = House::open().await;
     let mut follows = [Shell::of(&house).starts(&["trace", "--json", "-n", "2"])];
-    until_watched(&mut follows, &house).await;
+    for follow in &mut follows {
+        follow.until_watching(&house).await;
+    }
     let [trace] = &mut follows;
     assert_eq!(trace.ends().await, 0);
     assert_eq!(trace.seen().len(), 2);
