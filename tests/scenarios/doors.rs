@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use baton_tests::desk::Desk;
 use baton_tests::hearing::{judge, no_trace_of, they_talk, until};
-use baton_tests::house::{House, Setup, tones};
+use baton_tests::house::{DOMAIN, House, Setup, tones};
 use baton_tests::people::{Person, SOON};
 use serde_json::json;
-use softphone::{Keypad, LineId, LineState, Mark};
+use softphone::{Goodbye, Keypad, LineId, LineState, Mark, PhoneSettings, Voice};
 
 const ROOMS: Setup = Setup {
     more: "[[rooms]]\nname = \"vault\"\nextension = \"301\"\npin = \"4711\"\n\
@@ -117,20 +117,78 @@ async fn a_locked_room_lets_nobody_in() {
     house.close().await;
 }
 
-/// The others go on talking while Alice consults Carol in private; no tone of the door is heard in the consult.
+/// By what Alice starts and ends a transfer from within a room.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum By {
+    Program,
+    Keypad,
+    Refer,
+}
+
+impl By {
+    async fn starts(self, house: &House, alice: &Person, hers: LineId) {
+        match self {
+            Self::Program => {
+                let desk = Desk::of(house, "alice").await;
+                let call = desk.only_call().await["id"].as_str().expect("an id").to_owned();
+                let path = format!("/v1/calls/{call}/transfer");
+                desk.post(&path, json!({"target": {"agent": "carol"}})).await.done(201);
+            }
+            Self::Keypad => alice.phone.press(hers, "*2103#", Keypad::Rtp),
+            Self::Refer => {
+                alice.phone.refer(hers, "103").expect("the line is up");
+                let answer = alice.phone.until_refer_answered(hers).await;
+                assert_eq!(answer.expect("an answer"), 202);
+            }
+        }
+    }
+
+    /// The room has Carol in Alice's place: a program completes, a phone hangs up.
+    async fn leaves(self, house: &House, alice: &Person, hers: LineId) {
+        if self != Self::Program {
+            return alice.hangs_up(hers);
+        }
+        let desk = Desk::of(house, "alice").await;
+        let call = desk.only_call().await["id"].as_str().expect("an id").to_owned();
+        let done = desk.post(&format!("/v1/calls/{call}/transfer/complete"), json!({})).await;
+        assert!(matches!(done.status, 200 | 204), "{}", done.body);
+        alice.is_let_go(hers).await;
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_warm_transfer_from_within_a_room() {
+async fn a_warm_transfer_from_within_a_room_by_a_program() {
+    a_warm_transfer_from_within_a_room(By::Program).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_warm_transfer_from_within_a_room_by_keypad() {
+    a_warm_transfer_from_within_a_room(By::Keypad).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_warm_transfer_from_within_a_room_by_refer() {
+    a_warm_transfer_from_within_a_room(By::Refer).await;
+}
+
+/// The others go on talking while Alice consults Carol in private; no tone of the door is heard in the consult.
+async fn a_warm_transfer_from_within_a_room(by: By) {
     let house = House::open().await;
-    let (alice, bob, carol) = (house.alice().await, house.bob().await, house.carol().await);
+    // a phone that stays on the line it sent REFER on, until she hangs up
+    let stays = PhoneSettings {
+        goodbye: Goodbye::Never,
+        ..PhoneSettings::agent("alice", "alice-secret", DOMAIN, house.udp, Voice::Tone(tones::ALICE))
+    };
+    let alice = Person::start("alice", tones::ALICE, stays).await;
+    alice.phone.register().await.expect("she is let in");
+    let (bob, carol) = (house.bob().await, house.carol().await);
     let since = Mark::now();
     let (hers, his) = (enters(&alice, "standup").await, enters(&bob, "standup").await);
     they_talk((&alice, hers), (&bob, his)).await;
-    let desk = Desk::of(&house, "alice").await;
-    let call = desk.only_call().await["id"].as_str().expect("an id").to_owned();
-    let started = desk.post(&format!("/v1/calls/{call}/transfer"), json!({"target": {"agent": "carol"}})).await;
-    started.done(201);
+    by.starts(&house, &alice, hers).await;
+    let carols = carol.is_rung().await;
     alice.says(hers, tones::SECRET);
-    let carols = carol.answers().await;
+    carol.phone.answer(carols).expect("it rings");
     bob.says(his, tones::BOB_TOO);
     judge(&[alice.hears(hers, &[tones::CAROL]), carol.hears(carols, &[tones::SECRET])]).await;
     // somebody comes into the room and is heard there
@@ -150,10 +208,8 @@ async fn a_warm_transfer_from_within_a_room() {
         no_trace_of(name, &ear.since(since), tones::CAROL);
     }
     bob.says(his, tones::BOB);
-    alice.phone.say(hers, softphone::Voice::Silence);
-    let done = desk.post(&format!("/v1/calls/{call}/transfer/complete"), json!({})).await;
-    assert!(matches!(done.status, 200 | 204), "{}", done.body);
-    alice.is_let_go(hers).await;
+    alice.phone.say(hers, Voice::Silence);
+    by.leaves(&house, &alice, hers).await;
     judge(&[
         bob.hears(his, &[tones::CAROL, tones::CUSTOMER]),
         carol.hears(carols, &[tones::BOB, tones::CUSTOMER]),
