@@ -137,6 +137,8 @@ pub enum Event {
         /// What they do now.
         state: AgentState,
     },
+    /// New settings are in force: agents, queues, rooms and rules may be others than before.
+    SettingsChanged,
     /// How many wait in a queue, or how many agents are ready for it, changed.
     QueueChanged {
         /// The queue.
@@ -242,11 +244,11 @@ pub enum Event {
 }
 
 impl Event {
-    /// The call it is about; `None`: about an agent or a queue.
+    /// The call it is about; `None`: about an agent, a queue, or all of them.
     #[must_use]
     pub const fn call(&self) -> Option<CallId> {
         match self {
-            Self::AgentChanged { .. } | Self::QueueChanged { .. } => None,
+            Self::AgentChanged { .. } | Self::QueueChanged { .. } | Self::SettingsChanged => None,
             Self::CallStarted { call, .. }
             | Self::CallEnded { call }
             | Self::CallsJoined { call, .. }

@@ -149,6 +149,16 @@ impl Feed {
                             changed.insert(agent.clone());
                             look_at.get_or_insert_with(|| Instant::now() + COLLECT);
                         }
+                        if told.event == Event::SettingsChanged {
+                            // whoever is told of it may ask at once
+                            match house.ask(Ask::Everything).await {
+                                Ok(all) => self.write().renew(&all),
+                                Err(error) => {
+                                    debug!(%error, "the house does not answer");
+                                    missing = true;
+                                }
+                            }
+                        }
                         missing |= self.take(&told);
                         if missing && Instant::now() >= patient {
                             return Next::Renew;
@@ -157,7 +167,6 @@ impl Feed {
                     Err(broadcast::error::RecvError::Lagged(_)) => return Next::Anew,
                     Err(broadcast::error::RecvError::Closed) => return Next::Over,
                 },
-                () = house.renewed.notified() => return Next::Renew,
                 () = tokio::time::sleep_until(patient), if missing => return Next::Renew,
                 () = look => {
                     let some: Vec<AgentName> = (0..LOOKED_AT).map_while(|_| changed.pop_first()).collect();
@@ -226,7 +235,7 @@ impl Feed {
 
 /// How a time of following ended.
 enum Next {
-    /// Agents or queues may be others than before.
+    /// Somebody is not known who should be.
     Renew,
     /// Events were missed.
     Anew,

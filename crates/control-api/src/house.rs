@@ -11,7 +11,7 @@ use conference::{
     AgentName, AgentView, Allowed, CallId, CallView, Command, Destination, Event, LegId, ParticipantId, QueueView,
     Refusal, ReservationView,
 };
-use tokio::sync::{Notify, broadcast, mpsc, oneshot, watch};
+use tokio::sync::{broadcast, mpsc, oneshot, watch};
 
 use crate::limits::{EVENTS, PATIENCE};
 
@@ -290,8 +290,6 @@ pub struct House {
     pub asks: mpsc::Sender<Ask>,
     /// Tells what happens, in order. An event is sent here before the answer to a command that led to it.
     pub events: broadcast::Sender<Told>,
-    /// Woken when agents, queues or their extensions may be others than before (settings read again, users changed).
-    pub renewed: Arc<Notify>,
     /// Who may log in, as it is now. A login ends when its name is not here any more, or with another password.
     pub standing: watch::Sender<Arc<Standing>>,
 }
@@ -300,12 +298,7 @@ impl House {
     /// A house that is asked here; nothing has happened in it yet, and nobody may log in until `standing` says so.
     #[must_use]
     pub fn new(asks: mpsc::Sender<Ask>) -> Self {
-        Self {
-            asks,
-            events: broadcast::Sender::new(EVENTS),
-            renewed: Arc::new(Notify::new()),
-            standing: watch::Sender::default(),
-        }
+        Self { asks, events: broadcast::Sender::new(EVENTS), standing: watch::Sender::default() }
     }
 
     /// Asks, and waits for the answer.

@@ -218,7 +218,7 @@ impl Mirror {
 
     fn audience(&self, event: &Event) -> Audience {
         match event {
-            Event::AgentChanged { .. } | Event::QueueChanged { .. } => Audience::All,
+            Event::AgentChanged { .. } | Event::QueueChanged { .. } | Event::SettingsChanged => Audience::All,
             Event::Reserved { agent, .. }
             | Event::ReservationAccepted { agent, .. }
             | Event::ReservationEnded { agent, .. } => Audience::Agents([agent.clone()].into()),
@@ -302,6 +302,7 @@ impl Mirror {
             | Event::Recalling { .. }
             | Event::FellBack { .. }
             | Event::BridgedByPhone { .. }
+            | Event::SettingsChanged
             | Event::QueueEntered { .. }
             | Event::QueueMoved { .. }
             | Event::QueueLeft { .. }

@@ -75,6 +75,7 @@ impl Log {
             | Event::BridgedByPhone { .. }
             | Event::AgentChanged { .. }
             | Event::QueueChanged { .. }
+            | Event::SettingsChanged
             | Event::QueueEntered { .. }
             | Event::QueueMoved { .. }
             | Event::QueueLeft { .. }
@@ -118,6 +119,7 @@ fn write(event: &Event) {
         // written with names
         Event::TransferStarted { .. } | Event::TransferChanged { .. } | Event::TransferEnded { .. } => {}
         Event::AgentChanged { agent, state } => info!(%agent, ?state, "agent"),
+        Event::SettingsChanged => info!("settings in force"),
         // told as often as somebody comes or goes
         Event::QueueChanged { .. } | Event::QueueMoved { .. } => {}
         Event::QueueEntered { call, who, queue, position } => {

@@ -163,7 +163,6 @@ async fn start(config: Config, listener: TcpListener, store: Store, restored: Re
             (config.clone(), restored.users.clone(), whole),
         )),
         file: config.source.clone(),
-        renewed: Arc::clone(&house.renewed),
         doors: settings.doors.clone(),
         domain: config.server.domain.clone(),
         addresses: endpoint.addresses().iter().map(|(_, address)| *address).collect(),

@@ -317,12 +317,12 @@ impl Switch {
     fn configure(&mut self, config: &Config) {
         self.plan = DialPlan::new(config);
         self.carry.trunks = config.trunks.iter().map(|trunk| (trunk.name.clone(), trunk.address.ip())).collect();
+        self.extensions = translate::extensions(config);
         let settings = translate::core(config, &self.plan);
         if let Err(refusal) = self.command(Command::Configure(settings)) {
             error!(code = refusal.code(), "the core refused its settings");
         }
         self.carry.endpoint.wish(Wish::Reload(translate::directory(config)));
-        self.extensions = translate::extensions(config);
         let hours = config.queues.iter().map(|queue| (queue.name.clone(), queue.hours.clone())).collect();
         self.hours.send_replace(hours);
     }

@@ -1,5 +1,6 @@
 //! `baton drain` and `baton reload`: what an operator does with a house in which people talk.
 
+use baton_tests::desk::Desk;
 use baton_tests::house::{ALICES_NUMBER, Setup};
 use softphone::LineState;
 
@@ -39,6 +40,8 @@ async fn draining_lets_no_call_in_and_ends_with_the_last_one() {
 async fn a_reload_brings_a_new_agent_and_a_mistake_changes_nothing() {
     let typed = Typed::open().await;
     let (shell, stage) = (&typed.shell, &typed.stage);
+    let mut events = Desk::operator(&stage.house).listens(None).await;
+    events.until("snapshot", |_| true).await;
     // writes the settings file
     drop(stage.house.settings(&Setup { agents: &["alice", "bob", "carol", "dora"], ..Setup::USUAL }));
     let notes = shell.runs(&["reload", "--json"]).await.json();
@@ -47,6 +50,9 @@ async fn a_reload_brings_a_new_agent_and_a_mistake_changes_nothing() {
         said.len() == 1 && said[0].as_str().is_some_and(|note| note.ends_with("alice, bob, carol, dora")),
         "{notes}"
     );
+    // whoever listens is told, and finds the new one at once
+    events.until("settings_changed", |_| true).await;
+    Desk::operator(&stage.house).get("/v1/agents/dora").await.done(200);
     let dora = stage.house.agent("dora", 2_900.0).await;
     let agents = shell.runs(&["agents", "--json"]).await.json_lines();
     assert!(agents.iter().any(|agent| agent["name"] == "dora"), "{agents:?}");

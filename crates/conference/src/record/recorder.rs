@@ -84,6 +84,7 @@ impl Recorder {
             | Event::FellBack { .. }
             | Event::BridgedByPhone { .. }
             | Event::QueueChanged { .. }
+            | Event::SettingsChanged
             | Event::QueueMoved { .. }
             | Event::ReservationAccepted { .. }
             | Event::VolumeChanged { .. }

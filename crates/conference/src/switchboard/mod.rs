@@ -60,6 +60,7 @@ impl Switchboard {
             Command::Configure(settings) => {
                 self.settings = settings;
                 let mut out = Reaction::default();
+                out.event(Event::SettingsChanged);
                 self.floor.configure(&self.settings, &mut out);
                 let calls = self.calls.keys().copied().collect();
                 Ok(self.finish(now, out, calls))

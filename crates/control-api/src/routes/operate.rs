@@ -56,7 +56,6 @@ pub(super) async fn drain(
 #[utoipa::path(post, path = "/v1/reload", tag = "service", responses((status = 200, body = Reloaded)))]
 pub(super) async fn reload(State(counter): Shared, _: Operator) -> Result<Json<Reloaded>, Problem> {
     let notes = counter.ask(Ask::Reload).await??;
-    counter.house.renewed.notify_one();
     Ok(Json(Reloaded { notes }))
 }
 

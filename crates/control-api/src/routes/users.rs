@@ -106,7 +106,6 @@ pub(super) async fn add(
     };
     let shown = User::of(&user);
     counter.ask(|reply| Ask::AddUser { user, password: new.password, reply }).await??;
-    counter.house.renewed.notify_one();
     Ok((StatusCode::CREATED, Json(shown)))
 }
 
@@ -131,7 +130,6 @@ pub(super) async fn set_password(
 pub(super) async fn delete(State(counter): Shared, _: Operator, At(name): At<String>) -> Result<StatusCode, Problem> {
     check_name(&name)?;
     counter.ask(|reply| Ask::DeleteUser { name: name.clone(), reply }).await?.map_err(user_problem)?;
-    counter.house.renewed.notify_one();
     Ok(StatusCode::NO_CONTENT)
 }
 

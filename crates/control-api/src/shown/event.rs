@@ -210,6 +210,8 @@ pub enum Event {
     BridgedByPhone { call: String, participant: String, bridged: bool },
     /// An agent's state changed.
     AgentChanged { agent: String, state: AgentState },
+    /// New settings are in force, or users came or went: agents, queues and extensions may be others. Ask for them again.
+    SettingsChanged,
     /// How many wait in a queue, or are ready for it, changed.
     QueueChanged { queue: String, waiting: u32, ready: u32, open: bool },
     /// A call entered a queue; `participant` is who will be the agent.
@@ -295,6 +297,7 @@ impl Event {
                 Self::BridgedByPhone { call: id(call), participant: id(who), bridged: *bridged }
             }
             CoreEvent::AgentChanged { agent, state } => Self::AgentChanged { agent: id(agent), state: (*state).into() },
+            CoreEvent::SettingsChanged => Self::SettingsChanged,
             CoreEvent::QueueChanged { queue, waiting, ready, open } => {
                 Self::QueueChanged { queue: queue.clone(), waiting: *waiting, ready: *ready, open: *open }
             }

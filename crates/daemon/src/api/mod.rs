@@ -21,7 +21,7 @@ use control_api::{Ask, Doors, HouseError, Reply};
 use media_mixer::Mixer;
 use sip_signalling::Endpoint;
 use store::Store;
-use tokio::sync::{Mutex, Notify, Semaphore, mpsc, oneshot, watch};
+use tokio::sync::{Mutex, Semaphore, mpsc, oneshot, watch};
 use tokio::time::Instant;
 
 pub(crate) use health::MediaHealth;
@@ -56,7 +56,6 @@ pub(crate) struct Clerk {
     /// The settings file, if the service was started with one.
     pub(crate) file: Option<PathBuf>,
     /// Woken so that it is not missed: the feed may be at work just then.
-    pub(crate) renewed: Arc<Notify>,
     /// Whom the API lets in.
     pub(crate) doors: watch::Sender<Doors>,
     /// The domain of the house.
@@ -116,7 +115,6 @@ impl Clerk {
             Ask::Users(reply) => _ = reply.send(Ok(self.people.users())),
             Ask::AddUser { user, password, reply } => {
                 let added = self.people.add(user, password).await;
-                self.renewed.notify_one();
                 _ = reply.send(added);
             }
             Ask::SetPassword { name, password, reply } => {
@@ -124,7 +122,6 @@ impl Clerk {
             }
             Ask::DeleteUser { name, reply } => {
                 let deleted = self.people.delete(&name).await;
-                self.renewed.notify_one();
                 _ = reply.send(deleted);
             }
             Ask::Metrics(reply) => _ = reply.send(self.metrics().await),
@@ -163,7 +160,6 @@ impl Clerk {
         let lines = self.people.reload(config).await.map_err(|lines| HouseError::Invalid(lines.join("\n")))?;
         self.doors.send_replace(doors);
         self.store.retain(days);
-        self.renewed.notify_one();
         Ok(lines)
     }
 
