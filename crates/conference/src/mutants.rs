@@ -126,6 +126,8 @@ mod switch {
         MissedIsIdleAnew,
         /// Queues: an agent who pauses or takes another call goes on being offered this one.
         PausedRingsOn,
+        /// Queues: another word on an agent's availability is told only with another state.
+        OfflineIsSilent,
     }
 
     impl Mutant {
@@ -176,7 +178,7 @@ mod switch {
         ];
 
         /// Those about queues.
-        pub const QUEUES: [Self; 8] = [
+        pub const QUEUES: [Self; 9] = [
             Self::OffersInitiator,
             Self::ReservesTwice,
             Self::ForgetsPlace,
@@ -185,6 +187,7 @@ mod switch {
             Self::LastComesFirst,
             Self::MissedIsIdleAnew,
             Self::PausedRingsOn,
+            Self::OfflineIsSilent,
         ];
     }
 

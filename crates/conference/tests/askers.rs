@@ -343,3 +343,13 @@ fn an_agent_who_talks_by_a_phone_that_is_not_registered_any_more_can_be_had() {
     let (a, _) = house.call_with_customer();
     house.starts(a, agent("bob")).unwrap();
 }
+
+#[test]
+fn no_call_is_opened_for_an_agent_without_a_phone() {
+    let mut house = House::new();
+    house.report(conference::Report::Registered { agent: "bob".into_agent(), phones: 0 });
+    let dial = |from: &str, to| Command::Dial { from: from.into_agent(), to };
+    assert_eq!(house.command(dial("bob", outside("+4930"))), Err(Refusal::TargetUnavailable));
+    assert_eq!(house.command(dial("bob", agent("nobody"))), Err(Refusal::TargetUnknown));
+    house.command(dial("carol", outside("+4930"))).unwrap();
+}

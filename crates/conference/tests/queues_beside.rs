@@ -138,3 +138,14 @@ fn what_is_shown_of_an_agent_is_told_even_if_the_state_is_the_same() {
     assert_eq!(house.states_told(), alice(AgentState::Offline));
     assert_eq!(house.board.agent(&"alice".into_agent()).unwrap().since, since, "offline all the while");
 }
+
+#[test]
+fn a_wrap_up_that_ends_by_itself_is_told_of_whoever_is_offline() {
+    let mut house = House::with(with_support(|support| support.wrap_up = Duration::from_secs(10)));
+    house.says("alice", Availability::WrapUp).unwrap();
+    house.wait(9);
+    assert_eq!(house.states_told(), []);
+    house.wait(1);
+    assert_eq!(house.board.agent(&"alice".into_agent()).unwrap().availability, Availability::Ready);
+    assert_eq!(house.states_told(), [("alice".to_owned(), AgentState::Offline)]);
+}

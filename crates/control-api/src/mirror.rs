@@ -256,7 +256,10 @@ impl Mirror {
             Event::CallEnded { call } | Event::CallsJoined { joined: call, .. } => self.end(*call),
             Event::AgentChanged { agent, state } => {
                 if let Some(entry) = self.agents.get_mut(&agent.0) {
-                    (entry.state, entry.since) = ((*state).into(), told.at);
+                    let state_now = (*state).into();
+                    if entry.state != state_now {
+                        (entry.state, entry.since) = (state_now, told.at);
+                    }
                     if *state == conference::AgentState::Offline {
                         entry.phones = 0;
                     }

@@ -50,7 +50,7 @@ impl Switchboard {
         let seats = self.books.seats(agent);
         if let Some(known) = self.floor.agents.get_mut(agent) {
             let before = known.wrap_until();
-            if known.availability != availability {
+            if known.availability != availability && !broken!(OfflineIsSilent) {
                 out.retold.insert(agent.clone());
             }
             known.say(availability, seats.in_call);
@@ -77,13 +77,16 @@ impl Switchboard {
         for name in std::mem::take(&mut out.agents) {
             let seats = self.books.seats(&name);
             let Some(agent) = self.floor.agents.get_mut(&name) else { continue };
-            let before = agent.wrap_until();
+            let (before, said) = (agent.wrap_until(), agent.availability);
             let settings = &self.settings;
             agent.settle(now, seats, || {
                 let queues = settings.agents.get(&name).into_iter().flat_map(|known| &known.queues);
                 let limits = queues.filter_map(|queue| settings.queues.get(queue)).map(|queue| queue.wrap_up);
                 limits.filter(|limit| !limit.is_zero()).max()
             });
+            if agent.availability != said && !broken!(OfflineIsSilent) {
+                out.retold.insert(name.clone());
+            }
             let (after, state) = (agent.wrap_until(), agent.state_with(seats));
             let gone = agent.reservation.filter(|_| agent.is_gone(seats));
             if before != after {

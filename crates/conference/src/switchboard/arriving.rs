@@ -241,6 +241,7 @@ impl Switchboard {
             return Err(Refusal::TargetUnknown);
         }
         self.may_dial(now, &from, &to)?;
+        self.floor.may_be_had(&from, &self.books)?;
         let mut out = Reaction::default();
         let id = match &to {
             Destination::Room(name) => self.before_room(now, name, Guesser::agent(&from), &mut out),

@@ -51,8 +51,11 @@ pub struct Lines {
     /// Within one reaction: where in a queue somebody stood who left it, and whether two calls became one since.
     left_at: Option<(String, u32)>,
     joined: bool,
-    /// Of whom something was just said that is shown beside their state.
-    retold: Option<AgentName>,
+    /// What was shown of agents besides their state, who was told of in this reaction, and of whom though their state is
+    /// what it was.
+    shown: BTreeMap<AgentName, (u32, Availability)>,
+    told: BTreeSet<AgentName>,
+    repeated: BTreeSet<AgentName>,
     pub entered: u64,
     pub exits: BTreeMap<QueueExit, u64>,
     pub offered: u64,
@@ -69,7 +72,6 @@ impl Lines {
             self.waiting.retain(|queue, line| settings.queues.contains_key(queue) || !line.is_empty());
         }
         if let Command::SetState { agent, availability, .. } = command {
-            self.retold = Some(agent.clone());
             match availability {
                 Availability::Ready | Availability::WrapUp => self.paused.remove(agent),
                 Availability::Paused => self.paused.insert(agent.clone()),
@@ -80,8 +82,7 @@ impl Lines {
     pub fn reported(&mut self, report: &Report) {
         match report {
             Report::Registered { agent, phones } => {
-                let before = self.phones.insert(agent.clone(), *phones).unwrap_or(0);
-                self.retold = (before != *phones).then(|| agent.clone());
+                self.phones.insert(agent.clone(), *phones);
             }
             Report::Hours { queue, open: true } => {
                 self.closed.remove(queue);
@@ -97,13 +98,14 @@ impl Lines {
     pub fn outputs(&mut self, outputs: &[Output], board: &Switchboard) -> Result<(), String> {
         self.left_at = None;
         self.joined = false;
+        self.told.clear();
+        self.repeated.clear();
         for output in outputs {
             if let Output::Event(event) = output {
                 self.joined |= matches!(event, Event::CallsJoined { .. });
                 self.event(event)?;
             }
         }
-        self.retold = None;
         self.agrees_with(board)?;
         self.nobody_is_kept_waiting(board)?;
         board.calls().try_for_each(|call| self.nobody_is_lost(&call, board))
@@ -177,8 +179,9 @@ impl Lines {
     fn becomes(&mut self, agent: &AgentName, state: AgentState) -> Result<(), String> {
         let idle = |state| matches!(state, AgentState::Ready | AgentState::Reserved);
         let before = self.states.insert(agent.clone(), state).unwrap_or(AgentState::Offline);
-        if before == state && self.retold.take().as_ref() != Some(agent) {
-            return Err(format!("{agent} is told {state:?} twice"));
+        self.told.insert(agent.clone());
+        if before == state {
+            self.repeated.insert(agent.clone());
         }
         if idle(state) && !idle(before) {
             self.idle.insert(agent.clone(), self.now);
@@ -323,7 +326,7 @@ impl Lines {
     }
 
     /// The house shows the lines, places and offers as they were told.
-    fn agrees_with(&self, board: &Switchboard) -> Result<(), String> {
+    fn agrees_with(&mut self, board: &Switchboard) -> Result<(), String> {
         for (queue, line) in &self.waiting {
             let shown = board.queue(queue).map(|view| view.waiting).unwrap_or_default();
             let shown: Vec<Waiter> = shown.into_iter().map(|(call, who, _)| (call, who)).collect();
@@ -359,12 +362,25 @@ impl Lines {
             if self.states.get(&view.name).copied().unwrap_or(AgentState::Offline) != view.state {
                 return Err(format!("{} is shown {:?}", view.name, view.state));
             }
+            self.is_told_in_time(view.name, (view.phones, view.availability))?;
         }
         let exits: u64 = self.exits.values().sum();
         let open: usize = self.waiting.values().map(Vec::len).sum();
         let ends: u64 = self.ends.values().sum();
         if self.entered != exits + open as u64 || self.offered != ends + self.offers.len() as u64 {
             return Err("counts do not add up".to_owned());
+        }
+        Ok(())
+    }
+
+    /// Whatever is shown of an agent besides the state is told when it changes, and not again when it does not.
+    fn is_told_in_time(&mut self, agent: AgentName, now: (u32, Availability)) -> Result<(), String> {
+        let before = self.shown.insert(agent.clone(), now).unwrap_or((0, Availability::Ready));
+        if before != now && !self.told.contains(&agent) {
+            return Err(format!("{agent} has {now:?} after {before:?}, and nobody is told"));
+        }
+        if before == now && self.repeated.contains(&agent) {
+            return Err(format!("{agent} is told twice"));
         }
         Ok(())
     }

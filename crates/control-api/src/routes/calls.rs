@@ -104,9 +104,6 @@ pub(super) async fn dial(
         Aim::Dialled(text) => reached(&counter, &Target::Uri(text)).await?,
         Aim::Target(target) => reached(&counter, &target).await?,
     };
-    if !is_reachable(&counter, &from).await? {
-        return Err(Refusal::TargetUnavailable.into());
-    }
     let events = counter.command(Command::Dial { from: from.clone(), to }).await?;
     let joined = |event: &Event| {
         let Event::ParticipantJoined { call, agent: Some(agent), .. } = event else { return None };
@@ -115,12 +112,6 @@ pub(super) async fn dial(
     let Some(call) = events.iter().find_map(joined) else { return Err(Refusal::TargetUnavailable.into()) };
     let shown = Call::of(&sheet(&counter, &asking, call).await?);
     Ok((StatusCode::CREATED, [(header::LOCATION, format!("/v1/calls/{call}"))], Json(shown)))
-}
-
-/// Whether an agent has a phone; of those who are none the core knows what to say.
-async fn is_reachable(counter: &Counter, agent: &AgentName) -> Result<bool, Problem> {
-    let views = counter.ask(|reply| Ask::Agents(vec![agent.clone()], reply)).await?;
-    Ok(views.first().is_none_or(|view| view.phones > 0 || !view.calls.is_empty()))
 }
 
 /// Ends a call for everyone.
