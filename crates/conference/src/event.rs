@@ -16,6 +16,8 @@ pub enum Event {
         call: CallId,
         /// The room's name, if it is one.
         room: Option<String>,
+        /// The room before whose door somebody stands; the call that is the room is another.
+        door: Option<String>,
     },
     /// A call ended.
     CallEnded {

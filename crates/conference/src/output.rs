@@ -192,7 +192,7 @@ pub enum Role {
 /// A participant's status as people are shown it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Status {
-    /// Waits in a queue.
+    /// Waits in a queue, or before the door of a room.
     Queued,
     /// Being called, not ringing yet.
     Calling,

@@ -174,9 +174,12 @@ fn somebody_at_the_door_is_shown_waiting_and_talks_to_nobody() {
     let a = house.dials("alice", vault());
     assert_eq!(house.status(a), Status::Queued);
     let door = house.call_of(a);
-    assert_eq!(house.board.call(door).unwrap().room, None, "no part of the room yet");
+    let view = house.board.call(door).unwrap();
+    assert_eq!((view.room, view.door.as_deref()), (None, Some("vault")), "before the room, and no part of it yet");
     house.wait(10);
     house.presses(a, "4711#");
+    let view = house.board.call(house.call_of(a)).unwrap();
+    assert_eq!((view.room.as_deref(), view.door), (Some("vault"), None));
     assert_eq!(house.status(a), Status::Live);
     assert_eq!(house.status(inside), Status::Live);
     let events: Vec<Event> = house
@@ -192,8 +195,9 @@ fn somebody_at_the_door_is_shown_waiting_and_talks_to_nobody() {
         records.extend(recorder.note(if Some(at) < passed { start } else { end }, event));
     }
     let record = records.iter().find(|record| record.call == door).unwrap();
+    assert_eq!((record.room.clone(), record.door.as_deref()), (None, Some("vault")));
     let times = record.parties[0].times;
-    assert_eq!(times.talk_us, 0, "{times:?}");
+    assert_eq!((times.talk_us, times.queued_us), (0, 10_000_000), "{times:?}");
     assert!(record.parties[0].answered_at.is_none());
     assert!(!house.saw(|event| matches!(event, Event::ParticipantLeft { why: Left::Failed(_), .. })));
 }

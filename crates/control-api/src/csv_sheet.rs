@@ -120,6 +120,7 @@ mod tests {
         let record = CallRecord {
             call: CallId(1),
             room: None,
+            door: None,
             started_at: 1_000_000,
             ended_at: Some(3_250_000),
             joined_into: None,

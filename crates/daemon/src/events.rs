@@ -102,8 +102,9 @@ impl Log {
 /// The line of an event that needs no names.
 fn write(event: &Event) {
     match event {
-        Event::CallStarted { call, room: Some(room) } => info!(%call, room = masked(room), "call started"),
-        Event::CallStarted { call, room: None } => info!(%call, "call started"),
+        Event::CallStarted { call, room: Some(room), .. } => info!(%call, room = masked(room), "call started"),
+        Event::CallStarted { call, door: Some(door), .. } => info!(%call, door = masked(door), "call started"),
+        Event::CallStarted { call, room: None, door: None } => info!(%call, "call started"),
         Event::CallEnded { call } => info!(%call, "call ended"),
         Event::CallsJoined { call, joined } => info!(%call, %joined, "calls joined"),
         Event::ParticipantJoined { call, who, role, agent, name } => {

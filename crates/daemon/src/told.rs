@@ -85,7 +85,7 @@ mod tests {
         let mut written = Reserved::default();
         for n in 0..25_000 {
             written = teller.due().unwrap_or(written);
-            teller.tell(Event::CallStarted { call: CallId(8 + n), room: None });
+            teller.tell(Event::CallStarted { call: CallId(8 + n), room: None, door: None });
             assert_eq!(heard.try_recv().unwrap().seq, 42 + n);
             assert!(teller.last() <= written.events && 8 + n <= written.calls, "{n} {written:?}");
         }

@@ -57,6 +57,17 @@ pub(crate) enum Kind {
     Door(Door),
 }
 
+impl Kind {
+    /// The name of the room that it is, or before whose door it is.
+    pub(crate) fn names(&self) -> (Option<String>, Option<String>) {
+        match self {
+            Self::Room(name) => (Some(name.clone()), None),
+            Self::Door(door) => (None, Some(door.room.clone())),
+            Self::Plain | Self::Service(_) => (None, None),
+        }
+    }
+}
+
 /// What people were told last; the next reaction tells the difference.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 struct Told {

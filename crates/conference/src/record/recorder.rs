@@ -42,7 +42,7 @@ impl Recorder {
     /// Takes note of an event; the record of a call that is over.
     pub fn note(&mut self, now: Moment, event: &Event) -> Option<CallRecord> {
         match event {
-            Event::CallStarted { call, room } => self.started(now, *call, room.clone()),
+            Event::CallStarted { call, room, door } => self.started(now, *call, (room.clone(), door.clone())),
             Event::CallEnded { call } => return self.ended(now, *call),
             Event::CallsJoined { call, joined } => self.with(*joined, |running| running.joined_into(now, *call)),
             Event::ParticipantJoined { call, who, role, agent, name } => {
@@ -133,6 +133,20 @@ impl Recorder {
         totals
     }
 
+    /// What one agent did since the recorder began, all phases counted up to now; nothing was done by whoever is unknown.
+    #[must_use]
+    pub fn totals_of(&self, agent: &AgentName, now: Moment) -> AgentTotals {
+        let mut totals = BTreeMap::from([(agent.clone(), self.totals.get(agent).copied().unwrap_or_default())]);
+        for running in self.calls.values().filter(|running| running.has(agent)) {
+            running.unspent(now).into_iter().filter(|spent| spent.agent == *agent).for_each(|s| add(&mut totals, s));
+        }
+        let mut total = totals.remove(agent).unwrap_or_default();
+        if let Some(since) = self.wrapping_up.get(agent) {
+            total.wrap_up_us += now.0.saturating_sub(since.0);
+        }
+        total
+    }
+
     /// Lets a call take note of something; what its agents spent till then is counted.
     fn with(&mut self, call: CallId, note: impl FnOnce(&mut Running)) {
         let Some(running) = self.calls.get_mut(&call) else { return };
@@ -142,8 +156,9 @@ impl Recorder {
         }
     }
 
-    fn started(&mut self, now: Moment, call: CallId, room: Option<String>) {
-        let mut running = Running::new(self.epoch_us, now, call, room);
+    /// `names`: the room that it is, and the one before whose door it is.
+    fn started(&mut self, now: Moment, call: CallId, names: (Option<String>, Option<String>)) {
+        let mut running = Running::new(self.epoch_us, now, call, names);
         for (who, leg) in self.early.remove(&call).unwrap_or_default() {
             running.leg(who, leg);
         }

@@ -69,10 +69,16 @@ pub(super) struct Running {
 }
 
 impl Running {
-    pub(super) fn new(epoch_us: i64, now: Moment, call: CallId, room: Option<String>) -> Self {
+    pub(super) fn new(
+        epoch_us: i64,
+        now: Moment,
+        call: CallId,
+        (room, door): (Option<String>, Option<String>),
+    ) -> Self {
         let record = CallRecord {
             call,
             room,
+            door,
             started_at: at(epoch_us, now),
             ended_at: None,
             joined_into: None,
@@ -294,6 +300,12 @@ impl Running {
             running.turn(now, *who);
         }
         running.with_legs()
+    }
+
+    /// Whether an agent is in.
+    pub(super) fn has(&self, agent: &AgentName) -> bool {
+        let present = |party: &PartyRecord| party.left_at.is_none() && party.agent.as_ref() == Some(agent);
+        self.record.parties.iter().any(present)
     }
 
     /// What agents who are in have spent since it was counted last.

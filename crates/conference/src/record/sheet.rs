@@ -14,6 +14,9 @@ pub struct CallRecord {
     pub call: CallId,
     /// The room's name, if it was one.
     pub room: Option<String>,
+    /// The room before whose door somebody stood, if it was that; `queued_us` is the time there.
+    #[serde(default)]
+    pub door: Option<String>,
     /// When it began.
     pub started_at: i64,
     /// When it ended; `None`: it goes on.
@@ -69,7 +72,7 @@ pub struct PartyRecord {
 pub struct AgentTimes {
     /// Called and ringing.
     pub ring_us: u64,
-    /// Waiting in a queue.
+    /// Waiting in a queue, or before the door of a room.
     pub queued_us: u64,
     /// Live, outside any private consult.
     pub talk_us: u64,

@@ -317,15 +317,12 @@ impl Switchboard {
     /// Opens a call.
     fn open(&mut self, now: Moment, kind: Kind, out: &mut Reaction) -> CallId {
         let id = self.books.next_call();
-        let room = match &kind {
-            Kind::Room(name) => Some(name.clone()),
-            Kind::Plain | Kind::Service(_) | Kind::Door(_) => None,
-        };
+        let (room, door) = kind.names();
         if let Some(name) = &room {
             self.rooms.insert(name.clone(), id);
         }
         self.calls.insert(id, Call::new(id, kind, now));
-        out.event(Event::CallStarted { call: id, room });
+        out.event(Event::CallStarted { call: id, room, door });
         id
     }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::Switchboard;
-use crate::conference::{Call, Kind};
+use crate::conference::Call;
 use crate::consult::Stage;
 use crate::floor::Floor;
 use crate::ids::{AgentName, CallId, LegId, ParticipantId, Phone, ReservationId};
@@ -22,6 +22,9 @@ pub struct CallView {
     pub id: CallId,
     /// The room's name, if it is one.
     pub room: Option<String>,
+    /// The room before whose door its one participant stands, who is `Status::Queued` until the PIN is typed. It is no part
+    /// of that room: the room is another call.
+    pub door: Option<String>,
     /// When it began.
     pub started: Moment,
     /// Whether it is a room that lets nobody in.
@@ -192,10 +195,7 @@ pub struct Allowed {
 
 impl CallView {
     fn of(call: &Call, floor: &Floor) -> Self {
-        let room = match &call.kind {
-            Kind::Room(name) => Some(name.clone()),
-            Kind::Plain | Kind::Service(_) | Kind::Door(_) => None,
-        };
+        let (room, door) = call.kind.names();
         let awaited = call.people.values().find_map(|person| place_of(person, floor));
         let place = |who: ParticipantId, person: &Participant| {
             let waits = call.status(who) == Some(Status::Queued);
@@ -226,6 +226,7 @@ impl CallView {
         Self {
             id: call.id,
             room,
+            door,
             started: call.started,
             locked: call.locked,
             participants: participants.collect(),

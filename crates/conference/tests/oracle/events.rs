@@ -135,7 +135,7 @@ impl Oracle {
 
     pub(super) fn event(&mut self, event: &Event, before: &BTreeMap<CallId, bool>) -> Result<(), String> {
         match event {
-            Event::CallStarted { call, room } => {
+            Event::CallStarted { call, room, .. } => {
                 let new = self.calls.entry(*call).or_default();
                 new.room.clone_from(room);
                 new.service = self.service;

@@ -24,7 +24,7 @@ words! {
 words! {
     /// A participant's status.
     Status {
-        /// Waits in a queue, or for an agent of one.
+        /// Waits in a queue, for an agent of one, or before the door of a room.
         Queued,
         /// Is called, does not ring yet.
         Calling,
@@ -70,6 +70,10 @@ pub struct Call {
     /// The room's name, if it is one.
     #[schema(required)]
     pub room: Option<String>,
+    /// The room before whose door somebody stands and types its PIN, if it is that; they are `queued` meanwhile, in no
+    /// queue. The call that is the room is another.
+    #[schema(required)]
+    pub door: Option<String>,
     /// When it began.
     #[schema(format = DateTime)]
     pub started_at: String,
@@ -247,6 +251,7 @@ impl Call {
         Self {
             id: view.id.to_string(),
             room: view.room.clone(),
+            door: view.door.clone(),
             started_at: super::time(sheet.started_at),
             locked: view.locked,
             participants: view.participants.iter().map(|person| Participant::of(sheet, epoch, person)).collect(),

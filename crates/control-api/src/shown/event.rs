@@ -163,6 +163,8 @@ pub enum Event {
         call: String,
         #[schema(required)]
         room: Option<String>,
+        #[schema(required)]
+        door: Option<String>,
     },
     /// A call ended.
     CallEnded { call: String },
@@ -208,7 +210,7 @@ pub enum Event {
     FellBack { call: String, participant: String },
     /// Both lines of a phone are open: it mixes (true), or does not any more.
     BridgedByPhone { call: String, participant: String, bridged: bool },
-    /// An agent's state changed.
+    /// An agent's state, availability or number of phones changed; the state may be the one told before.
     AgentChanged { agent: String, state: AgentState },
     /// New settings are in force, or users came or went: agents, queues and extensions may be others. Ask for them again.
     SettingsChanged,
@@ -252,7 +254,9 @@ impl Event {
     fn of(event: &CoreEvent, epoch: i64) -> Self {
         let id = |id: &dyn ToString| id.to_string();
         match event {
-            CoreEvent::CallStarted { call, room } => Self::CallStarted { call: id(call), room: room.clone() },
+            CoreEvent::CallStarted { call, room, door } => {
+                Self::CallStarted { call: id(call), room: room.clone(), door: door.clone() }
+            }
             CoreEvent::CallEnded { call } => Self::CallEnded { call: id(call) },
             CoreEvent::CallsJoined { call, joined } => Self::CallsJoined { call: id(call), joined: id(joined) },
             CoreEvent::ParticipantJoined { call, who, role, agent, name } => Self::ParticipantJoined {

@@ -14,6 +14,9 @@ pub struct Record {
     /// The room's name, if it was one.
     #[schema(required)]
     pub room: Option<String>,
+    /// The room before whose door somebody stood and typed its PIN, if it was that; they waited (`queued_s`) and did not talk.
+    #[schema(required)]
+    pub door: Option<String>,
     /// When it began.
     #[schema(format = DateTime)]
     pub started_at: String,
@@ -143,6 +146,7 @@ impl Record {
         Self {
             id: record.call.to_string(),
             room: record.room.clone(),
+            door: record.door.clone(),
             started_at: super::time(record.started_at),
             ended_at: record.ended_at.map(super::time),
             joined_into: record.joined_into.map(|call| call.to_string()),

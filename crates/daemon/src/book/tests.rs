@@ -37,7 +37,7 @@ fn versions(history: &AudibilityHistory) -> Vec<(u64, u64)> {
 #[test]
 fn words_that_overtake_each_other_are_written_in_the_order_of_the_changes() {
     let mut book = Book::new(0);
-    book.note(Moment(1), &Event::CallStarted { call: CALL, room: None });
+    book.note(Moment(1), &Event::CallStarted { call: CALL, room: None, door: None });
     for version in 1..=3 {
         book.decided(&change(version), &cause(), Instant::now());
     }
@@ -54,7 +54,7 @@ fn words_that_overtake_each_other_are_written_in_the_order_of_the_changes() {
 fn a_call_that_is_over_is_written_down_when_its_last_change_is_in_force() {
     let mut book = Book::new(0);
     book.decided(&change(1), &cause(), Instant::now());
-    book.note(Moment(1), &Event::CallStarted { call: CALL, room: None });
+    book.note(Moment(1), &Event::CallStarted { call: CALL, room: None, door: None });
     let joined = Event::ParticipantJoined {
         call: CALL,
         who: ParticipantId(1),
@@ -64,7 +64,7 @@ fn a_call_that_is_over_is_written_down_when_its_last_change_is_in_force() {
     };
     book.note(Moment(1), &joined);
     // another call that begins meanwhile takes nothing from this one
-    book.note(Moment(2), &Event::CallStarted { call: CallId(8), room: None });
+    book.note(Moment(2), &Event::CallStarted { call: CallId(8), room: None, door: None });
     let legs = |book: &Book| book.record(CALL, Moment(3)).unwrap().parties[0].legs.len();
     assert_eq!(legs(&book), 1);
     book.note(Moment(4), &Event::CallEnded { call: CALL });
@@ -80,7 +80,7 @@ fn a_call_that_is_over_is_written_down_when_its_last_change_is_in_force() {
 #[test]
 fn a_call_nobody_can_vouch_for_leaves_nothing_behind() {
     let mut book = Book::new(0);
-    book.note(Moment(1), &Event::CallStarted { call: CALL, room: None });
+    book.note(Moment(1), &Event::CallStarted { call: CALL, room: None, door: None });
     book.decided(&change(1), &cause(), Instant::now());
     book.note(Moment(2), &Event::CallEnded { call: CALL });
     book.given_up(CALL);

@@ -152,7 +152,7 @@ impl Carry {
         for output in &outputs {
             match output {
                 Output::Effect(Effect::SetAudibility(change)) => self.book.decided(change, &cause, asked),
-                Output::Event(Event::CallStarted { call, room: Some(room) }) => {
+                Output::Event(Event::CallStarted { call, room: Some(room), .. }) => {
                     self.rooms.insert(*call, room.clone());
                 }
                 Output::Event(Event::ReservationEnded { agent, call, how: ReservationEnd::Elsewhere, .. }) => {

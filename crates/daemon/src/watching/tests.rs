@@ -27,7 +27,15 @@ fn person(who: u32, agent: Option<&str>, status: Status, leg: LegView) -> Partic
 }
 
 fn call(participants: Vec<ParticipantView>) -> CallView {
-    CallView { id: CallId(1), room: None, started: Moment::ZERO, locked: false, participants, transfer: None }
+    CallView {
+        id: CallId(1),
+        room: None,
+        door: None,
+        started: Moment::ZERO,
+        locked: false,
+        participants,
+        transfer: None,
+    }
 }
 
 #[test]

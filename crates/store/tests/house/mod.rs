@@ -73,6 +73,7 @@ pub(crate) fn call_of(id: u64, number: &str, agent: &str, queue: &str) -> CallRe
     CallRecord {
         call: CallId(id),
         room: None,
+        door: None,
         started_at,
         ended_at: Some(started_at + 9),
         joined_into: None,

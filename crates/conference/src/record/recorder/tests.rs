@@ -18,7 +18,7 @@ struct Desk {
 impl Desk {
     fn new() -> Self {
         let mut desk = Self { recorder: Recorder::new(EPOCH), now: Moment(10 * SECOND) };
-        desk.note(Event::CallStarted { call: CALL, room: None });
+        desk.note(Event::CallStarted { call: CALL, room: None, door: None });
         desk
     }
 
@@ -159,6 +159,8 @@ fn whoever_takes_a_waiting_call_is_named_and_the_offers_before_are_kept() {
     assert_eq!((wait.how, wait.left_at.unwrap() - wait.entered_at), (Some(QueueExit::Answered), 30_000_000));
     let totals = desk.recorder.totals(desk.now)[&bob()];
     assert_eq!((totals.calls, totals.times.queued_us, totals.times.talk_us), (1, 0, 60 * SECOND));
+    assert_eq!(desk.recorder.totals_of(&bob(), desk.now), totals);
+    assert_eq!(desk.recorder.totals_of(&AgentName("carol".to_owned()), desk.now), AgentTotals::default());
 }
 
 #[test]
@@ -167,6 +169,7 @@ fn wrap_up_is_counted_while_it_lasts_and_after() {
     desk.note(Event::AgentChanged { agent: bob(), state: AgentState::WrapUp });
     desk.seconds(8);
     assert_eq!(desk.recorder.totals(desk.now)[&bob()].wrap_up_us, 8 * SECOND);
+    assert_eq!(desk.recorder.totals_of(&bob(), desk.now).wrap_up_us, 8 * SECOND);
     desk.note(Event::AgentChanged { agent: bob(), state: AgentState::Ready });
     desk.seconds(8);
     assert_eq!(desk.recorder.totals(desk.now)[&bob()].wrap_up_us, 8 * SECOND);
@@ -187,7 +190,7 @@ fn legs_are_taken_from_masks_that_come_before_the_call_began() {
         cues: true,
     };
     recorder.masks(&ChangeSet { call, version: 1, full: true, legs: vec![mask], gone: Vec::new(), tightens: false });
-    recorder.note(now, &Event::CallStarted { call, room: None });
+    recorder.note(now, &Event::CallStarted { call, room: None, door: None });
     let joined = Event::ParticipantJoined { call, who, role: Role::Customer, agent: None, name: String::new() };
     recorder.note(now, &joined);
     let quality = Quality { received: 100, ..Quality::default() };
