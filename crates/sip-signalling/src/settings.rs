@@ -101,7 +101,7 @@ pub enum Doorkeeping {
 }
 
 /// Who may register and call; replaced whole by a reload.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Directory {
     /// The agents.
     pub accounts: Vec<Account>,

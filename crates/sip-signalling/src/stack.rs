@@ -33,6 +33,7 @@ mod reliable;
 mod replaces;
 mod respond;
 mod ring;
+mod secrets;
 mod session;
 mod subscribe;
 #[cfg(test)]
@@ -53,14 +54,14 @@ use crate::chance::Chance;
 use crate::codec::headers::{call_id, cseq, to};
 use crate::codec::{Malformed, stamp_source, write};
 use crate::dialog::MOST_CSEQ;
-use crate::digest::{DigestServer, Ha1s};
+use crate::digest::DigestServer;
 use crate::flow::Flow;
 use crate::fork::Branch;
 use crate::leg::{Leg, Party};
 use crate::news::{News, ReferId, WatchId};
 use crate::refer::{End, Referring, Refers};
 use crate::registrar::Registrar;
-use crate::settings::{Directory, Password, Protocol, SipSettings};
+use crate::settings::{Directory, Protocol, SipSettings};
 use crate::transaction::{Alarms, ClientEvent, ClientId, Out, ServerId, Transactions};
 use crate::watch::Watches;
 use crate::wish::Wish;
@@ -124,7 +125,7 @@ pub(crate) struct Stack {
     own: Own,
     chance: Chance,
     digest: DigestServer,
-    secrets: BTreeMap<String, Ha1s>,
+    secrets: secrets::Secrets,
     registrar: Registrar<Flow>,
     transactions: Transactions,
     branches: HashMap<ClientId, Branch>,
@@ -203,7 +204,8 @@ impl Stack {
             alarmed: (Moment::ZERO, 0),
             settings,
         };
-        stack.know_secrets();
+        let nobody = (&Directory::default(), &BTreeMap::new());
+        (stack.secrets, _) = secrets::of(&stack.settings.directory, &stack.settings.domain, nobody);
         stack
     }
 
@@ -422,28 +424,14 @@ impl Stack {
     }
 
     fn reload(&mut self, directory: Directory) {
-        self.settings.directory = directory;
         let before = std::mem::take(&mut self.secrets);
-        self.know_secrets();
+        let old = std::mem::replace(&mut self.settings.directory, directory);
+        (self.secrets, _) = secrets::of(&self.settings.directory, &self.settings.domain, (&old, &before));
         let secrets = &self.secrets;
         // whoever registered with a password that holds no longer is not rung any more
         let gone = self.registrar.keep_only(|aor| secrets.contains_key(aor) && secrets.get(aor) == before.get(aor));
         self.tell_registrations(gone.into_iter().map(|(aor, _)| aor));
         self.end_foreign_watches();
-    }
-
-    fn know_secrets(&mut self) {
-        let realm = &self.settings.domain;
-        let accounts = self.settings.directory.accounts.iter();
-        self.secrets = accounts
-            .map(|account| {
-                let ha1s = match &account.password {
-                    Password::Plain(password) => Ha1s::of(&account.name.0, realm, password),
-                    Password::Hashed(ha1s) => ha1s.clone(),
-                };
-                (account.name.0.clone(), ha1s)
-            })
-            .collect();
     }
 
     fn tell(&mut self, news: News) {
