@@ -46,6 +46,8 @@ pub(crate) struct Writer {
     connection: Option<SqliteConnection>,
     /// The number of the next write.
     next: u64,
+    /// Writes up to this number are counted as written: a batch that went to the spool while it was committed comes again.
+    counted: u64,
     retry: Retry,
     expire_at: Instant,
     probe_at: Instant,
@@ -72,6 +74,7 @@ impl Writer {
             retained: 0,
             database,
             next: done.max(spool.last()) + 1,
+            counted: done,
             spool,
             connection: Some(connection),
             retry: Retry { at: None, delay: FIRST_RETRY },
@@ -175,10 +178,10 @@ impl Writer {
             Ok(batch) => batch,
             Err(error) => return self.away(&error),
         };
-        let count = batch.len() as u64;
+        let numbers = batch.iter().map(|(number, _)| *number).collect();
         let (done, _) = self.commit(batch, Vec::new()).await;
         if done {
-            self.ledger.written.fetch_add(count, Ordering::Relaxed);
+            self.count_written(numbers);
             if let Err(error) = self.spool.passed() {
                 self.away(&error);
             }
@@ -188,15 +191,23 @@ impl Writer {
     /// New writes, into the database; into the spool if it does not take them.
     async fn write(&mut self, given: Vec<Given>) {
         let batch: Vec<Given> = given.iter().map(|(_, write)| (self.number(), Arc::clone(write))).collect();
-        let count = batch.len() as u64;
-        let waiting = given.into_iter().zip(batch.iter().map(|(number, _)| *number)).collect();
+        let numbers: Vec<u64> = batch.iter().map(|(number, _)| *number).collect();
+        let waiting = given.into_iter().zip(numbers.iter().copied()).collect();
         let (done, left) = self.commit(batch, waiting).await;
         if done {
-            self.ledger.written.fetch_add(count, Ordering::Relaxed);
+            self.count_written(numbers);
         } else {
             let left = self.spool_writes(left, false);
             self.queue.give_back(left.into_iter().map(|(given, _)| given).collect());
         }
+    }
+
+    /// The writes of these numbers, rising, are in the database; each is counted once, however often it was tried.
+    fn count_written(&mut self, numbers: Vec<u64>) {
+        let counted = self.counted;
+        self.counted = numbers.last().copied().unwrap_or(0).max(counted);
+        let new = numbers.into_iter().filter(|number| *number > counted).count();
+        self.ledger.written.fetch_add(new as u64, Ordering::Relaxed);
     }
 
     /// One batch, into the database. While it takes its time, what is on no disk yet (`waiting`: the batch itself, unless it
