@@ -89,7 +89,7 @@ impl Floor {
 
     /// New settings: who serves which queue is worked out anew, states stay as they are.
     pub(crate) fn configure(&mut self, settings: &Settings, out: &mut Reaction) {
-        self.agents.retain(|name, _| settings.agents.contains_key(name));
+        self.dismiss(settings, out);
         self.lines.retain(|name, line| settings.queues.contains_key(name) || !line.waiting.is_empty());
         for name in settings.queues.keys() {
             self.lines.entry(name.clone()).or_default();
@@ -113,6 +113,24 @@ impl Floor {
             }
             out.agents.insert(name.clone());
         }
+    }
+
+    /// Whoever is no agent any more does nothing from here on, and it is told: else a wrap-up would never be over.
+    fn dismiss(&mut self, settings: &Settings, out: &mut Reaction) {
+        for (name, agent) in self.agents.iter().filter(|(name, _)| !settings.agents.contains_key(name)) {
+            if let Some(until) = agent.wrap_until() {
+                self.alarms.remove(&(until, Alarm::WrapUp(name.clone())));
+            }
+            if agent.state != AgentState::Offline {
+                out.event(Event::AgentChanged { agent: name.clone(), state: AgentState::Offline });
+            }
+        }
+        self.agents.retain(|name, _| settings.agents.contains_key(name));
+    }
+
+    /// Goes on numbering offers after this one: an id of before a restart stands for no offer of after it.
+    pub(crate) fn resume(&mut self, last_reservation: u64) {
+        self.last_reservation = self.last_reservation.max(last_reservation);
     }
 
     /// How many phones of an agent are registered.

@@ -54,15 +54,17 @@ fn new_settings_keep_states_and_places() {
 }
 
 #[test]
-fn after_a_restart_calls_are_numbered_on_and_the_paused_stay_paused() {
+fn after_a_restart_calls_and_offers_are_numbered_on_and_the_paused_stay_paused() {
     let mut board = Switchboard::new();
-    board.resume(41, vec![("bob".into_agent(), Availability::Paused)]);
+    board.resume(41, 70, vec![("bob".into_agent(), Availability::Paused)]);
     let mut house = House::new();
     house.board = board;
     house.command(Command::Configure(settings())).unwrap();
     house.registers("bob", 1);
     let c = house.waits("+4930");
     assert_eq!((house.call_of(c).0, house.state("bob")), (42, AgentState::Paused));
+    house.says("bob", Availability::Ready).unwrap();
+    assert_eq!(house.offer("bob").0, 71, "no id of before accepts an offer of now");
 }
 
 #[test]
@@ -148,4 +150,31 @@ fn a_wrap_up_that_ends_by_itself_is_told_of_whoever_is_offline() {
     house.wait(1);
     assert_eq!(house.board.agent(&"alice".into_agent()).unwrap().availability, Availability::Ready);
     assert_eq!(house.states_told(), [("alice".to_owned(), AgentState::Offline)]);
+}
+
+#[test]
+fn an_agent_who_is_removed_is_told_of_as_gone_and_their_wrap_up_is_over() {
+    let mut house = House::on_duty(&["alice", "bob", "carol"]);
+    house.says("bob", Availability::WrapUp).unwrap();
+    house.says("carol", Availability::Paused).unwrap();
+    let mut recorder = conference::record::Recorder::new(0);
+    let wrapping_up = Event::AgentChanged { agent: "bob".into_agent(), state: AgentState::WrapUp };
+    recorder.note(house.now, &wrapping_up);
+    house.wait(8);
+    let mut fewer = settings();
+    for name in ["alice", "bob", "carol", "dave"] {
+        fewer.agents.remove(&name.into_agent());
+    }
+    let told = house.command(Command::Configure(fewer)).unwrap();
+    let gone = |name: &str| (name.to_owned(), AgentState::Offline);
+    assert_eq!(house.states_told(), [gone("alice"), gone("bob"), gone("carol")], "dave was offline all the while");
+    for output in &told {
+        if let conference::Output::Event(event) = output {
+            recorder.note(house.now, event);
+        }
+    }
+    house.wait(100);
+    let totals = recorder.totals_of(&["bob".into_agent()], house.now);
+    assert_eq!(totals[&"bob".into_agent()].wrap_up_us, 8_000_000);
+    assert_eq!(recorder.totals_together(house.now).wrap_up_us, 8_000_000);
 }

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use conference::record::{AudibilityHistory, CallRecord, Quality};
+use conference::record::{AgentTotals, AudibilityHistory, CallRecord, Quality};
 use conference::{
     AgentName, AgentView, Allowed, CallId, CallView, Command, Destination, Event, LegId, ParticipantId, QueueView,
     Refusal, ReservationView,
@@ -218,6 +218,8 @@ pub enum Ask {
     },
     /// These agents as they are now, those that exist.
     Agents(Vec<AgentName>, Reply<Vec<AgentView>>),
+    /// What these agents did since the service was started, up to now.
+    Worked(Vec<AgentName>, Reply<BTreeMap<AgentName, AgentTotals>>),
     /// These queues as they are now, those that exist.
     Queues(Vec<String>, Reply<Vec<QueueView>>),
     /// One call.

@@ -190,6 +190,7 @@ impl Mirror {
                 calls,
                 queues: entry.queues.clone(),
                 reservation: offers.get(&agent).map(|offer| (*offer).clone()),
+                worked: None,
             };
             whole.seen_by(viewer)
         });

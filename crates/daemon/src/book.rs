@@ -5,8 +5,8 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use conference::record::{AudibilityChange, AudibilityHistory, CallRecord, Cause, Quality, Recorder};
-use conference::{CallId, ChangeSet, Event, LegId, LegMask, Moment, ParticipantId};
+use conference::record::{AgentTotals, AudibilityChange, AudibilityHistory, CallRecord, Cause, Quality, Recorder};
+use conference::{AgentName, CallId, ChangeSet, Event, LegId, LegMask, Moment, ParticipantId};
 use media_mixer::Applied;
 use store::Write;
 use tokio::time::Instant;
@@ -152,6 +152,16 @@ impl Book {
     /// The record of a call that goes on.
     pub(crate) fn record(&self, call: CallId, now: Moment) -> Option<CallRecord> {
         self.recorder.live(call, now)
+    }
+
+    /// What these agents did so far.
+    pub(crate) fn worked(&self, agents: &[AgentName], now: Moment) -> BTreeMap<AgentName, AgentTotals> {
+        self.recorder.totals_of(agents, now)
+    }
+
+    /// What all agents did together so far.
+    pub(crate) fn worked_together(&self, now: Moment) -> AgentTotals {
+        self.recorder.totals_together(now)
     }
 
     /// Who could hear whom in a call that goes on.

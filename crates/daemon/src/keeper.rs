@@ -97,7 +97,8 @@ impl Keeper {
 
     /// Numbers that are taken.
     pub(crate) fn reserve(&self, reserved: Reserved) {
-        self.store.write(Write::Reserved { last_call: reserved.calls, last_event: reserved.events });
+        let Reserved { calls, events, offers } = reserved;
+        self.store.write(Write::Reserved { last_call: calls, last_event: events, last_reservation: offers });
     }
 
     /// An agent's phones, as the registrar keeps them.

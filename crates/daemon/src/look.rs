@@ -8,7 +8,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
-use conference::record::CallRecord;
+use conference::record::{AgentTotals, CallRecord};
 use conference::{AgentName, AgentView, Allowed, Asker, CallId, CallView, QueueView, ReservationView};
 use control_api::AudibilitySheet;
 use tokio::sync::oneshot;
@@ -50,6 +50,8 @@ pub(crate) struct Everything {
     pub(crate) queues: Vec<QueueView>,
     pub(crate) reservations: Vec<ReservationView>,
     pub(crate) extensions: BTreeMap<String, String>,
+    /// What all agents did together so far.
+    pub(crate) worked: AgentTotals,
 }
 
 /// What is asked to be seen.
@@ -61,6 +63,8 @@ pub(crate) enum Look {
     /// One call; for an agent only if they are in it.
     Call(CallId, Option<AgentName>, oneshot::Sender<Option<(i64, Sight)>>),
     Agents(Vec<AgentName>, oneshot::Sender<Vec<AgentView>>),
+    /// What agents did so far.
+    Worked(Vec<AgentName>, oneshot::Sender<BTreeMap<AgentName, AgentTotals>>),
     Queues(Vec<String>, oneshot::Sender<Vec<QueueView>>),
     /// The record of a call that goes on.
     Record(CallId, oneshot::Sender<Option<CallRecord>>),
@@ -124,6 +128,9 @@ impl Switch {
             Look::Agents(names, reply) => {
                 _ = reply.send(names.iter().filter_map(|name| self.board.agent(name)).collect());
             }
+            Look::Worked(agents, reply) => {
+                _ = reply.send(self.carry.book.worked(&agents, self.clock.now()));
+            }
             Look::Queues(names, reply) => {
                 _ = reply.send(names.iter().filter_map(|name| self.board.queue(name)).collect());
             }
@@ -139,6 +146,7 @@ impl Switch {
             queues: self.board.queues().collect(),
             reservations: self.board.reservations().collect(),
             extensions: self.extensions.clone(),
+            worked: self.carry.book.worked_together(self.clock.now()),
         }
     }
 

@@ -38,6 +38,7 @@ label!(How, how);
 label!(Rule, rule);
 label!(Status, status);
 label!(State, state);
+label!(Doing, doing);
 label!(Queue, queue);
 label!(Reason, reason);
 label!(Thread, thread);
@@ -93,6 +94,9 @@ pub(crate) struct Gauges {
     pub(crate) participants: Family<Status, Gauge>,
     pub(crate) transfers: Family<State, Gauge>,
     pub(crate) agents: Family<State, Gauge>,
+    pub(crate) agent_calls: Counter,
+    /// Of all agents together: a name for each agent would be as many series as there are agents.
+    pub(crate) agent_time: Family<Doing, Counter<f64, AtomicU64>>,
     pub(crate) waiting: Family<Queue, Gauge>,
     pub(crate) ready: Family<Queue, Gauge>,
     pub(crate) open: Family<Queue, Gauge>,
@@ -216,6 +220,9 @@ impl Gauges {
         to.register("participants", "Participants now, by status", self.participants.clone());
         to.register("transfers_now", "Transfers under way, by phase", self.transfers.clone());
         to.register("agents", "Agents, by state", self.agents.clone());
+        to.register("agent_calls", "Calls in which agents were live, all agents together", self.agent_calls.clone());
+        let what = "Time of all agents together, by what they did in it";
+        to.register_with_unit("agent_time", what, Unit::Seconds, self.agent_time.clone());
         to.register("queue_waiting", "Calls that wait in a queue", self.waiting.clone());
         to.register("queue_ready", "Agents ready for a queue", self.ready.clone());
         to.register("queue_open", "1: the queue is open", self.open.clone());

@@ -134,13 +134,13 @@ async fn start(config: Config, listener: TcpListener, store: Store, restored: Re
     let (asks, asked) = mpsc::channel(ASKS);
     let house = House::new(asks);
     let (inputs, receiver) = mpsc::channel(INPUTS);
-    let taken = Reserved { calls: restored.last_call, events: restored.last_event };
+    let taken = Reserved { calls: restored.last_call, events: restored.last_event, offers: restored.last_reservation };
     let carry = Carry::new(edges, Teller::new(house.events.clone(), taken), clock.clone());
     let metrics = carry.metrics.clone();
     let said: BTreeMap<_, _> =
         restored.availabilities.iter().map(|known| (known.agent.clone(), known.availability)).collect();
     let mut switch = Switch::new(&whole, carry, clock.clone());
-    switch.board.resume(restored.last_call, said.clone().into_iter().collect());
+    switch.board.resume(restored.last_call, restored.last_reservation, said.clone().into_iter().collect());
     let just_ended = JustEnded::default();
     switch.keeper = Some(Keeper::new(store.clone(), mixer.clone(), just_ended.clone(), said));
     let settings = ApiSettings::new(token);

@@ -65,13 +65,15 @@ async fn put(to: &mut SqliteConnection, write: &Write) -> Result<(), sqlx::Error
         .bind(&known.agent.0)
         .bind(json(&known.availability)?)
         .bind(known.at),
-        Write::Reserved { last_call, last_event } => sqlx::query(
-            "INSERT INTO reserved (id, last_call, last_event) VALUES (0, ?, ?)
+        Write::Reserved { last_call, last_event, last_reservation } => sqlx::query(
+            "INSERT INTO reserved (id, last_call, last_event, last_reservation) VALUES (0, ?, ?, ?)
              ON CONFLICT (id) DO UPDATE SET last_call = max(last_call, excluded.last_call),
-                 last_event = max(last_event, excluded.last_event)",
+                 last_event = max(last_event, excluded.last_event),
+                 last_reservation = max(last_reservation, excluded.last_reservation)",
         )
         .bind(last_call.cast_signed())
-        .bind(last_event.cast_signed()),
+        .bind(last_event.cast_signed())
+        .bind(last_reservation.cast_signed()),
     };
     query.execute(to).await.map(|_| ())
 }

@@ -154,6 +154,8 @@ pub struct Restored {
     pub last_call: u64,
     /// The highest event number that was told, rounded up: the next is higher.
     pub last_event: u64,
+    /// The highest number of an offer, rounded up: the next is higher.
+    pub last_reservation: u64,
 }
 
 /// Something to be kept. Given to the store without waiting; what cannot be written at once is spooled and written exactly
@@ -179,6 +181,9 @@ pub enum Write {
         last_call: u64,
         /// Events.
         last_event: u64,
+        /// Offers; what was spooled by a version that did not number them on has none.
+        #[serde(default)]
+        last_reservation: u64,
     },
 }
 

@@ -10,8 +10,7 @@ use crate::users;
 
 /// Everything the database knows. `now`: microseconds of Unix time; what has expired by then is left out.
 pub(crate) async fn read(pool: &SqlitePool, now: i64) -> Result<Restored, StoreError> {
-    let reserved =
-        sqlx::query("SELECT last_call, last_event FROM reserved").fetch_optional(pool).await.map_err(said)?;
+    let reserved = sqlx::query("SELECT * FROM reserved").fetch_optional(pool).await.map_err(said)?;
     let number = |column: &str| {
         reserved.as_ref().map_or(Ok(0), |row| row.try_get::<i64, _>(column).map(i64::cast_unsigned)).map_err(said)
     };
@@ -20,6 +19,7 @@ pub(crate) async fn read(pool: &SqlitePool, now: i64) -> Result<Restored, StoreE
         users: users::all(pool).await?,
         last_call: number("last_call")?.max(newest.map_or(0, i64::cast_unsigned)),
         last_event: number("last_event")?,
+        last_reservation: number("last_reservation")?,
         ..Restored::default()
     };
     let rows =
@@ -54,9 +54,10 @@ pub(crate) fn lay_over(restored: &mut Restored, write: &Write, now: i64) {
             restored.availabilities.retain(|other| other.agent != known.agent);
             restored.availabilities.push(known.clone());
         }
-        Write::Reserved { last_call, last_event } => {
+        Write::Reserved { last_call, last_event, last_reservation } => {
             restored.last_call = restored.last_call.max(*last_call);
             restored.last_event = restored.last_event.max(*last_event);
+            restored.last_reservation = restored.last_reservation.max(*last_reservation);
         }
     }
 }

@@ -56,7 +56,7 @@ async fn everything_comes_back_after_a_restart() {
     store.write(phones("carol", &[]));
     store.write(Write::Availability(known("alice", Availability::Ready)));
     store.write(Write::Availability(known("alice", Availability::Paused)));
-    store.write(Write::Reserved { last_call: 40, last_event: 1000 });
+    store.write(Write::Reserved { last_call: 40, last_event: 1000, last_reservation: 70 });
     write_call(&store, 41);
     store.write(Write::Audibility(Box::new(audibility(41))));
     store.close().await.unwrap();
@@ -70,7 +70,7 @@ async fn everything_comes_back_after_a_restart() {
         [FAR, FAR + 1]
     );
     assert_eq!(restored.availabilities, [known("alice", Availability::Paused)]);
-    assert_eq!((restored.last_call, restored.last_event), (41, 1000));
+    assert_eq!((restored.last_call, restored.last_event, restored.last_reservation), (41, 1000, 70));
     assert_eq!(store.record(CallId(41)).await.unwrap(), Some(call(41)));
     assert_eq!(store.audibility(CallId(41)).await.unwrap(), Some(audibility(41)));
     assert_eq!(store.record(CallId(42)).await.unwrap(), None);

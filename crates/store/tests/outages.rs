@@ -71,7 +71,7 @@ async fn what_waits_in_the_spool_is_known_after_a_restart_even_if_the_database_i
     store.write(Write::Registrations { agent: AgentName("bob".to_owned()), contacts: Vec::new() });
     let paused = Known { agent: alice.clone(), availability: Availability::Paused, at: 3 };
     store.write(Write::Availability(paused.clone()));
-    store.write(Write::Reserved { last_call: 100, last_event: 2000 });
+    store.write(Write::Reserved { last_call: 100, last_event: 2000, last_reservation: 300 });
     for id in 1..=50 {
         write_call(&store, id);
     }
@@ -80,7 +80,7 @@ async fn what_waits_in_the_spool_is_known_after_a_restart_even_if_the_database_i
     let (store, restored) = folder.open().await;
     assert_eq!(restored.registrations.iter().map(|(agent, _)| agent).collect::<Vec<_>>(), [&alice]);
     assert_eq!(restored.availabilities, [paused]);
-    assert_eq!((restored.last_call, restored.last_event), (100, 2000));
+    assert_eq!((restored.last_call, restored.last_event, restored.last_reservation), (100, 2000, 300));
     write_call(&store, 51);
     store.flush().await.unwrap();
     unlock(&mut holder).await;

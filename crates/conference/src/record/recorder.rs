@@ -4,12 +4,12 @@
 
 use std::collections::BTreeMap;
 
-use super::running::{Running, Spent};
+use super::running::Running;
 use super::sheet::{AgentTotals, CallRecord, Quality};
 use crate::ids::{AgentName, CallId, LegId, ParticipantId, ReservationId};
 use crate::mask::ChangeSet;
 use crate::moment::Moment;
-use crate::output::{AgentState, Event, Phase, ReservationEnd};
+use crate::output::{AgentState, Event, ReservationEnd};
 
 /// The records of all calls that go on.
 #[derive(Clone, Debug)]
@@ -18,6 +18,7 @@ pub struct Recorder {
     epoch_us: i64,
     calls: BTreeMap<CallId, Running>,
     totals: BTreeMap<AgentName, AgentTotals>,
+    together: AgentTotals,
     /// Who is in wrap-up, and since when.
     wrapping_up: BTreeMap<AgentName, Moment>,
     /// For whom an offer is: the participant who will be the agent.
@@ -30,8 +31,15 @@ impl Recorder {
     /// No calls. `epoch_us`: the Unix time of `Moment` 0, in microseconds.
     #[must_use]
     pub fn new(epoch_us: i64) -> Self {
-        let (calls, totals, wrapping_up) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
-        Self { epoch_us, calls, totals, wrapping_up, offers: BTreeMap::new(), early: BTreeMap::new() }
+        Self {
+            epoch_us,
+            calls: BTreeMap::new(),
+            totals: BTreeMap::new(),
+            together: AgentTotals::default(),
+            wrapping_up: BTreeMap::new(),
+            offers: BTreeMap::new(),
+            early: BTreeMap::new(),
+        }
     }
 
     /// The Unix time of `Moment` 0 is another from here on: for calls that begin now.
@@ -57,7 +65,9 @@ impl Recorder {
             Event::TransferStarted { call, by, target, to } => {
                 self.with(*call, |running| running.transfer_started(now, *by, *target, to.clone()));
             }
-            Event::TransferChanged { call, phase, .. } => self.changed(now, *call, *phase),
+            Event::TransferChanged { call, phase, faces_target } => {
+                self.with(*call, |running| running.transfer_changed(now, *phase, *faces_target));
+            }
             Event::TransferEnded { call, outcome } => {
                 self.with(*call, |running| running.transfer_ended(now, *outcome));
             }
@@ -124,27 +134,45 @@ impl Recorder {
     #[must_use]
     pub fn totals(&self, now: Moment) -> BTreeMap<AgentName, AgentTotals> {
         let mut totals = self.totals.clone();
-        for spent in self.calls.values().flat_map(|running| running.unspent(now)) {
-            add(&mut totals, spent);
-        }
-        for (agent, since) in &self.wrapping_up {
-            totals.entry(agent.clone()).or_default().wrap_up_us += now.0.saturating_sub(since.0);
-        }
+        self.open_spans(now, |agent, spent| add(totals.entry(agent.clone()).or_default(), &spent));
         totals
     }
 
-    /// What one agent did since the recorder began, all phases counted up to now; nothing was done by whoever is unknown.
+    /// What these agents did since the recorder began, all phases counted up to now; whoever is unknown did nothing.
     #[must_use]
-    pub fn totals_of(&self, agent: &AgentName, now: Moment) -> AgentTotals {
-        let mut totals = BTreeMap::from([(agent.clone(), self.totals.get(agent).copied().unwrap_or_default())]);
-        for running in self.calls.values().filter(|running| running.has(agent)) {
-            running.unspent(now).into_iter().filter(|spent| spent.agent == *agent).for_each(|s| add(&mut totals, s));
+    pub fn totals_of(&self, agents: &[AgentName], now: Moment) -> BTreeMap<AgentName, AgentTotals> {
+        let known = |agent: &AgentName| self.totals.get(agent).copied().unwrap_or_default();
+        let mut totals: BTreeMap<_, _> = agents.iter().map(|agent| (agent.clone(), known(agent))).collect();
+        self.open_spans(now, |agent, spent| {
+            if let Some(total) = totals.get_mut(agent) {
+                add(total, &spent);
+            }
+        });
+        totals
+    }
+
+    /// What all agents did together, those who are agents no longer as well: it never falls.
+    #[must_use]
+    pub fn totals_together(&self, now: Moment) -> AgentTotals {
+        let mut together = self.together;
+        self.open_spans(now, |_, spent| add(&mut together, &spent));
+        together
+    }
+
+    /// What is not counted yet because it goes on.
+    fn open_spans(&self, now: Moment, mut each: impl FnMut(&AgentName, AgentTotals)) {
+        for spent in self.calls.values().flat_map(|running| running.unspent(now)) {
+            each(&spent.agent, spent.total());
         }
-        let mut total = totals.remove(agent).unwrap_or_default();
-        if let Some(since) = self.wrapping_up.get(agent) {
-            total.wrap_up_us += now.0.saturating_sub(since.0);
+        for (agent, since) in &self.wrapping_up {
+            each(agent, wrap_up(now, *since));
         }
-        total
+    }
+
+    /// An agent's span is over.
+    fn count(&mut self, agent: AgentName, spent: AgentTotals) {
+        add(&mut self.together, &spent);
+        add(self.totals.entry(agent).or_default(), &spent);
     }
 
     /// Lets a call take note of something; what its agents spent till then is counted.
@@ -152,7 +180,8 @@ impl Recorder {
         let Some(running) = self.calls.get_mut(&call) else { return };
         note(running);
         for spent in running.take_spent() {
-            add(&mut self.totals, spent);
+            let total = spent.total();
+            self.count(spent.agent, total);
         }
     }
 
@@ -170,32 +199,33 @@ impl Recorder {
     fn ended(&mut self, now: Moment, call: CallId) -> Option<CallRecord> {
         let (record, spent) = self.calls.remove(&call)?.ended(now);
         for spent in spent {
-            add(&mut self.totals, spent);
+            let total = spent.total();
+            self.count(spent.agent, total);
         }
         Some(record)
-    }
-
-    fn changed(&mut self, now: Moment, call: CallId, phase: Phase) {
-        self.with(call, |running| running.transfer_changed(now, phase));
     }
 
     fn agent_changed(&mut self, now: Moment, agent: &AgentName, state: AgentState) {
         if state == AgentState::WrapUp {
             self.wrapping_up.entry(agent.clone()).or_insert(now);
         } else if let Some(since) = self.wrapping_up.remove(agent) {
-            self.totals.entry(agent.clone()).or_default().wrap_up_us += now.0.saturating_sub(since.0);
+            self.count(agent.clone(), wrap_up(now, since));
         }
     }
 }
 
-fn add(totals: &mut BTreeMap<AgentName, AgentTotals>, spent: Spent) {
-    let total = totals.entry(spent.agent).or_default();
-    total.calls += u64::from(spent.answered);
+fn wrap_up(now: Moment, since: Moment) -> AgentTotals {
+    AgentTotals { wrap_up_us: now.0.saturating_sub(since.0), ..AgentTotals::default() }
+}
+
+fn add(total: &mut AgentTotals, spent: &AgentTotals) {
+    total.calls += spent.calls;
     total.times.ring_us += spent.times.ring_us;
     total.times.queued_us += spent.times.queued_us;
     total.times.talk_us += spent.times.talk_us;
     total.times.hold_us += spent.times.hold_us;
     total.times.consult_us += spent.times.consult_us;
+    total.wrap_up_us += spent.wrap_up_us;
 }
 
 #[cfg(test)]

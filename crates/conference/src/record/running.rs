@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use super::sheet::{AgentTimes, CallRecord, LegRecord, PartyRecord, Quality, QueueRecord, TransferRecord};
+use super::sheet::{AgentTimes, AgentTotals, CallRecord, LegRecord, PartyRecord, Quality, QueueRecord, TransferRecord};
 use crate::ids::{AgentName, CallId, LegId, ParticipantId};
 use crate::input::Destination;
 use crate::moment::Moment;
@@ -46,6 +46,22 @@ struct Present {
     since: Moment,
 }
 
+/// The transfer that is under way.
+#[derive(Clone, Copy, Debug)]
+struct UnderWay {
+    by: ParticipantId,
+    target: ParticipantId,
+    phase: Phase,
+    /// Whether the initiator faces the target.
+    faces_target: bool,
+}
+
+impl UnderWay {
+    fn is_private(&self) -> bool {
+        matches!(self.phase, Phase::Calling | Phase::Private)
+    }
+}
+
 /// A span of one agent's time that is over.
 #[derive(Clone, Debug)]
 pub(super) struct Spent {
@@ -55,6 +71,18 @@ pub(super) struct Spent {
     pub(super) answered: bool,
 }
 
+impl Spent {
+    fn of(agent: AgentName, did: Doing, span_us: u64) -> Self {
+        let mut times = AgentTimes::default();
+        did.count(&mut times, span_us);
+        Self { agent, times, answered: false }
+    }
+
+    pub(super) fn total(&self) -> AgentTotals {
+        AgentTotals { calls: u64::from(self.answered), times: self.times, wrap_up_us: 0 }
+    }
+}
+
 /// One call that goes on.
 #[derive(Clone, Debug)]
 pub(super) struct Running {
@@ -62,8 +90,7 @@ pub(super) struct Running {
     record: CallRecord,
     present: BTreeMap<ParticipantId, Present>,
     legs: BTreeMap<LegId, (ParticipantId, Option<Quality>)>,
-    /// Initiator and target of the transfer that is under way, and its phase.
-    transfer: Option<(ParticipantId, ParticipantId, Phase)>,
+    transfer: Option<UnderWay>,
     /// What agents spent since this was asked last.
     spent: Vec<Spent>,
 }
@@ -162,37 +189,61 @@ impl Running {
                 self.spent.extend(agent.map(|agent| Spent { agent, times, answered: true }));
             }
         }
-        self.turn(now, who);
+        self.settle(now);
+    }
+
+    /// How many are live, and how many are on hold.
+    fn crowd(&self) -> (usize, usize) {
+        let count = |status| self.present.values().filter(|present| present.status == status).count();
+        (count(Status::Live), count(Status::Held))
+    }
+
+    /// What somebody does. Whoever is live and faces nobody is on hold as those are whom they put there: they talk to
+    /// nobody. An initiator counts as consulting while the target is faced, or called and no customer is faced instead.
+    fn doing(&self, who: ParticipantId, (live, held): (usize, usize)) -> Option<Doing> {
+        let present = self.present.get(&who)?;
+        let consult = self.transfer.filter(|transfer| transfer.is_private());
+        Some(match present.status {
+            Status::Queued => Doing::Queued,
+            Status::Calling | Status::Ringing => Doing::Ringing,
+            Status::Held => Doing::OnHold,
+            Status::Live if consult.is_some_and(|it| it.target == who || (it.by == who && it.faces_target)) => {
+                Doing::Consulting
+            }
+            Status::Live if live > 1 => Doing::Talking,
+            Status::Live if consult.is_some_and(|it| it.by == who && it.phase == Phase::Calling) => Doing::Consulting,
+            Status::Live if held > 0 => Doing::OnHold,
+            Status::Live => Doing::Talking,
+        })
+    }
+
+    /// What one does may change what the others do.
+    fn settle(&mut self, now: Moment) {
+        let crowd = self.crowd();
+        let others = self.present.iter().filter(|(who, present)| self.doing(**who, crowd) != Some(present.doing));
+        for who in others.map(|(who, _)| *who).collect::<Vec<_>>() {
+            self.turn(now, who);
+        }
     }
 
     /// What somebody does from now on; what they did till now is counted.
     fn turn(&mut self, now: Moment, who: ParticipantId) {
-        let consults = self.transfer.is_some_and(|(by, target, phase)| {
-            matches!(phase, Phase::Calling | Phase::Private) && (who == by || who == target)
-        });
+        let Some(doing) = self.doing(who, self.crowd()) else { return };
         let Some(present) = self.present.get_mut(&who) else { return };
-        let doing = match present.status {
-            Status::Queued => Doing::Queued,
-            Status::Calling | Status::Ringing => Doing::Ringing,
-            Status::Held => Doing::OnHold,
-            Status::Live if consults => Doing::Consulting,
-            Status::Live => Doing::Talking,
-        };
         let (did, span_us) = (present.doing, micros(now, present.since));
         present.doing = doing;
         present.since = now;
         let Some(party) = self.party(who) else { return };
         did.count(&mut party.times, span_us);
         if let Some(agent) = party.agent.clone().filter(|_| span_us > 0) {
-            let mut times = AgentTimes::default();
-            did.count(&mut times, span_us);
-            self.spent.push(Spent { agent, times, answered: false });
+            self.spent.push(Spent::of(agent, did, span_us));
         }
     }
 
     pub(super) fn left(&mut self, now: Moment, who: ParticipantId, why: Option<Left>) {
         self.turn(now, who);
         self.present.remove(&who);
+        self.settle(now);
         let moment = at(self.epoch_us, now);
         if let Some(party) = self.party(who) {
             party.left_at = Some(moment);
@@ -213,16 +264,14 @@ impl Running {
             ended_at: None,
             outcome: None,
         });
-        self.transfer = Some((by, target, Phase::Calling));
-        self.turn(now, by);
-        self.turn(now, target);
+        self.transfer = Some(UnderWay { by, target, phase: Phase::Calling, faces_target: true });
+        self.settle(now);
     }
 
-    pub(super) fn transfer_changed(&mut self, now: Moment, phase: Phase) {
+    pub(super) fn transfer_changed(&mut self, now: Moment, phase: Phase, faces_target: bool) {
         let moment = at(self.epoch_us, now);
-        let Some((by, target, known)) = self.transfer.as_mut() else { return };
-        *known = phase;
-        let (by, target) = (*by, *target);
+        let Some(known) = self.transfer.as_mut() else { return };
+        (known.phase, known.faces_target) = (phase, faces_target);
         if let Some(transfer) = self.record.transfers.last_mut() {
             match phase {
                 Phase::Calling => {}
@@ -233,13 +282,14 @@ impl Running {
                 }
             }
         }
-        self.turn(now, by);
-        self.turn(now, target);
+        self.settle(now);
     }
 
     pub(super) fn transfer_ended(&mut self, now: Moment, outcome: Outcome) {
         let moment = at(self.epoch_us, now);
-        let Some((by, target, _)) = self.transfer.take() else { return };
+        if self.transfer.take().is_none() {
+            return;
+        }
         if let Some(transfer) = self.record.transfers.last_mut() {
             transfer.ended_at = Some(moment);
             transfer.outcome = Some(outcome);
@@ -247,8 +297,7 @@ impl Running {
                 transfer.answered_at = transfer.answered_at.or(Some(moment));
             }
         }
-        self.turn(now, by);
-        self.turn(now, target);
+        self.settle(now);
     }
 
     pub(super) fn queue_entered(&mut self, now: Moment, queue: String) {
@@ -302,19 +351,12 @@ impl Running {
         running.with_legs()
     }
 
-    /// Whether an agent is in.
-    pub(super) fn has(&self, agent: &AgentName) -> bool {
-        let present = |party: &PartyRecord| party.left_at.is_none() && party.agent.as_ref() == Some(agent);
-        self.record.parties.iter().any(present)
-    }
-
     /// What agents who are in have spent since it was counted last.
-    pub(super) fn unspent(&self, now: Moment) -> Vec<Spent> {
-        let mut running = Self { spent: Vec::new(), ..self.clone() };
-        for who in self.present.keys() {
-            running.turn(now, *who);
-        }
-        running.spent
+    pub(super) fn unspent(&self, now: Moment) -> impl Iterator<Item = Spent> + '_ {
+        self.present.iter().filter_map(move |(who, present)| {
+            let party = self.record.parties.iter().rev().find(|party| party.who == *who)?;
+            Some(Spent::of(party.agent.clone()?, present.doing, micros(now, present.since)))
+        })
     }
 
     pub(super) fn ended(mut self, now: Moment) -> (CallRecord, Vec<Spent>) {

@@ -74,11 +74,11 @@ pub struct AgentTimes {
     pub ring_us: u64,
     /// Waiting in a queue, or before the door of a room.
     pub queued_us: u64,
-    /// Live, outside any private consult.
+    /// Live, outside any private consult; an initiator who has swapped to the customer as well.
     pub talk_us: u64,
-    /// On hold.
+    /// On hold; or live and facing nobody, because everybody else is on hold.
     pub hold_us: u64,
-    /// In a private consult, as its initiator or its target, and not on hold.
+    /// In a private consult, as its target, or as its initiator who faces the target or waits for its answer.
     pub consult_us: u64,
 }
 

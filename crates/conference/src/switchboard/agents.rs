@@ -14,10 +14,11 @@ use crate::reaction::Reaction;
 use crate::refusal::Refusal;
 
 impl Switchboard {
-    /// Goes on after a restart: calls are numbered after `last_call`, and agents are what was said of them last. Before or
-    /// after the first `Command::Configure`.
-    pub fn resume(&mut self, last_call: u64, availabilities: Vec<(AgentName, Availability)>) {
+    /// Goes on after a restart: calls are numbered after `last_call`, offers after `last_reservation`, and agents are what was
+    /// said of them last. Before or after the first `Command::Configure`.
+    pub fn resume(&mut self, last_call: u64, last_reservation: u64, availabilities: Vec<(AgentName, Availability)>) {
         self.books.resume(last_call);
+        self.floor.resume(last_reservation);
         for (name, availability) in availabilities {
             self.floor.agents.entry(name).or_default().say(availability, false);
         }

@@ -14,7 +14,7 @@ use crate::house::Ask;
 use crate::limits::NAME;
 use crate::pages::{self, Paging};
 use crate::problem::Problem;
-use crate::shown::{Agent, Availability, DirectoryEntry, List, Queue};
+use crate::shown::{Agent, Availability, DirectoryEntry, List, Queue, Worked};
 
 /// The OpenAPI of this file.
 #[derive(OpenApi)]
@@ -145,13 +145,16 @@ async fn one(counter: &Counter, asking: &Asking, name: String) -> Result<Agent, 
 }
 
 async fn look_at(counter: &Counter, asking: &Asking, names: Vec<String>) -> Result<Vec<Agent>, Problem> {
-    let names = names.into_iter().map(AgentName).collect();
+    let names: Vec<_> = names.into_iter().map(AgentName).collect();
+    let own = names.iter().filter(|name| asking.agent().is_none_or(|agent| agent == *name)).cloned().collect();
     let views = counter.ask(|reply| Ask::Agents(names, reply)).await?;
+    let worked = counter.ask(|reply| Ask::Worked(own, reply)).await?;
     counter.feed.reach(0).await;
     let mirror = counter.feed.mirror();
     let shown = views.iter().map(|view| {
+        let worked = worked.get(&view.name).map(Worked::of);
         let agent = Agent::of(view, mirror.extension(&view.name.0), mirror.epoch());
-        agent.seen_by(asking.agent())
+        Agent { worked, ..agent }.seen_by(asking.agent())
     });
     Ok(shown.collect())
 }

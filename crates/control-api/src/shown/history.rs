@@ -76,11 +76,11 @@ pub struct Times {
     pub ring_s: f64,
     /// Waiting in a queue.
     pub queued_s: f64,
-    /// Talking, outside any private consult.
+    /// Talking, outside any private consult; an initiator who has swapped to the customer as well.
     pub talk_s: f64,
-    /// On hold.
+    /// On hold; or live and facing nobody, because everybody else is on hold.
     pub hold_s: f64,
-    /// In a private consult.
+    /// In a private consult, as its target, or as its initiator who faces the target or waits for its answer.
     pub consult_s: f64,
 }
 
@@ -178,14 +178,13 @@ impl Party {
 }
 
 impl Times {
-    fn of(times: &record::AgentTimes) -> Self {
-        let seconds = |us: u64| std::time::Duration::from_micros(us).as_secs_f64();
+    pub(super) fn of(times: &record::AgentTimes) -> Self {
         Self {
-            ring_s: seconds(times.ring_us),
-            queued_s: seconds(times.queued_us),
-            talk_s: seconds(times.talk_us),
-            hold_s: seconds(times.hold_us),
-            consult_s: seconds(times.consult_us),
+            ring_s: super::seconds(times.ring_us),
+            queued_s: super::seconds(times.queued_us),
+            talk_s: super::seconds(times.talk_us),
+            hold_s: super::seconds(times.hold_us),
+            consult_s: super::seconds(times.consult_us),
         }
     }
 }

@@ -32,7 +32,7 @@ pub use call::{
 };
 pub use event::{Event, EventMessage, LeftReason, OutcomeName, QueueExit, ReservationEnd, Snapshot};
 pub use history::{Party, QueueStay, Record, RecordLeg, Times, TransferRecord};
-pub use people::{Agent, AgentState, Availability, DirectoryEntry, Queue, Reservation, User, Waiting};
+pub use people::{Agent, AgentState, Availability, DirectoryEntry, Queue, Reservation, User, Waiting, Worked};
 pub use service::{Health, Part, Reloaded, Session, TraceLine};
 
 use jiff::Timestamp;
@@ -50,6 +50,11 @@ pub struct List<T> {
 /// Microseconds of Unix time as RFC 3339, in UTC.
 pub(crate) fn time(at: i64) -> String {
     Timestamp::from_microsecond(at).unwrap_or(Timestamp::UNIX_EPOCH).to_string()
+}
+
+/// Microseconds as seconds.
+pub(crate) fn seconds(span_us: u64) -> f64 {
+    std::time::Duration::from_micros(span_us).as_secs_f64()
 }
 
 /// A moment of the core as RFC 3339.

@@ -1,9 +1,11 @@
 //! Agents, queues, offers and users as people and programs are shown them.
 
+use conference::record::AgentTotals;
 use conference::{AgentName, AgentView, QueueView, ReservationView};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::Times;
 use crate::house;
 
 words! {
@@ -47,7 +49,7 @@ impl From<Availability> for conference::Availability {
 }
 
 /// An agent.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Agent {
     /// The name.
     #[schema(example = "alice")]
@@ -72,6 +74,29 @@ pub struct Agent {
     /// The call they are offered; an agent sees their own only.
     #[schema(required)]
     pub reservation: Option<Reservation>,
+    /// What they did since the service was started. Null in a snapshot, and of others for an agent.
+    #[schema(required)]
+    pub worked: Option<Worked>,
+}
+
+/// What an agent did over all calls since the service was started, in seconds, up to now. The phases of one call do not
+/// overlap; of two calls at once both count.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Worked {
+    /// Calls in which they were live.
+    pub calls: u64,
+    /// Called and ringing.
+    pub ring_s: f64,
+    /// Waiting in a queue, or before the door of a room.
+    pub queued_s: f64,
+    /// Talking, outside any private consult.
+    pub talk_s: f64,
+    /// On hold, or facing nobody because everybody else is on hold.
+    pub hold_s: f64,
+    /// In a private consult.
+    pub consult_s: f64,
+    /// In wrap-up.
+    pub wrap_up_s: f64,
 }
 
 /// An offer of a waiting call to one agent.
@@ -196,7 +221,16 @@ impl Agent {
             calls: view.calls.iter().map(ToString::to_string).collect(),
             queues: view.queues.clone(),
             reservation: view.reservation.as_ref().map(|offer| Reservation::of(offer, epoch)),
+            worked: None,
         }
+    }
+}
+
+impl Worked {
+    pub(crate) fn of(totals: &AgentTotals) -> Self {
+        let Times { ring_s, queued_s, talk_s, hold_s, consult_s } = Times::of(&totals.times);
+        let wrap_up_s = super::seconds(totals.wrap_up_us);
+        Self { calls: totals.calls, ring_s, queued_s, talk_s, hold_s, consult_s, wrap_up_s }
     }
 }
 
@@ -206,6 +240,7 @@ impl Agent {
         if viewer.is_some_and(|viewer| viewer.0 != self.name) {
             self.calls.clear();
             self.reservation = None;
+            self.worked = None;
         }
         self
     }

@@ -353,6 +353,7 @@ impl Inside {
             Ask::Agents(names, reply) => {
                 drop(reply.send(names.iter().filter_map(|name| self.board.agent(name)).collect()));
             }
+            Ask::Worked(names, reply) => drop(reply.send(self.recorder.totals_of(&names, self.now()))),
             Ask::Queues(names, reply) => {
                 drop(reply.send(names.iter().filter_map(|name| self.board.queue(name)).collect()));
             }

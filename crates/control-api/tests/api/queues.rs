@@ -22,9 +22,14 @@ async fn agents_and_queues_are_shown_with_what_they_do() {
     assert_eq!((&queue["open"], &queue["length"], &queue["ready"]), (&json!(true), &json!(0), &json!(2)));
     assert_eq!(operator.get("/v1/queues").await.is(200)["items"], json!([queue]));
     operator.get("/v1/queues/nothing").await.refuses(404, "queue_not_found");
-    // Of others an agent sees what they do, not their calls.
-    let seen = Client::agent(&house, "bob").await.get("/v1/agents/alice").await.is(200);
-    assert_eq!((&seen["state"], &seen["calls"]), (&json!("on_call"), &json!([])));
+    let worked = &alice["worked"];
+    assert_eq!((&worked["calls"], &worked["consult_s"], &worked["wrap_up_s"]), (&json!(1), &json!(0.0), &json!(0.0)));
+    assert!(worked["talk_s"].as_f64().unwrap() >= 0.0, "{worked}");
+    // Of others an agent sees what they do, not their calls and not what they did.
+    let bob = Client::agent(&house, "bob").await;
+    let seen = bob.get("/v1/agents/alice").await.is(200);
+    assert_eq!((&seen["state"], &seen["calls"], &seen["worked"]), (&json!("on_call"), &json!([]), &Value::Null));
+    assert_eq!(bob.get("/v1/agents/bob").await.is(200)["worked"]["calls"], 0);
 }
 
 #[tokio::test]

@@ -100,6 +100,7 @@ impl Clerk {
                 self.pass(|to| Look::Call(call, asker, to), reply, sheet).await;
             }
             Ask::Agents(names, reply) => self.give(Input::Look(Look::Agents(names, reply))).await,
+            Ask::Worked(names, reply) => self.give(Input::Look(Look::Worked(names, reply))).await,
             Ask::Queues(names, reply) => self.give(Input::Look(Look::Queues(names, reply))).await,
             Ask::Audibility(call, reply) => _ = reply.send(self.audibility(call).await),
             Ask::Record(call, reply) => _ = reply.send(self.record(call).await),

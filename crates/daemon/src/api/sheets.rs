@@ -10,7 +10,7 @@ use crate::look::{Everything, Seen, Sight};
 
 impl Clerk {
     pub(super) fn snapshot(&self, everything: Everything) -> Snapshot {
-        let Everything { seen, agents, queues, reservations, extensions } = everything;
+        let Everything { seen, agents, queues, reservations, extensions, worked: _ } = everything;
         let (epoch, Calls { seq, calls }) = (seen.epoch, self.calls(seen));
         Snapshot { seq, calls, agents, queues, reservations, extensions, epoch }
     }

@@ -1,15 +1,17 @@
 //! How things stand, asked once for each time somebody wants the numbers.
 
+use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::Relaxed;
 
 use conference::Moment;
+use conference::record::AgentTotals;
 use media_mixer::{DropReason, Stats};
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
 use sip_signalling::{Counts, Traffic};
 
 use super::words::{self, PHASES, STATES, STATUSES, phase, state, status};
-use super::{Gauges, Metrics, Queue, Reason, Request, Response, State, Status, Thread};
+use super::{Doing, Gauges, Metrics, Queue, Reason, Request, Response, State, Status, Thread};
 use crate::look::Everything;
 use crate::switch::Load;
 
@@ -30,6 +32,7 @@ impl Metrics {
     pub(crate) async fn text(&self, scraped: &Scraped) -> String {
         let _one = self.scraping.lock().await;
         self.gauges.house(scraped);
+        self.gauges.worked(&scraped.everything.worked);
         self.gauges.queues(scraped);
         self.gauges.signalling(&scraped.signalling, &scraped.load);
         self.gauges.traffic(&scraped.traffic);
@@ -61,6 +64,22 @@ impl Gauges {
         for each in STATES {
             let count = scraped.everything.agents.iter().filter(|agent| agent.state == each).count();
             self.agents.get_or_create(&State { state: state(each).to_owned() }).set(signed(count));
+        }
+    }
+
+    fn worked(&self, worked: &AgentTotals) {
+        put(&self.agent_calls, worked.calls);
+        let times = &worked.times;
+        let phases = [
+            ("ring", times.ring_us),
+            ("queued", times.queued_us),
+            ("talk", times.talk_us),
+            ("hold", times.hold_us),
+            ("consult", times.consult_us),
+            ("wrap_up", worked.wrap_up_us),
+        ];
+        for (doing, span_us) in phases {
+            put_seconds(&self.agent_time.get_or_create(&Doing { doing: doing.to_owned() }), span_us);
         }
     }
 
@@ -124,8 +143,7 @@ impl Gauges {
             let label = Thread { thread: number.to_string() };
             put(&self.ticks.get_or_create(&label), worker.ticks);
             put(&self.ticks_lost.get_or_create(&label), worker.lost_ticks);
-            let late = self.late_seconds.get_or_create(&label);
-            late.inner().store((worker.late_us as f64 / 1e6).to_bits(), Relaxed);
+            put_seconds(&self.late_seconds.get_or_create(&label), worker.late_us);
             self.latest_seconds.get_or_create(&label).set(worker.latest_us as f64 / 1e6);
         }
     }
@@ -144,6 +162,11 @@ impl Gauges {
 /// A count that somebody else keeps.
 fn put(counter: &Counter, count: u64) {
     counter.inner().store(count, Relaxed);
+}
+
+/// A time that somebody else adds up, in microseconds.
+fn put_seconds(counter: &Counter<f64, AtomicU64>, span_us: u64) {
+    counter.inner().store((span_us as f64 / 1e6).to_bits(), Relaxed);
 }
 
 fn signed(count: usize) -> i64 {

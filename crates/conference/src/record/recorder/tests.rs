@@ -3,7 +3,7 @@
 use super::*;
 use crate::input::Destination;
 use crate::mask::{Ears, LegMask, Place};
-use crate::output::{Left, Outcome, QueueExit, Role, Status};
+use crate::output::{Left, Outcome, Phase, QueueExit, Role, Status};
 use crate::record::AgentTimes;
 
 const CALL: CallId = CallId(7);
@@ -159,8 +159,9 @@ fn whoever_takes_a_waiting_call_is_named_and_the_offers_before_are_kept() {
     assert_eq!((wait.how, wait.left_at.unwrap() - wait.entered_at), (Some(QueueExit::Answered), 30_000_000));
     let totals = desk.recorder.totals(desk.now)[&bob()];
     assert_eq!((totals.calls, totals.times.queued_us, totals.times.talk_us), (1, 0, 60 * SECOND));
-    assert_eq!(desk.recorder.totals_of(&bob(), desk.now), totals);
-    assert_eq!(desk.recorder.totals_of(&AgentName("carol".to_owned()), desk.now), AgentTotals::default());
+    let carol = AgentName("carol".to_owned());
+    let both = desk.recorder.totals_of(&[bob(), carol.clone()], desk.now);
+    assert_eq!((both[&bob()], both[&carol]), (totals, AgentTotals::default()));
 }
 
 #[test]
@@ -169,7 +170,7 @@ fn wrap_up_is_counted_while_it_lasts_and_after() {
     desk.note(Event::AgentChanged { agent: bob(), state: AgentState::WrapUp });
     desk.seconds(8);
     assert_eq!(desk.recorder.totals(desk.now)[&bob()].wrap_up_us, 8 * SECOND);
-    assert_eq!(desk.recorder.totals_of(&bob(), desk.now).wrap_up_us, 8 * SECOND);
+    assert_eq!(desk.recorder.totals_together(desk.now).wrap_up_us, 8 * SECOND);
     desk.note(Event::AgentChanged { agent: bob(), state: AgentState::Ready });
     desk.seconds(8);
     assert_eq!(desk.recorder.totals(desk.now)[&bob()].wrap_up_us, 8 * SECOND);
