@@ -25,12 +25,15 @@ use crate::told::Reserved;
 /// A leg's figures are final so long after it was closed.
 const FINAL_AFTER: Duration = Duration::from_millis(100);
 
-/// The store has a record so soon.
+/// The store has a record so soon, if the database is there; if it has not, it is asked after twice this, and so on.
 const STORED_AFTER: Duration = Duration::from_secs(5);
+/// … but at least so often.
+const ASKED_AT_LEAST: Duration = Duration::from_secs(60);
 /// Records that wait for that; of more the oldest are left to the store.
 const JUST_ENDED: usize = 1_024;
 
-/// Calls that ended a moment ago: whoever was told of the end and asks for the record finds it, before the store has it.
+/// Calls of which the record is not in the database yet: whoever was told of the end and asks for the record, or for a list,
+/// finds it all the same, also while the database is away.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct JustEnded {
     records: Arc<Mutex<BTreeMap<CallId, CallRecord>>>,
@@ -42,7 +45,13 @@ impl JustEnded {
         self.records.lock().unwrap_or_else(PoisonError::into_inner).get(&call).cloned()
     }
 
-    fn add(&self, record: &CallRecord) {
+    /// All of them; of the latest without their legs' last figures.
+    pub(crate) fn all(&self) -> Vec<CallRecord> {
+        self.records.lock().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
+    }
+
+    /// A call ended. It is here until `is_written` says that the database has its record.
+    fn add<F: Future<Output = bool> + Send>(&self, record: &CallRecord, is_written: impl Fn() -> F + Send + 'static) {
         let mut records = self.records.lock().unwrap_or_else(PoisonError::into_inner);
         records.insert(record.call, record.clone());
         if records.len() > JUST_ENDED {
@@ -50,11 +59,29 @@ impl JustEnded {
         }
         let (call, all) = (record.call, Arc::downgrade(&self.records));
         tokio::spawn(async move {
-            tokio::time::sleep(STORED_AFTER).await;
-            if let Some(records) = all.upgrade() {
-                records.lock().unwrap_or_else(PoisonError::into_inner).remove(&call);
+            let mut wait = STORED_AFTER;
+            loop {
+                tokio::time::sleep(wait).await;
+                let is_written = is_written().await;
+                let Some(records) = all.upgrade() else { return };
+                let mut records = records.lock().unwrap_or_else(PoisonError::into_inner);
+                if is_written {
+                    records.remove(&call);
+                }
+                if !records.contains_key(&call) {
+                    return;
+                }
+                wait = (wait * 2).min(ASKED_AT_LEAST);
             }
         });
+    }
+
+    /// The record with its legs' last figures.
+    fn complete(&self, record: &CallRecord) {
+        let mut records = self.records.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = records.get_mut(&record.call) {
+            known.clone_from(record);
+        }
     }
 }
 
@@ -86,11 +113,16 @@ impl Keeper {
     pub(crate) fn keep(&mut self, write: Write) {
         while self.waiting.try_join_next().is_some() {}
         let Write::Call(mut record) = write else { return self.store.write(write) };
-        self.just_ended.add(&record);
-        let (store, mixer) = (self.store.clone(), self.mixer.clone());
+        let (asked, call) = (self.store.clone(), record.call);
+        self.just_ended.add(&record, move || {
+            let store = asked.clone();
+            async move { matches!(store.record(call).await, Ok(Some(_))) }
+        });
+        let (store, mixer, just_ended) = (self.store.clone(), self.mixer.clone(), self.just_ended.clone());
         self.waiting.spawn(async move {
             tokio::time::sleep(FINAL_AFTER).await;
             add_quality(&mixer, &mut record);
+            just_ended.complete(&record);
             store.write(Write::Call(record));
         });
     }
@@ -148,4 +180,48 @@ pub(crate) fn bindings(restored: &Restored) -> Vec<(AgentName, Vec<SavedBinding>
     };
     let agents = restored.registrations.iter();
     agents.map(|(agent, contacts)| (agent.clone(), contacts.iter().filter_map(read).collect())).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    use super::*;
+
+    fn record(call: u64) -> CallRecord {
+        CallRecord {
+            call: CallId(call),
+            room: None,
+            door: None,
+            started_at: 0,
+            ended_at: Some(1),
+            joined_into: None,
+            parties: Vec::new(),
+            transfers: Vec::new(),
+            queues: Vec::new(),
+            forgotten: 0,
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_record_is_known_until_the_database_has_it_however_long_it_is_away() {
+        let (just_ended, written) = (JustEnded::default(), Arc::new(AtomicBool::new(false)));
+        let asked = Arc::clone(&written);
+        just_ended.add(&record(7), move || std::future::ready(asked.load(Ordering::Relaxed)));
+        just_ended.complete(&CallRecord { forgotten: 3, ..record(7) });
+        tokio::time::sleep(Duration::from_secs(3_600)).await;
+        assert_eq!(just_ended.all(), [CallRecord { forgotten: 3, ..record(7) }]);
+        written.store(true, Ordering::Relaxed);
+        tokio::time::sleep(ASKED_AT_LEAST).await;
+        assert_eq!((just_ended.record(CallId(7)), just_ended.all()), (None, Vec::new()));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn of_too_many_the_oldest_are_left_to_the_store() {
+        let just_ended = JustEnded::default();
+        for call in 0..JUST_ENDED as u64 + 3 {
+            just_ended.add(&record(call), || std::future::ready(false));
+        }
+        assert_eq!((just_ended.all().len(), just_ended.all()[0].call), (JUST_ENDED, CallId(3)));
+    }
 }

@@ -1,6 +1,8 @@
 //! Questions about calls that are over. Values are bound, never put into the text; pages are cut by (time, call), so that a
 //! page stays what it is while new records come.
 
+use std::collections::BTreeSet;
+
 use conference::CallId;
 use conference::record::{AudibilityHistory, CallRecord};
 use serde::de::DeserializeOwned;
@@ -63,6 +65,43 @@ pub(crate) async fn page(pool: &SqlitePool, filter: &HistoryFilter) -> Result<Pa
         page.items.extend(readable(row.try_get(1).map_err(said)?, row.try_get(2).map_err(said)?));
     }
     Ok(page)
+}
+
+/// A page of the database with those of `unwritten` that belong on it. A page is cut by (time, call), and where it ends the
+/// next begins: so it does not matter which of both knows a record by then.
+pub(crate) fn merged(
+    page: Page<CallRecord>,
+    filter: &HistoryFilter,
+    unwritten: Vec<CallRecord>,
+) -> Result<Page<CallRecord>, StoreError> {
+    let place = |record: &CallRecord| (record.started_at, column(record.call));
+    let end = page.next.as_deref().and_then(read_cursor);
+    let begin = filter.cursor.as_deref().map(|text| read_cursor(text).ok_or(StoreError::Cursor)).transpose()?;
+    let known: BTreeSet<CallId> = page.items.iter().map(|record| record.call).collect();
+    let belongs = |record: &CallRecord| {
+        let here = begin.is_none_or(|begin| place(record) < begin) && end.is_none_or(|end| place(record) > end);
+        here && !known.contains(&record.call) && matches(filter, record)
+    };
+    let mut items = page.items;
+    items.extend(unwritten.into_iter().filter(belongs));
+    items.sort_by_key(|record| std::cmp::Reverse(place(record)));
+    let limit = filter.limit.clamp(1, PAGE) as usize;
+    let mut next = page.next;
+    if items.len() > limit {
+        items.truncate(limit);
+        next = items.last().map(place).map(|(time, call)| cursor(time, call));
+    }
+    Ok(Page { items, next })
+}
+
+/// Whether a record is asked for; the cursor is not looked at.
+fn matches(filter: &HistoryFilter, record: &CallRecord) -> bool {
+    let keys = keys(record);
+    let has = |(kind, key): (Kind, String)| keys.iter().any(|(of, own)| *of as i64 == kind as i64 && *own == key);
+    filter.call.is_none_or(|call| call == record.call)
+        && filter.from.is_none_or(|from| record.started_at >= from)
+        && filter.to.is_none_or(|to| record.started_at < to)
+        && wanted_keys(filter).into_iter().all(has)
 }
 
 /// One record.

@@ -87,7 +87,21 @@ impl Store {
     /// # Errors
     /// `Cursor`, `Database`.
     pub async fn history(&self, filter: HistoryFilter) -> Result<Page<CallRecord>, StoreError> {
-        history::page(&self.desk.pool, &filter).await
+        self.history_with(filter, Vec::new()).await
+    }
+
+    /// One page of call records, newest first: those in the database, and those of `unwritten` that are not there yet. Each
+    /// is on one page once, as long as a record leaves `unwritten` only when it is in the database.
+    ///
+    /// # Errors
+    /// `Cursor`, `Database`.
+    pub async fn history_with(
+        &self,
+        filter: HistoryFilter,
+        unwritten: Vec<CallRecord>,
+    ) -> Result<Page<CallRecord>, StoreError> {
+        let page = history::page(&self.desk.pool, &filter).await?;
+        history::merged(page, &filter, unwritten)
     }
 
     /// The record of one call that is over.

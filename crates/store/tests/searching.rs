@@ -6,7 +6,7 @@ mod house;
 
 use conference::record::CallRecord;
 use conference::{AgentName, CallId};
-use house::{Folder, call_of, write_call};
+use house::{Folder, call_of, lock, other, recovered, unlock, write_call};
 use store::{HistoryFilter, Store, Write};
 
 fn ids(items: &[CallRecord]) -> Vec<u64> {
@@ -87,4 +87,65 @@ async fn a_later_record_of_a_call_takes_the_place_of_the_earlier() {
     assert_eq!(found(&store, alice).await, Vec::<u64>::new());
     let sales = HistoryFilter { queue: Some("sales".to_owned()), ..HistoryFilter::default() };
     assert_eq!(found(&store, sales).await, [1]);
+}
+
+/// Every page, of three records each, one after the other.
+async fn leafed(store: &Store, filter: &HistoryFilter, unwritten: &[CallRecord]) -> Vec<u64> {
+    let (mut seen, mut cursor) = (Vec::new(), None);
+    loop {
+        let filter = HistoryFilter { limit: 3, cursor: cursor.take(), ..filter.clone() };
+        let page = store.history_with(filter, unwritten.to_vec()).await.unwrap();
+        assert!(page.items.len() <= 3, "{:?}", ids(&page.items));
+        seen.extend(ids(&page.items));
+        match page.next {
+            Some(next) => cursor = Some(next),
+            None => return seen,
+        }
+    }
+}
+
+#[tokio::test]
+async fn while_the_database_is_locked_the_latest_calls_are_on_their_pages_once_and_in_order() {
+    let folder = Folder::new();
+    let (store, _) = folder.open().await;
+    let record = |id: u64| {
+        let agent = ["alice", "bob"][id as usize % 2];
+        call_of(id, &format!("+4930{}", id % 5), agent, "support")
+    };
+    // a call that was long ends after others that began later: what is unwritten is not always the newest
+    let (early, late): (Vec<u64>, Vec<u64>) = (1..=20).partition(|id| *id <= 14 && id % 4 != 0);
+    early.iter().for_each(|id| store.write(Write::Call(Box::new(record(*id)))));
+    store.flush().await.unwrap();
+    let mut holder = other(&folder.data()).await;
+    recovered(&store).await;
+    lock(&mut holder).await;
+    let unwritten: Vec<CallRecord> = late.iter().map(|id| record(*id)).collect();
+    unwritten.iter().for_each(|record| store.write(Write::Call(Box::new(record.clone()))));
+    store.flush().await.unwrap();
+    let all = HistoryFilter::default();
+    assert_eq!(found(&store, all.clone()).await.len(), early.len(), "the store does not have them");
+    let down = |keep: &dyn Fn(u64) -> bool| (1..=20).rev().filter(|id| keep(*id)).collect::<Vec<_>>();
+    let narrow = HistoryFilter {
+        agent: Some(AgentName("bob".to_owned())),
+        number: Some("+49 (30) 1".to_owned()),
+        queue: Some("support".to_owned()),
+        from: Some(2_000_000),
+        to: Some(20_000_000),
+        ..all.clone()
+    };
+    for round in ["locked", "written meanwhile"] {
+        assert_eq!(leafed(&store, &all, &unwritten).await, down(&|_| true), "{round}");
+        let wanted = down(&|id| id % 2 == 1 && id % 5 == 1 && (2..20).contains(&id));
+        assert_eq!(leafed(&store, &narrow, &unwritten).await, wanted, "{round}");
+        let sales = HistoryFilter { queue: Some("sales".to_owned()), ..all.clone() };
+        assert_eq!(leafed(&store, &sales, &unwritten).await, Vec::<u64>::new(), "{round}");
+        if round == "locked" {
+            unlock(&mut holder).await;
+            recovered(&store).await;
+        }
+    }
+    assert_eq!(leafed(&store, &all, &[]).await, down(&|_| true), "all of them are in the database");
+    let nonsense = HistoryFilter { cursor: Some("nonsense".to_owned()), ..all };
+    assert!(store.history_with(nonsense, unwritten).await.is_err());
+    store.close().await.unwrap();
 }
