@@ -1,13 +1,13 @@
 //! What led to a change of who hears whom, in the words of the history: whose command, or what a phone did.
 
 use conference::record::Cause;
-use conference::{AgentName, Asker, Command, Direction, Ending, Report};
+use conference::{AgentName, Asker, Command, Direction, Ending, LegId, Report};
 
 use crate::switch::Switch;
 
 /// What a phone did, by its report.
 pub(crate) fn of_report(report: &Report) -> Cause {
-    let phone = |leg: &conference::LegId, did: &str| Cause::Phone { leg: *leg, did: did.to_owned() };
+    let phone = |leg: &LegId, did: &str| Cause::Phone { leg: *leg, did: did.to_owned() };
     match report {
         Report::Arrived { leg, .. } => phone(leg, "called"),
         Report::Replaced { leg, .. } => phone(leg, "took over"),
@@ -30,6 +30,24 @@ pub(crate) fn of_report(report: &Report) -> Cause {
         }
         // nobody did: the hours began or ended
         Report::Hours { .. } => Cause::Time,
+    }
+}
+
+/// The leg of a report; `None`: it is about an agent or a queue.
+pub(crate) const fn leg_of(report: &Report) -> Option<LegId> {
+    match report {
+        Report::Arrived { leg, .. }
+        | Report::Replaced { leg, .. }
+        | Report::Ringing { leg }
+        | Report::Answered { leg, .. }
+        | Report::Failed { leg, .. }
+        | Report::Ended { leg, .. }
+        | Report::Offered { leg, .. }
+        | Report::Silent { leg }
+        | Report::Probed { leg, .. }
+        | Report::Digit { leg, .. }
+        | Report::Looked { leg, .. } => Some(*leg),
+        Report::Registered { .. } | Report::Hours { .. } => None,
     }
 }
 
@@ -101,7 +119,7 @@ impl Switch {
     }
 
     /// The agent whose leg it is.
-    pub(crate) fn owner(&self, leg: conference::LegId) -> Option<AgentName> {
+    pub(crate) fn owner(&self, leg: LegId) -> Option<AgentName> {
         let (call, who) = self.board.person_of(leg)?;
         self.board.call(call)?.participant(who)?.agent.clone()
     }

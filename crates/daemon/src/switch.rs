@@ -31,7 +31,7 @@ use crate::view::Masks;
 use crate::watching::Watches;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 /// Inputs of our own that may wait.
 pub(crate) const INPUTS: usize = 256;
@@ -220,10 +220,16 @@ impl Switch {
 
     /// Tells the core what happened and carries out what it answers.
     pub(crate) fn report(&mut self, report: Report) {
+        self.tell_core(report);
+        self.settle();
+    }
+
+    fn tell_core(&mut self, report: Report) {
         let cause = cause::of_report(&report);
+        // a leg of several may go without a word of the core on it
+        self.carry.moved.extend(cause::leg_of(&report).and_then(|leg| self.board.call_of(leg)));
         let outputs = self.board.report(self.clock.now(), report);
         self.carry.reaction(cause, outputs);
-        self.settle();
     }
 
     /// Asks the core for something and carries out what it answers. Returns what a word on it has to stand behind.
@@ -259,9 +265,7 @@ impl Switch {
     /// Tells the core what carrying out led to, until nothing more does.
     pub(crate) fn settle(&mut self) {
         while let Some(report) = self.carry.reports.pop_front().or_else(|| self.look_up()) {
-            let cause = cause::of_report(&report);
-            let outputs = self.board.report(self.clock.now(), report);
-            self.carry.reaction(cause, outputs);
+            self.tell_core(report);
         }
     }
 
@@ -322,6 +326,7 @@ impl Switch {
         if let Err(refusal) = self.command(Command::Configure(settings)) {
             error!(code = refusal.code(), "the core refused its settings");
         }
+        self.watched_under_new_settings();
         self.carry.endpoint.wish(Wish::Reload(translate::directory(config)));
         let hours = config.queues.iter().map(|queue| (queue.name.clone(), queue.hours.clone())).collect();
         self.hours.send_replace(hours);

@@ -104,8 +104,8 @@ pub(crate) struct Carry {
     pub(crate) metrics: Metrics,
     /// The calls that are rooms.
     rooms: BTreeMap<CallId, String>,
-    /// Something has changed that watchers may be told.
-    pub(crate) moved: bool,
+    /// Calls in which something has changed that watchers may be told.
+    pub(crate) moved: BTreeSet<CallId>,
     /// Agents of whom something has changed.
     pub(crate) agents: BTreeSet<AgentName>,
     lanes: Lanes,
@@ -135,7 +135,7 @@ impl Carry {
             teller,
             metrics: Metrics::new(),
             rooms: BTreeMap::new(),
-            moved: false,
+            moved: BTreeSet::new(),
             agents: BTreeSet::new(),
             lanes: Lanes::default(),
             words: Vec::new(),
@@ -148,13 +148,14 @@ impl Carry {
     /// `cause`: what led to it.
     pub(crate) fn reaction(&mut self, cause: Cause, outputs: Vec<Output>) -> Vec<GateId> {
         let asked = Instant::now();
-        self.moved |= !outputs.is_empty();
         for output in &outputs {
             match output {
                 Output::Effect(Effect::SetAudibility(change)) => self.book.decided(change, &cause, asked),
                 Output::Event(Event::CallStarted { call, room: Some(room), .. }) => {
                     self.rooms.insert(*call, room.clone());
                 }
+                // named by no other output, and gone
+                Output::Event(Event::CallsJoined { joined, .. }) => _ = self.moved.insert(*joined),
                 Output::Event(Event::ReservationEnded { agent, call, how: ReservationEnd::Elsewhere, .. }) => {
                     self.legs.taken_from(agent, *call);
                 }
@@ -171,6 +172,7 @@ impl Carry {
         let outputs: Vec<(CallId, Output)> =
             outputs.into_iter().map(|output| (self.call_of(&output).unwrap_or(main), output)).collect();
         let calls: BTreeSet<CallId> = outputs.iter().map(|(call, _)| *call).collect();
+        self.moved.extend(&calls);
         let ready = self.lanes.reaction(outputs);
         self.perform(ready);
         let behind: BTreeSet<GateId> = calls.into_iter().flat_map(|call| self.lanes.closed(call)).collect();
@@ -260,6 +262,11 @@ impl Carry {
     /// Whether some call's steps wait.
     pub(crate) fn waits(&self) -> bool {
         !self.lanes.is_empty()
+    }
+
+    /// Whether steps of this call wait: what it is said to be is not true yet.
+    pub(crate) fn waits_in(&self, call: CallId) -> bool {
+        self.lanes.waiting(call) > 0 || self.lanes.closed(call).next().is_some()
     }
 
     /// Does what is ready.

@@ -76,9 +76,9 @@ fn after_five_in_a_minute_a_guess_is_one_too_many() {
     assert!(!guesses.note(alice(), second(60)), "a minute after the first there is room again");
 }
 
-/// Alice's leg of a call with a customer, both answered, and the switch that has it.
-pub(crate) async fn talking() -> (Switch, LegId, CallId) {
-    let config = from_text(HOUSE).unwrap();
+/// A switch for this house, with one phone of each of these agents.
+pub(crate) async fn switch_of(house: &str, agents: &[&str]) -> Switch {
+    let config = from_text(house).unwrap();
     let (endpoint, _news) = Endpoint::start(translate::signalling(&config)).await.unwrap();
     let (mixer, _news) = Mixer::start(translate::media(&config)).unwrap();
     let clock = Clock::start();
@@ -88,12 +88,17 @@ pub(crate) async fn talking() -> (Switch, LegId, CallId) {
         Carry::new(edges, Teller::new(broadcast::Sender::new(64), Reserved::default()), clock.clone()),
         clock,
     );
-    for name in ["alice", "bob"] {
-        switch.report(Report::Registered { agent: AgentName(name.to_owned()), phones: 1 });
+    for name in agents {
+        switch.report(Report::Registered { agent: AgentName((*name).to_owned()), phones: 1 });
     }
-    let leg = LegId::arrived(1);
+    switch
+}
+
+/// An agent calls out by a leg of this number, and somebody answers.
+pub(crate) fn calls_out(switch: &mut Switch, agent: &str, number: u64) -> (LegId, CallId) {
+    let leg = LegId::arrived(number);
     switch.carry.legs.add(leg, Leg::new(Waiting::Nothing, Direction::Both));
-    let caller = Caller::Agent { name: AgentName("alice".to_owned()), phone: Phone("a".to_owned()) };
+    let caller = Caller::Agent { name: AgentName(agent.to_owned()), phone: Phone("a".to_owned()) };
     let to = Destination::Outside { trunk: "pstn".to_owned(), number: "+49301112233".to_owned() };
     let shown = "+49301112233".to_owned();
     let ring = Report::Arrived { leg, caller, to, shown, direction: Direction::Both };
@@ -102,6 +107,13 @@ pub(crate) async fn talking() -> (Switch, LegId, CallId) {
     let people = switch.board.call(call).unwrap().participants;
     let rung = people.iter().find(|person| person.role == Role::Customer).unwrap().legs[0].leg;
     switch.report(Report::Answered { leg: rung, direction: Direction::Both, phone: None });
+    (leg, call)
+}
+
+/// Alice's leg of a call with a customer, both answered, and the switch that has it.
+pub(crate) async fn talking() -> (Switch, LegId, CallId) {
+    let mut switch = switch_of(HOUSE, &["alice", "bob"]).await;
+    let (leg, call) = calls_out(&mut switch, "alice", 1);
     (switch, leg, call)
 }
 

@@ -12,7 +12,8 @@ use crate::referred::tests::talking;
 
 const LIMIT: Duration = Duration::from_secs(10);
 
-async fn until_in_force(switch: &mut Switch) {
+/// Lets whatever waits for the mixer come into force.
+pub(crate) async fn until_in_force(switch: &mut Switch) {
     while !switch.carry.not_in_force().is_empty() {
         let word = next_of(&mut switch.carry.acknowledgements);
         let word = tokio::time::timeout(LIMIT, word).await.unwrap();
