@@ -1,6 +1,8 @@
 //! Lamps and lists on the wire: whoever watches knows after every change what the API says, by versions without a gap, and
 //! nothing of a consult that is not theirs.
 
+use std::time::{Duration, Instant};
+
 use baton_tests::desk::Desk;
 use baton_tests::house::{ALICES_NUMBER, CUSTOMERS, House, tones};
 use baton_tests::one_line::OneLine;
@@ -160,6 +162,24 @@ async fn the_lamp_of_whoever_is_consulted_names_who_consults() {
     until_lamp(&mut carol, &[("confirmed", "+15550100", false)]).await;
     stage.joined(his).await;
     stage.bob_closes(his).await;
+}
+
+/// The least there is are 60 seconds; nobody refreshes after them.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_watch_that_is_not_refreshed_runs_out_and_says_so() {
+    let house = House::open().await;
+    let mut carol = Watcher::begins(&house, "carol", "dialog", "alice").await;
+    let whole = carol.refreshes(60).await;
+    let granted = Instant::now();
+    assert_eq!(whole["extent"], "full");
+    assert!(["active;expires=60", "active;expires=59"].contains(&carol.state()), "{}", carol.state());
+    let last = carol.is_told_within(Duration::from_secs(75)).await;
+    assert_eq!((carol.state(), &last["extent"]), ("terminated;reason=timeout", &Value::from("full")));
+    assert!(granted.elapsed() > Duration::from_secs(55), "not before its time");
+    let refresh = "Event: dialog\r\nExpires: 60\r\n";
+    let answer = carol.peer.ask_as(&mut carol.dialog, "carol", "SUBSCRIBE", refresh, "").await;
+    assert_eq!(answer.status(), Some(481), "it is over: {answer:?}");
+    house.close().await;
 }
 
 /// Whoever watches a room from outside learns of nobody who is only consulted.

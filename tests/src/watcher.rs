@@ -63,7 +63,12 @@ impl Watcher {
 
     /// The next NOTIFY, answered and read. Its document is one more than the one before.
     pub async fn is_told(&mut self) -> Value {
-        let told = self.told_within(LIMIT).await;
+        self.is_told_within(LIMIT).await
+    }
+
+    /// The same, of what may take so long.
+    pub async fn is_told_within(&mut self, limit: Duration) -> Value {
+        let told = self.told_within(limit).await;
         told.unwrap_or_else(|| panic!("no NOTIFY came; known is {:#}", self.known))
     }
 

@@ -1,5 +1,7 @@
 //! The operator at the API of the daemon under load.
 
+use std::time::{Duration, Instant};
+
 use reqwest::{Client, RequestBuilder};
 use serde_json::{Value, json};
 
@@ -25,6 +27,13 @@ impl Api {
     /// POST of nothing; it must be done.
     pub(crate) async fn post(&self, path: &str) -> Result<(), String> {
         self.send(self.client.post(self.url(path)).json(&json!({}))).await.map(drop)
+    }
+
+    /// Holds somebody, or resumes; how long it took until that was in force.
+    pub(crate) async fn hold(&self, path: &str, hold: bool) -> Result<Duration, String> {
+        let began = Instant::now();
+        self.send(self.client.patch(self.url(path)).json(&json!({"hold": hold}))).await?;
+        Ok(began.elapsed())
     }
 
     fn url(&self, path: &str) -> String {

@@ -10,7 +10,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use futures_util::StreamExt;
-use serde_json::{Value, json};
+use serde_json::Value;
 use tokio_tungstenite::connect_async;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 
@@ -140,14 +140,7 @@ impl Api {
         for number in 0..(u64::from(rate) * seconds) as usize {
             ticks.tick().await;
             let path = &paths[number / 2 % paths.len()];
-            let request = self.client.patch(format!("http://{}{path}", self.host)).bearer_auth(&self.token);
-            let began = Instant::now();
-            let response =
-                request.json(&json!({"hold": number % 2 == 0})).send().await.map_err(|why| why.to_string())?;
-            took.push(began.elapsed());
-            if !response.status().is_success() {
-                return Err(format!("{path}: {}", response.text().await.unwrap_or_default()));
-            }
+            took.push(self.hold(path, number % 2 == 0).await?);
         }
         Ok(took)
     }

@@ -9,6 +9,7 @@
 //! load transfers [--rate 20] [--seconds 60]                  warm transfers by REFER with Replaces, and what is left
 //! load buttons [--legs 300] [--seconds 60] [--rate 20] [--subscribers 200]   commands by API in the middle of it
 //! load offers [--legs 300] [--seconds 60]                    from an agent's refusal or logout to the next one's ringing
+//! load lamps [--seconds 60] [--rate 20]                      from a command to the NOTIFY at each of 1000 watches
 //! load compare [--legs 300] [--seconds 10]                    rooms of three against the bare packets
 //! ```
 //!
@@ -25,6 +26,7 @@ mod desks;
 mod goertzel;
 mod handover;
 mod house;
+mod lamps;
 mod line;
 mod media;
 mod offers;
@@ -76,9 +78,10 @@ fn main() -> ExitCode {
         "transfers" => handover::transfers(&arguments),
         "buttons" => buttons::buttons(&arguments),
         "offers" => offers::offers(&arguments),
+        "lamps" => lamps::lamps(&arguments),
         "compare" => compare(&arguments),
         "reflect" => bare::reflect(arguments.legs).map(|()| true),
-        other => Err(format!("unknown mode `{other}`: calls, rooms, transfers, buttons, offers or compare")),
+        other => Err(format!("unknown mode `{other}`: calls, rooms, transfers, buttons, offers, lamps or compare")),
     });
     match done {
         Ok(true) => ExitCode::SUCCESS,
@@ -94,7 +97,7 @@ impl Arguments {
     fn read() -> Result<Arguments, String> {
         let mut given = std::env::args().skip(1);
         let mode = given.next().unwrap_or_default();
-        let default_rate = if matches!(mode.as_str(), "transfers" | "buttons") { 20 } else { 200 };
+        let default_rate = if matches!(mode.as_str(), "transfers" | "buttons" | "lamps") { 20 } else { 200 };
         let default_seconds = if mode == "compare" { 10 } else { 60 };
         let mut arguments = Arguments {
             mode,

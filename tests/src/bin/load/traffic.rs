@@ -115,7 +115,12 @@ impl Traffic {
 
     /// Registers the phones' socket as the agent's phone, by digest; for no seconds: takes it back.
     pub(crate) fn register(&self, domain: &str, expires_s: u32) -> Result<(), String> {
-        register::register(&self.phones, self.server, domain, self.answerer.user(), expires_s)
+        self.register_as(domain, self.answerer.user(), expires_s)
+    }
+
+    /// The same as the phone of another agent; it is answered by the same phone.
+    pub(crate) fn register_as(&self, domain: &str, user: &str, expires_s: u32) -> Result<(), String> {
+        register::register(&self.phones, self.server, domain, user, expires_s)
     }
 
     /// Starts one call and says by which Call-ID it is known.
