@@ -117,6 +117,9 @@ pub enum HouseError {
     /// The house is stopping, or a part of it is away: `unavailable`.
     #[error("not available now: {0}")]
     Unavailable(String),
+    /// Nothing was heard within [`PATIENCE`]: it may have been done, or be done yet: `unavailable`.
+    #[error("no answer in time")]
+    NoAnswer,
     /// No such thing: `not_found`.
     #[error("not found")]
     NotFound,
@@ -306,7 +309,7 @@ impl House {
     /// Asks, and waits for the answer.
     ///
     /// # Errors
-    /// `Unavailable`: the house is stopping, or did not answer within [`PATIENCE`].
+    /// `Unavailable`: the house is stopping; `NoAnswer`: it did not answer within [`PATIENCE`].
     pub async fn ask<T>(&self, ask: impl FnOnce(Reply<T>) -> Ask) -> Result<T, HouseError> {
         let (reply, answer) = oneshot::channel();
         let asked = async {
@@ -316,7 +319,7 @@ impl House {
         match tokio::time::timeout(PATIENCE, asked).await {
             Ok(Some(answer)) => Ok(answer),
             Ok(None) => Err(HouseError::Unavailable("the service is stopping, or it could not be done".to_owned())),
-            Err(_) => Err(HouseError::Unavailable("no answer in time".to_owned())),
+            Err(_) => Err(HouseError::NoAnswer),
         }
     }
 }

@@ -1,7 +1,8 @@
 //! Answers kept for repeats: whoever sends the same `Idempotency-Key` again gets the answer they missed, and nothing is
 //! done twice.
 //!
-//! Only what was decided is kept: not that the service was away (5xx), not that somebody came too often (429).
+//! Only what was decided is kept: not that the service was away (5xx), not that somebody came too often (429). Where nobody
+//! knows what was decided, that is kept: a repeat would perhaps do it twice.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -22,7 +23,7 @@ use crate::limits::{
     IDEMPOTENCY_KEY, KEPT_ANSWERS, KEPT_BYTES, KEPT_BYTES_OF_ALL, KEPT_BYTES_OF_ONE, KEPT_OF_ONE, KEPT_TIME,
 };
 use crate::logins::TokenHash;
-use crate::problem::Problem;
+use crate::problem::{OutcomeUnknown, PROBLEM_JSON, Problem};
 
 const KEY: &str = "idempotency-key";
 
@@ -228,6 +229,13 @@ fn key_of(key: &HeaderValue) -> Result<String, Problem> {
 
 /// Takes a copy of an answer, if it is one to be repeated.
 async fn keep(response: Response) -> (Option<Answer>, Response) {
+    if response.extensions().get::<OutcomeUnknown>().is_some() {
+        let detail = "nobody knows what came of the request with this Idempotency-Key: look before asking with another";
+        let problem = Problem::new(StatusCode::CONFLICT, "idempotency_outcome_unknown", detail);
+        let headers = vec![(header::CONTENT_TYPE, HeaderValue::from_static(PROBLEM_JSON))];
+        let body = serde_json::to_vec(&problem.text()).unwrap_or_default().into();
+        return (Some(Answer { status: problem.status, headers, body }), response);
+    }
     let status = response.status();
     if status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS {
         return (None, response);

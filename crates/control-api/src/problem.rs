@@ -48,11 +48,16 @@ pub(crate) struct Problem {
     pub(crate) detail: Cow<'static, str>,
     place: Option<(usize, usize)>,
     retry_after: Option<Duration>,
+    outcome_unknown: bool,
 }
+
+/// Marks an answer after which nobody knows whether it was done.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct OutcomeUnknown;
 
 impl Problem {
     pub(crate) fn new(status: StatusCode, code: &'static str, detail: impl Into<Cow<'static, str>>) -> Self {
-        Self { status, code, detail: detail.into(), place: None, retry_after: None }
+        Self { status, code, detail: detail.into(), place: None, retry_after: None, outcome_unknown: false }
     }
 
     /// 400: what was sent cannot be read.
@@ -158,12 +163,14 @@ impl From<Refusal> for Problem {
 
 impl From<HouseError> for Problem {
     fn from(error: HouseError) -> Self {
+        let away = |why: Cow<'static, str>| {
+            let mut problem = Self::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", why);
+            problem.retry_after = Some(Duration::from_secs(1));
+            problem
+        };
         match error {
-            HouseError::Unavailable(why) => {
-                let mut problem = Self::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", why);
-                problem.retry_after = Some(Duration::from_secs(1));
-                problem
-            }
+            HouseError::Unavailable(why) => away(why.into()),
+            HouseError::NoAnswer => Self { outcome_unknown: true, ..away("no answer in time".into()) },
             HouseError::NotFound => Self::not_found("not_found", "there is no such thing"),
             HouseError::Conflict(why) => Self::new(StatusCode::CONFLICT, "conflict", why),
             HouseError::Invalid(why) => Self::invalid(why),
@@ -187,6 +194,9 @@ impl IntoResponse for Problem {
         }
         if let Some(wait) = self.retry_after {
             say(header::RETRY_AFTER, HeaderValue::from(wait.as_secs().max(1)));
+        }
+        if self.outcome_unknown {
+            response.extensions_mut().insert(OutcomeUnknown);
         }
         response
     }

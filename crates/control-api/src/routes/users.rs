@@ -148,6 +148,9 @@ fn check_password(password: &str) -> Result<(), Problem> {
 fn user_problem(error: HouseError) -> Problem {
     match error {
         HouseError::NotFound => Problem::not_found("user_not_found", "there is no such user"),
-        other @ (HouseError::Unavailable(_) | HouseError::Conflict(_) | HouseError::Invalid(_)) => other.into(),
+        other @ (HouseError::Unavailable(_)
+        | HouseError::NoAnswer
+        | HouseError::Conflict(_)
+        | HouseError::Invalid(_)) => other.into(),
     }
 }

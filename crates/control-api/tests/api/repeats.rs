@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use control_api::PATIENCE;
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -83,4 +84,18 @@ async fn a_client_that_hangs_up_finds_its_answer_when_it_comes_back() {
     };
     answer.is(201);
     assert_eq!(house.inside(|inside| inside.commands).await, before + 1);
+}
+
+#[tokio::test]
+async fn what_was_not_answered_in_time_is_not_done_again() {
+    let house = TestHouse::open().await;
+    house.inside(|inside| inside.slow = PATIENCE + Duration::from_millis(200)).await;
+    let operator = Client::operator(&house);
+    let said = json!({ "from": "alice", "to": "bob" });
+    keyed(&operator, "k", "/v1/calls", said.clone()).await.refuses(503, "unavailable");
+    house.inside(|inside| inside.slow = Duration::ZERO).await;
+    keyed(&operator, "k", "/v1/calls", said.clone()).await.refuses(409, "idempotency_outcome_unknown");
+    assert_eq!(operator.get("/v1/calls").await.is(200)["items"].as_array().unwrap().len(), 1);
+    // whoever has looked may ask for another
+    keyed(&operator, "k2", "/v1/calls", json!({ "from": "carol", "to": "bob" })).await.is(201);
 }
