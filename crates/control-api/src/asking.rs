@@ -2,11 +2,10 @@
 //!
 //! What somebody may do *in a call* the core decides.
 
-use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use axum::Extension;
-use axum::extract::{ConnectInfo, FromRequestParts, Request, State};
+use axum::extract::{FromRequestParts, Request, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, Method, StatusCode, header};
 use axum::middleware::Next;
@@ -18,6 +17,7 @@ use crate::counter::Counter;
 use crate::house::Ask;
 use crate::logins::{TokenHash, hash};
 use crate::problem::Problem;
+use crate::visitor::Visitor;
 
 /// The prefix of the WebSocket subprotocol that carries a token: browsers can send no header of their own.
 pub(crate) const TOKEN_PROTOCOL: &str = "bearer.";
@@ -122,20 +122,18 @@ pub(crate) async fn identify(
 /// Lets in whoever comes from this machine, or has a token (E12).
 pub(crate) async fn identify_from_outside(
     State(counter): State<Arc<Counter>>,
-    Extension(ConnectInfo(peer)): Extension<ConnectInfo<SocketAddr>>,
+    Extension(visitor): Extension<Visitor>,
     request: Request,
     next: Next,
 ) -> Result<Response, Problem> {
     // Who has no token is known by where they come from.
-    let place = hash(&peer.ip().to_canonical().to_string());
+    let place = hash(&visitor.address.to_string());
     if let Err(wait) = counter.rates.take(place, counter.rate()) {
         return Err(Problem::too_many("somebody at this address asks too often", wait));
     }
-    let headers = request.headers();
-    // A proxy on this machine speaks for somebody elsewhere.
-    let relayed = headers.contains_key("x-forwarded-for") || headers.contains_key(header::FORWARDED);
-    if relayed || !is_loopback(peer.ip()) {
-        let token = token_of(headers).ok_or_else(|| Problem::unknown_asker("a token is needed from outside"))?;
+    if !visitor.here {
+        let token =
+            token_of(request.headers()).ok_or_else(|| Problem::unknown_asker("a token is needed from outside"))?;
         known(&counter, token)?;
     }
     Ok(next.run(request).await)
@@ -164,10 +162,6 @@ pub(crate) async fn check_origin(
 /// 403: the token can only read.
 pub(crate) fn read_only() -> Problem {
     Problem::new(StatusCode::FORBIDDEN, "read_only", "this token can only read")
-}
-
-fn is_loopback(ip: IpAddr) -> bool {
-    ip.to_canonical().is_loopback()
 }
 
 fn token_of(headers: &HeaderMap) -> Option<&str> {

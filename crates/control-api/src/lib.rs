@@ -24,6 +24,7 @@ mod settings;
 pub mod shown;
 mod subscriptions;
 mod unseen;
+mod visitor;
 
 pub use api::Api;
 pub use house::{

@@ -1,5 +1,7 @@
 //! What the API must be told by the settings. Limits that nobody has to set are in `limits`.
 
+use std::net::IpAddr;
+
 use tokio::sync::watch;
 
 use crate::secret::Secret;
@@ -16,8 +18,12 @@ pub struct ApiSettings {
 /// Whom the API lets in besides its own pages, and how often one token may ask.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Doors {
-    /// Origins from which browsers may come besides the API's own: `https://desk.example`.
+    /// The name of the house.
+    pub domain: String,
+    /// Origins from which browsers may come besides the API's own: `https://desk.example`. Their hosts are names of the API, too.
     pub origins: Vec<String>,
+    /// Proxies whose word is believed on whom they speak for (`X-Forwarded-For`, its last entry).
+    pub trusted_proxies: Vec<IpAddr>,
     /// Requests a second that one token may make for long, at least 1.
     pub rate_per_s: u32,
     /// Requests that one token may make at once, at least 1.
@@ -26,7 +32,7 @@ pub struct Doors {
 
 impl Default for Doors {
     fn default() -> Self {
-        Self { origins: Vec::new(), rate_per_s: 200, burst: 400 }
+        Self { domain: String::new(), origins: Vec::new(), trusted_proxies: Vec::new(), rate_per_s: 200, burst: 400 }
     }
 }
 

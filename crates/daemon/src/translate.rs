@@ -14,7 +14,13 @@ use crate::dialplan::DialPlan;
 /// Whom the API lets in, and how often.
 pub(crate) fn doors(config: &Config) -> Doors {
     let http = &config.http;
-    Doors { origins: http.origins.clone(), rate_per_s: http.rate_per_s, burst: http.burst }
+    Doors {
+        domain: config.server.domain.clone(),
+        origins: http.origins.clone(),
+        trusted_proxies: http.trusted_proxies.clone(),
+        rate_per_s: http.rate_per_s,
+        burst: http.burst,
+    }
 }
 
 /// What the core is told.

@@ -31,6 +31,7 @@ use crate::house::House;
 use crate::kept::once;
 use crate::problem::Problem;
 use crate::settings::ApiSettings;
+use crate::visitor;
 
 pub(crate) use calls::CallsApi;
 pub(crate) use events::EventsApi;
@@ -88,6 +89,7 @@ pub(crate) fn router(house: House, settings: ApiSettings, stopped: watch::Receiv
             Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", "this path does not know that method")
         })
         .layer(from_fn_with_state(Arc::clone(&counter), check_origin))
+        .layer(from_fn_with_state(Arc::clone(&counter), visitor::receive))
         .layer(from_fn_with_state(Arc::clone(&counter), tally))
         .layer(from_fn(secure))
         .with_state(counter)

@@ -1,9 +1,8 @@
 //! Logging in and out. Whether a password is right, the house says; it takes as long for names that do not exist.
 
-use std::net::SocketAddr;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use axum::extract::{ConnectInfo, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use axum::{Extension, Json};
 use conference::AgentName;
@@ -19,6 +18,7 @@ use crate::limits::{LOGIN_LIFE, NAME, PASSWORD};
 use crate::logins::hash;
 use crate::problem::Problem;
 use crate::shown::{Session, time};
+use crate::visitor::Visitor;
 
 /// The OpenAPI of this file.
 #[derive(OpenApi)]
@@ -56,11 +56,10 @@ pub(crate) enum Scope {
     responses((status = 200, body = Session)))]
 pub(super) async fn login(
     State(counter): Shared,
-    Extension(ConnectInfo(peer)): Extension<ConnectInfo<SocketAddr>>,
+    Extension(Visitor { address: from, .. }): Extension<Visitor>,
     Said(Login { name, password, scope }): Said<Login>,
 ) -> Result<Json<Session>, Problem> {
     let wrong = || Problem::new(StatusCode::UNAUTHORIZED, "wrong_login", "name and password do not belong together");
-    let from = peer.ip().to_canonical();
     if name.len() > NAME || password.len() > PASSWORD {
         return Err(wrong());
     }

@@ -99,10 +99,52 @@ async fn numbers_are_for_this_machine_or_whoever_has_a_token() {
     for path in ["/metrics", "/healthz", "/readyz"] {
         let (nobody, operator) = (Client::with(&house, "wrong"), Client::operator(&house));
         assert_eq!(nobody.get(path).await.status, 200);
-        for header in ["x-forwarded-for", "forwarded"] {
+        for header in ["x-forwarded-for", "forwarded", "via", "x-real-ip"] {
             let relayed = |client: &Client| client.request(Method::GET, path).header(header, "192.0.2.1");
             Answer::of(relayed(&nobody)).await.refuses(401, "unauthenticated");
             assert_eq!(Answer::of(relayed(&operator)).await.status, 200);
         }
+    }
+}
+
+/// A page of somebody else's may bind its own name to this machine, and its requests are then of the same origin (DNS rebinding).
+#[tokio::test]
+async fn whoever_asks_for_another_name_is_turned_away() {
+    let house = TestHouse::open_with(|doors| {
+        doors.domain = "baton.local".to_owned();
+        doors.origins.push("https://desk.example:8443".to_owned());
+    })
+    .await;
+    let operator = Client::operator(&house);
+    for path in ["/metrics", "/healthz", "/v1/calls", "/v1/openapi.json"] {
+        for host in ["127.0.0.1", "[::1]:8080", "localhost:1", "Baton.local", "desk.example"] {
+            let asked = operator.request(Method::GET, path).header("host", host);
+            assert_eq!(Answer::of(asked).await.status, 200, "{path} {host}");
+        }
+        for host in ["evil.example:8080", "baton.local.evil.example", "localhost.evil.example"] {
+            let asked =
+                operator.request(Method::GET, path).header("host", host).header("origin", format!("http://{host}"));
+            Answer::of(asked).await.refuses(421, "unknown_host");
+        }
+    }
+}
+
+/// Behind a proxy that is believed everybody has their own count of wrong passwords; nobody else says who they are.
+#[tokio::test]
+async fn wrong_passwords_by_way_of_a_trusted_proxy_count_for_whoever_sent_them() {
+    for (trusted, second) in [(vec!["127.0.0.1".parse().expect("an address")], 401), (Vec::new(), 429)] {
+        let house = TestHouse::open_with(|doors| doors.trusted_proxies = trusted).await;
+        let nobody = Client::with(&house, "");
+        let wrong = async |from: &str| {
+            let said = serde_json::json!({"name": "alice", "password": "guess"});
+            let asked =
+                nobody.request(Method::POST, "/v1/login").header("x-forwarded-for", format!("10.9.9.9, {from}"));
+            Answer::of(asked.json(&said)).await.status.as_u16()
+        };
+        for _ in 0..10 {
+            assert_eq!(wrong("192.0.2.1").await, 401);
+        }
+        assert_eq!(wrong("192.0.2.1").await, 429);
+        assert_eq!(wrong("192.0.2.2").await, second);
     }
 }

@@ -125,6 +125,8 @@ pub struct Http {
     pub admin_token_file: PathBuf,
     /// Origins from which browsers may come besides the API's own.
     pub origins: Vec<String>,
+    /// Proxies that are believed on whom they speak for.
+    pub trusted_proxies: Vec<IpAddr>,
     /// Requests a second that one token may make for long.
     pub rate_per_s: u32,
     /// Requests that one token may make at once.

@@ -244,11 +244,14 @@ fn a_file_that_is_missing_is_one_clear_line() {
 #[test]
 fn origins_rates_and_retention_are_read_and_every_mistake_has_its_place() {
     let good = "[server]\nretention_days = 90\n[http]\norigins = [\"https://desk.example\", \"http://[::1]:3000\"]\n\
-                rate_per_s = 7\nburst = 9\n";
+                trusted_proxies = [\"127.0.0.1\", \"::1\"]\nrate_per_s = 7\nburst = 9\n";
     let config = parse(good, &Variables::new()).unwrap().config;
     assert_eq!(config.server.retention_days, 90);
     assert_eq!(config.http.origins, ["https://desk.example", "http://[::1]:3000"]);
+    assert_eq!(config.http.trusted_proxies.len(), 2);
     assert_eq!((config.http.rate_per_s, config.http.burst), (7, 9));
+    let found = lines("[http]\ntrusted_proxies = [\"::1\", \"proxy.example\"]\n");
+    assert!(found.len() == 1 && found[0].starts_with("2:27 http.trusted_proxies"), "{found:?}");
     for wrong in
         ["desk.example", "https://", "https://Desk.example", "https://desk.example/", "https://desk.example:443", "*"]
     {

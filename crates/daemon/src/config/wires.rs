@@ -18,6 +18,8 @@ const FIRST_PORT: u32 = 1024;
 const LISTENERS: usize = 32;
 /// Origins that may be let in.
 const ORIGINS: usize = 100;
+/// Proxies that may be believed.
+const PROXIES: usize = 100;
 /// Requests a second, or at once, that may be allowed.
 const RATE: u32 = 1_000_000;
 /// User-Agent fragments that may be dropped.
@@ -215,10 +217,15 @@ pub(crate) fn http(root: &Section<'_>) -> Http {
     if origins.value.len() > ORIGINS {
         section.mistake("origins", &origins.place, &format!("has more than {ORIGINS} entries"));
     }
+    let proxies = section.list("trusted_proxies", ip);
+    if proxies.value.len() > PROXIES {
+        section.mistake("trusted_proxies", &proxies.place, &format!("has more than {PROXIES} entries"));
+    }
     Http {
         listen: listen.value.0,
         admin_token_file: file.value,
         origins: origins.plain(),
+        trusted_proxies: proxies.plain(),
         rate_per_s: section.read("rate_per_s", |node| number(node, 1, RATE)).value,
         burst: section.read("burst", |node| number(node, 1, RATE)).value,
     }
