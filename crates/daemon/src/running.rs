@@ -101,6 +101,8 @@ pub struct Running {
     clerk: Arc<Clerk>,
     answering: JoinHandle<()>,
     store: Store,
+    /// How the media threads were at the last sign of life.
+    pulse: MediaHealth,
     /// The settings it was started with: their folder is gone when they are.
     _started: Config,
 }
@@ -171,7 +173,8 @@ async fn start(config: Config, listener: TcpListener, store: Store, restored: Re
     let address = config.http.listen;
     let api = Api::start(listener, house.clone(), settings).map_err(|cause| StartError::Http { address, cause })?;
     let switch = tokio::spawn(switch.run(Sources { inputs: receiver, sip: news.0, media: news.1 }));
-    Ok(Running { inputs, house, api, clerk, answering, endpoint, mixer, store, switch, hours, _started: config })
+    let pulse = MediaHealth::default();
+    Ok(Running { inputs, house, api, clerk, answering, endpoint, mixer, store, switch, hours, pulse, _started: config })
 }
 
 type EdgeNews = (mpsc::Receiver<News>, mpsc::Receiver<MediaNews>);
@@ -304,6 +307,13 @@ impl Running {
             files: std::fs::read_dir("/proc/self/fd").map_or(0, Iterator::count),
             alarms: load.alarms,
         }
+    }
+
+    /// Answers once switch and signalling have: whether all media threads go on since the last time this was asked. Ask
+    /// it from one place alone.
+    pub(crate) async fn alive(&self) -> Result<(), String> {
+        self.counts().await;
+        self.pulse.standstill(&self.mixer.stats()).map_or(Ok(()), Err)
     }
 
     /// Waits until a part of the daemon is lost; in a healthy one: for ever. Cancel-safe.

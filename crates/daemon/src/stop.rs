@@ -85,14 +85,32 @@ impl Watchdog {
         }
     }
 
-    /// Tells it if the house gives this answer in time.
-    pub(crate) async fn tell<T>(&mut self, answer: impl Future<Output = T>) {
+    /// Tells it if the house says in time that it is well.
+    pub(crate) async fn tell(&mut self, answer: impl Future<Output = Result<(), String>>) {
         let Some(every) = self.every else { return };
-        if timeout(every, answer).await.is_ok() {
-            tell_systemd(&[NotifyState::Watchdog]);
-        } else {
-            warn!("the house does not answer: systemd is given no sign of life");
+        match well(every, answer).await {
+            Ok(()) => tell_systemd(&[NotifyState::Watchdog]),
+            Err(why) => warn!("{why}: systemd is given no sign of life"),
         }
         self.next = Instant::now() + every;
+    }
+}
+
+/// Whether the house is well, as it says within this time.
+async fn well(within: Duration, answer: impl Future<Output = Result<(), String>>) -> Result<(), String> {
+    timeout(within, answer).await.unwrap_or_else(|_| Err("the house does not answer".to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_house_that_is_silent_or_says_that_a_part_stands_still_gives_no_sign_of_life() {
+        let within = Duration::from_secs(3);
+        assert_eq!(well(within, async { Ok(()) }).await, Ok(()));
+        let stands = "media thread 0 stands still".to_owned();
+        assert_eq!(well(within, async { Err(stands.clone()) }).await, Err(stands.clone()));
+        assert_eq!(well(within, std::future::pending()).await, Err("the house does not answer".to_owned()));
     }
 }

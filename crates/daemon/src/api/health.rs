@@ -105,10 +105,21 @@ const TROUBLE: Duration = Duration::from_secs(10);
 const BEARABLE: u64 = 1_000;
 /// Ticks come every 20 ms: a thread that has calls and made none for so long stands still.
 const STANDSTILL: Duration = Duration::from_secs(1);
+/// What is said of it.
+const STANDS_STILL: &str = "stands still";
 
 impl MediaHealth {
     /// What is wrong with the media threads, if anything is.
     fn trouble(&self, now: Instant, threads: &[Ticks]) -> Option<String> {
+        self.look(now, threads, |_| true)
+    }
+
+    /// Which media threads stand still since the last question, if any does: they come back by a new start alone.
+    pub(crate) fn standstill(&self, stats: &Stats) -> Option<String> {
+        self.look(Instant::now(), &Ticks::of(stats), |trouble| trouble == STANDS_STILL)
+    }
+
+    fn look(&self, now: Instant, threads: &[Ticks], counts: impl Fn(&str) -> bool) -> Option<String> {
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
         let first =
             |ticks: &Ticks| Seen { at: now, ticks: ticks.made, lost: ticks.lost, calls: 0, trouble_until: None };
@@ -116,7 +127,9 @@ impl MediaHealth {
         last.extend(threads.iter().skip(known).map(first));
         let judged = last.iter_mut().zip(threads).enumerate();
         let troubles: Vec<String> = judged
-            .filter_map(|(thread, (seen, ticks))| Some(format!("media thread {thread} {}", seen.trouble(now, *ticks)?)))
+            .filter_map(|(thread, (seen, ticks))| Some((thread, seen.trouble(now, *ticks)?)))
+            .filter(|(_, trouble)| counts(trouble))
+            .map(|(thread, trouble)| format!("media thread {thread} {trouble}"))
             .collect();
         (!troubles.is_empty()).then(|| troubles.join("; "))
     }
@@ -131,7 +144,7 @@ impl Seen {
         let trouble_until = if late { Some(now + TROUBLE) } else { self.trouble_until.filter(|until| *until > now) };
         let stands = made == 0 && calls > 0 && self.calls > 0;
         if stands && now.duration_since(self.at) > STANDSTILL {
-            return Some("stands still");
+            return Some(STANDS_STILL);
         }
         if !stands {
             *self = Self { at: now, ticks, lost, calls, trouble_until };
@@ -160,5 +173,22 @@ mod tests {
         assert!(at(13, 4_000, 20).is_some());
         assert!(at(14, 4_000, 20).is_some());
         assert_eq!(at(15, 4_001, 20), None);
+    }
+
+    #[test]
+    fn a_thread_that_stands_still_is_told_though_others_go_on_and_one_that_is_merely_late_is_not() {
+        let (media, begun) = (MediaHealth::default(), Instant::now());
+        let at = |seconds, made, lost, calls| {
+            let other = Ticks { made: 1_000 * seconds, lost: 0, calls: 1 };
+            let threads = [other, Ticks { made, lost, calls }];
+            media.look(begun + Duration::from_secs(seconds), &threads, |trouble| trouble == STANDS_STILL)
+        };
+        assert_eq!(at(0, 0, 0, 0), None);
+        assert_eq!(at(3, 0, 0, 0), None, "without calls there are no ticks");
+        assert_eq!(at(6, 0, 0, 1), None, "its first call is new");
+        assert_eq!(at(9, 100, 50, 1), None, "late is not still");
+        assert_eq!(at(12, 100, 50, 1).as_deref(), Some("media thread 1 stands still"));
+        assert_eq!(at(15, 100, 50, 1).as_deref(), Some("media thread 1 stands still"), "until it goes on");
+        assert_eq!(at(18, 101, 50, 1), None);
     }
 }

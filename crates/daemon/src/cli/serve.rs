@@ -90,7 +90,7 @@ async fn mind(signals: &mut Signals, file: Option<&Path>, running: &Running) -> 
         let asked = tokio::select! {
             asked = signals.next() => asked,
             () = watchdog.due() => {
-                watchdog.tell(running.counts()).await;
+                watchdog.tell(running.alive()).await;
                 continue;
             }
             () = running.lost() => {
