@@ -36,12 +36,17 @@ pub(crate) struct Visitor {
 }
 
 impl Visitor {
-    fn of(doors: &Doors, peer: IpAddr, headers: &HeaderMap) -> Self {
+    /// `host`: whom the request is for.
+    fn of(doors: &Doors, peer: IpAddr, host: Option<&str>, headers: &HeaderMap) -> Self {
         let peer = peer.to_canonical();
         let trusted = doors.trusted_proxies.contains(&peer);
         let named = trusted.then(|| last_hop(headers)).flatten();
         let relayed = trusted || RELAYED.iter().any(|said| headers.contains_key(*said));
-        Self { address: named.unwrap_or(peer), here: !relayed && peer.is_loopback() }
+        // whoever is here asks for this machine; a proxy that hides itself passes on another name
+        let for_here = host.is_none_or(|host| {
+            host == "localhost" || address_of(host).is_some_and(|address| address.to_canonical().is_loopback())
+        });
+        Self { address: named.unwrap_or(peer), here: !relayed && for_here && peer.is_loopback() }
     }
 }
 
@@ -49,8 +54,15 @@ impl Visitor {
 fn last_hop(headers: &HeaderMap) -> Option<IpAddr> {
     let said = headers.get_all(header::HeaderName::from_static(FORWARDED_FOR)).iter().next_back()?.to_str().ok()?;
     let last = said.rsplit(',').next()?.trim();
-    let bare = last.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(last);
-    bare.parse::<IpAddr>().ok().map(|address| address.to_canonical())
+    // some add the port
+    let with_port = || last.parse::<SocketAddr>().ok().map(|address| address.ip());
+    address_of(last).or_else(with_port).map(|address| address.to_canonical())
+}
+
+/// An address, an IPv6 one in brackets or without.
+fn address_of(host: &str) -> Option<IpAddr> {
+    let bare = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(host);
+    bare.parse().ok()
 }
 
 /// Finds out where a request comes from, and turns away one that was meant for a host of another name: a page of somebody else's
@@ -63,8 +75,9 @@ pub(crate) async fn receive(
 ) -> Result<Response, Problem> {
     let (visitor, known) = {
         let doors = counter.settings.doors.borrow();
-        let visitor = Visitor::of(&doors, peer.ip(), request.headers());
-        (visitor, asked_host(&request).is_none_or(|host| is_ours(&doors, &host)))
+        let host = asked_host(&request);
+        let visitor = Visitor::of(&doors, peer.ip(), host.as_deref(), request.headers());
+        (visitor, host.is_none_or(|host| is_ours(&doors, &host)))
     };
     if !known {
         let detail =
@@ -89,12 +102,11 @@ fn asked_host(request: &Request) -> Option<String> {
 
 /// An address cannot be bound to another machine, a name can.
 fn is_ours(doors: &Doors, host: &str) -> bool {
-    let bare = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(host);
     let of_origin = |origin: &String| {
         let authority = origin.split_once("://").and_then(|(_, rest)| rest.parse::<Authority>().ok());
         authority.is_some_and(|authority| authority.host().eq_ignore_ascii_case(host))
     };
-    bare.parse::<IpAddr>().is_ok()
+    address_of(host).is_some()
         || host == "localhost"
         || (!host.is_empty() && host.eq_ignore_ascii_case(&doors.domain))
         || doors.origins.iter().any(of_origin)
@@ -121,7 +133,8 @@ mod tests {
         });
         let mut map = HeaderMap::new();
         headers.for_each(|(name, value)| _ = map.append(name, value));
-        let Visitor { address, here } = Visitor::of(&doors(), peer.parse().unwrap(), &map);
+        let host = map.get(header::HOST).map(|host| host.to_str().unwrap());
+        let Visitor { address, here } = Visitor::of(&doors(), peer.parse().unwrap(), host, &map);
         (address.to_string(), here)
     }
 
@@ -140,6 +153,12 @@ mod tests {
             // what it says is no address: they are the proxy, and not of this machine
             ("127.0.0.9", &[("x-forwarded-for", "unknown")], ("127.0.0.9", false)),
             ("127.0.0.9", &[], ("127.0.0.9", false)),
+            ("127.0.0.9", &[("x-forwarded-for", "192.0.2.7:4711")], ("192.0.2.7", false)),
+            ("127.0.0.9", &[("x-forwarded-for", "[2001:db8::7]:80")], ("2001:db8::7", false)),
+            ("127.0.0.1", &[("host", "[::1]")], ("127.0.0.1", true)),
+            ("127.0.0.1", &[("host", "localhost")], ("127.0.0.1", true)),
+            ("127.0.0.1", &[("host", "baton.local")], ("127.0.0.1", false)),
+            ("127.0.0.1", &[("host", "192.0.2.1")], ("127.0.0.1", false)),
         ] {
             assert_eq!(visitor(peer, headers), (expected.0.to_owned(), expected.1), "{peer} {headers:?}");
         }
