@@ -248,12 +248,16 @@ impl Watcher {
     fn run(&mut self, presses: &Receiver<Pressed>, over: &AtomicBool) {
         let mut end = None;
         loop {
-            self.receive();
+            // what came was caused by what was pressed before
+            let came = self.next();
             let last = over.load(Ordering::Relaxed);
             for pressed in presses.try_iter() {
                 for watch in self.watches.values_mut().filter(|watch| watch.lamp == pressed.lamp) {
                     watch.due.push_back((pressed.held, pressed.at));
                 }
+            }
+            if let Some((text, at)) = came {
+                self.note(text, at);
             }
             if last {
                 let end = *end.get_or_insert(Instant::now() + ANSWER);
@@ -266,12 +270,21 @@ impl Watcher {
 
     /// Reads one message: a NOTIFY is answered and noted, a response given back.
     fn receive(&mut self) -> Option<String> {
+        let (text, at) = self.next()?;
+        self.note(text, at)
+    }
+
+    /// A message, and when it came.
+    fn next(&self) -> Option<(String, Instant)> {
         let mut buffer = [0; 8192];
         let length = self.socket.recv(&mut buffer).ok()?;
-        let at = Instant::now();
-        let message = Message::read(&buffer[..length])?;
+        Some((String::from_utf8_lossy(&buffer[..length]).into_owned(), Instant::now()))
+    }
+
+    fn note(&mut self, text: String, at: Instant) -> Option<String> {
+        let message = Message::read(text.as_bytes())?;
         if message.status().is_some() {
-            return Some(String::from_utf8_lossy(&buffer[..length]).into_owned());
+            return Some(text);
         }
         drop(self.socket.send_to(message.respond("200 OK", "l", "", "").as_bytes(), self.server));
         let watch = self.watches.get_mut(message.header("Call-ID")?)?;
