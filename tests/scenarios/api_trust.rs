@@ -90,9 +90,10 @@ async fn e2_a_display_name_moves_no_terminal() {
         trace.until_watching(&by.house).await;
     }
     let mut call = RawCall::dial_as(CUSTOMERS, by.house.udp, &shown, "room7", tones::STRANGER).await;
-    for trace in &mut traces {
-        trace.until("the call", |line| line.contains("INVITE") && !line.contains("OPTIONS")).await;
-    }
+    let [ladder, full, json] = &mut traces;
+    ladder.until("the call", |line| line.contains("INVITE")).await;
+    full.until("the name, masked", |line| line.contains("mi\u{fffd}ec")).await;
+    json.until("the name, escaped", |line| line.contains("mi\\u202eec")).await;
     let calls = Desk::operator(&by.house).get("/v1/calls").await.done(200);
     let strangers = calls["items"].as_array().expect("a list").iter().find(|call| !call["room"].is_null());
     let id = strangers.expect("the room")["id"].as_str().expect("an id").to_owned();

@@ -177,9 +177,14 @@ impl Following {
 
     /// Somebody asks the house how it is until a message is drawn: `baton trace` looks on from then.
     pub async fn until_watching(&mut self, house: &House) {
+        self.until_drawn(house, 1).await;
+    }
+
+    /// As [`Following::until_watching`], for so many lines.
+    pub async fn until_drawn(&mut self, house: &House, lines: usize) {
         let mut peer = Peer::udp(Ipv4Addr::new(127, 0, 0, 9).into(), house.udp).await;
         let end = Instant::now() + SOON;
-        while self.seen().is_empty() {
+        while self.seen().len() < lines {
             assert!(Instant::now() < end, "nothing is drawn");
             let mut dialog = peer.dialog("nobody", "100");
             let options = peer.request(&mut dialog, "OPTIONS", "", "");

@@ -178,3 +178,14 @@ fn an_agent_who_is_removed_is_told_of_as_gone_and_their_wrap_up_is_over() {
     assert_eq!(totals[&"bob".into_agent()].wrap_up_us, 8_000_000);
     assert_eq!(recorder.totals_together(house.now).wrap_up_us, 8_000_000);
 }
+
+#[test]
+fn what_rings_at_an_agent_who_is_removed_goes_to_the_next() {
+    let mut house = House::on_duty(&["bob", "carol"]);
+    house.waits("+4930");
+    assert_eq!(house.offered(), ["bob"]);
+    let mut fewer = settings();
+    fewer.agents.remove(&"bob".into_agent());
+    house.command(Command::Configure(fewer)).unwrap();
+    assert_eq!(house.offered(), ["carol"]);
+}

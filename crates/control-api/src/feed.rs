@@ -111,16 +111,22 @@ impl Feed {
         let mut events = house.events.subscribe();
         let mut anew = true;
         loop {
-            match house.ask(Ask::Everything).await {
-                Ok(all) if anew => self.begin(&all),
-                Ok(all) => self.write().renew(&all),
+            let looked = match house.ask(Ask::Everything).await {
+                Ok(all) => {
+                    if anew {
+                        self.begin(&all);
+                    } else {
+                        self.write().renew(&all);
+                    }
+                    all.seq
+                }
                 Err(error) => {
                     debug!(%error, "the house does not answer");
                     tokio::time::sleep(AGAIN).await;
                     continue;
                 }
-            }
-            match self.until_renewed(&house, &mut events).await {
+            };
+            match self.until_renewed(&house, &mut events, looked).await {
                 Next::Renew => anew = false,
                 Next::Anew => anew = true,
                 Next::Over => return,
@@ -128,8 +134,8 @@ impl Feed {
         }
     }
 
-    /// Takes events in until everything must be asked for again.
-    async fn until_renewed(&self, house: &House, events: &mut broadcast::Receiver<Told>) -> Next {
+    /// Takes events in until everything must be asked for again. `looked`: the last event before it was asked for.
+    async fn until_renewed(&self, house: &House, events: &mut broadcast::Receiver<Told>, mut looked: u64) -> Next {
         let mut changed: BTreeSet<AgentName> = BTreeSet::new();
         let mut look_at: Option<Instant> = None;
         // Whoever is not known is asked for once in a while, not with every event.
@@ -149,10 +155,14 @@ impl Feed {
                             changed.insert(agent.clone());
                             look_at.get_or_insert_with(|| Instant::now() + COLLECT);
                         }
-                        if told.event == Event::SettingsChanged {
+                        // of many changes in a row a look after the last shows all
+                        if told.event == Event::SettingsChanged && told.seq > looked {
                             // whoever is told of it may ask at once
                             match house.ask(Ask::Everything).await {
-                                Ok(all) => self.write().renew(&all),
+                                Ok(all) => {
+                                    looked = all.seq;
+                                    self.write().renew(&all);
+                                }
                                 Err(error) => {
                                     debug!(%error, "the house does not answer");
                                     missing = true;

@@ -170,7 +170,10 @@ impl From<HouseError> for Problem {
         };
         match error {
             HouseError::Unavailable(why) => away(why.into()),
-            HouseError::NoAnswer => Self { outcome_unknown: true, ..away("no answer in time".into()) },
+            // no Retry-After: it may have been done, and would be done twice
+            HouseError::NoAnswer => {
+                Self { outcome_unknown: true, retry_after: None, ..away("no answer in time".into()) }
+            }
             HouseError::NotFound => Self::not_found("not_found", "there is no such thing"),
             HouseError::Conflict(why) => Self::new(StatusCode::CONFLICT, "conflict", why),
             HouseError::Invalid(why) => Self::invalid(why),

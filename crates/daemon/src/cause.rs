@@ -33,7 +33,8 @@ pub(crate) fn of_report(report: &Report) -> Cause {
     }
 }
 
-/// The leg of a report; `None`: it is about an agent or a queue.
+/// The leg of a report after which a call may be shown otherwise without an event; `None`: it is about an agent or a queue, or, as
+/// keys are, of a kind that comes often and shows nothing by itself.
 pub(crate) const fn leg_of(report: &Report) -> Option<LegId> {
     match report {
         Report::Arrived { leg, .. }
@@ -44,10 +45,8 @@ pub(crate) const fn leg_of(report: &Report) -> Option<LegId> {
         | Report::Ended { leg, .. }
         | Report::Offered { leg, .. }
         | Report::Silent { leg }
-        | Report::Probed { leg, .. }
-        | Report::Digit { leg, .. }
-        | Report::Looked { leg, .. } => Some(*leg),
-        Report::Registered { .. } | Report::Hours { .. } => None,
+        | Report::Probed { leg, .. } => Some(*leg),
+        Report::Digit { .. } | Report::Looked { .. } | Report::Registered { .. } | Report::Hours { .. } => None,
     }
 }
 

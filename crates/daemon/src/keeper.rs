@@ -7,8 +7,8 @@
 //!   core ── what agents said last, numbers that are taken ─────────┘
 //! ```
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use conference::record::CallRecord;
@@ -36,39 +36,61 @@ const JUST_ENDED: usize = 1_024;
 /// finds it all the same, also while the database is away.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct JustEnded {
-    records: Arc<Mutex<BTreeMap<CallId, CallRecord>>>,
+    ended: Arc<Mutex<Ended>>,
+}
+
+/// Their records, and in which order they ended.
+#[derive(Debug, Default)]
+struct Ended {
+    records: BTreeMap<CallId, Arc<CallRecord>>,
+    order: VecDeque<CallId>,
+}
+
+impl Ended {
+    fn remove(&mut self, call: CallId) {
+        self.records.remove(&call);
+        self.order.retain(|ended| *ended != call);
+    }
 }
 
 impl JustEnded {
     /// The record, but for its legs' last figures.
     pub(crate) fn record(&self, call: CallId) -> Option<CallRecord> {
-        self.records.lock().unwrap_or_else(PoisonError::into_inner).get(&call).cloned()
+        self.ended().records.get(&call).map(|record| CallRecord::clone(record))
     }
 
     /// All of them; of the latest without their legs' last figures.
     pub(crate) fn all(&self) -> Vec<CallRecord> {
-        self.records.lock().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
+        // the switch may wait for the lock: under it nothing is copied
+        let all: Vec<Arc<CallRecord>> = self.ended().records.values().map(Arc::clone).collect();
+        all.iter().map(|record| CallRecord::clone(record)).collect()
     }
 
     /// A call ended. It is here until `is_written` says that the database has its record.
     fn add<F: Future<Output = bool> + Send>(&self, record: &CallRecord, is_written: impl Fn() -> F + Send + 'static) {
-        let mut records = self.records.lock().unwrap_or_else(PoisonError::into_inner);
-        records.insert(record.call, record.clone());
-        if records.len() > JUST_ENDED {
-            records.pop_first();
+        {
+            let record = Arc::new(record.clone());
+            let mut ended = self.ended();
+            ended.order.push_back(record.call);
+            ended.records.insert(record.call, record);
+            if ended.order.len() > JUST_ENDED
+                && let Some(first) = ended.order.pop_front()
+            {
+                ended.records.remove(&first);
+            }
         }
-        let (call, all) = (record.call, Arc::downgrade(&self.records));
+        let (call, all) = (record.call, Arc::downgrade(&self.ended));
         tokio::spawn(async move {
             let mut wait = STORED_AFTER;
             loop {
                 tokio::time::sleep(wait).await;
                 let is_written = is_written().await;
-                let Some(records) = all.upgrade() else { return };
-                let mut records = records.lock().unwrap_or_else(PoisonError::into_inner);
+                let Some(ended) = all.upgrade() else { return };
+                let mut ended = ended.lock().unwrap_or_else(PoisonError::into_inner);
                 if is_written {
-                    records.remove(&call);
+                    ended.remove(call);
                 }
-                if !records.contains_key(&call) {
+                if !ended.records.contains_key(&call) {
                     return;
                 }
                 wait = (wait * 2).min(ASKED_AT_LEAST);
@@ -78,10 +100,14 @@ impl JustEnded {
 
     /// The record with its legs' last figures.
     fn complete(&self, record: &CallRecord) {
-        let mut records = self.records.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(known) = records.get_mut(&record.call) {
-            known.clone_from(record);
+        let record = Arc::new(record.clone());
+        if let Some(known) = self.ended().records.get_mut(&record.call) {
+            *known = record;
         }
+    }
+
+    fn ended(&self) -> MutexGuard<'_, Ended> {
+        self.ended.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

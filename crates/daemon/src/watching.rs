@@ -9,7 +9,7 @@ mod shown;
 mod tests;
 mod watches;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use conference::{AgentName, CallId, CallView, Destination, Identity};
@@ -26,13 +26,16 @@ const NOT_THERE: u16 = 404;
 /// Not for whoever asks.
 const FORBIDDEN: u16 = 403;
 
+/// Calls as they are shown, put together once for all who watch something of them.
+type Views = BTreeMap<CallId, Option<CallView>>;
+
 impl Switch {
     /// An agent wants to watch.
     pub(crate) fn watched(&mut self, watch: WatchId, package: Package, at: &WatchedAt, watcher: &AgentName) {
         match self.to_watch(package, at, watcher) {
             Ok(watched) => {
                 self.watches.insert(watch, watcher.clone(), watched.clone());
-                self.tell_of(&watched);
+                self.tell_of(&watched, &mut Views::new());
             }
             Err(status) => self.carry.endpoint.wish(Wish::RefuseWatch { watch, status }),
         }
@@ -55,7 +58,8 @@ impl Switch {
             return;
         }
         moved.into_iter().for_each(|call| self.touch(call));
-        self.watches.stale().iter().for_each(|watched| self.tell_of(watched));
+        let mut views = Views::new();
+        self.watches.stale().iter().for_each(|watched| self.tell_of(watched, &mut views));
     }
 
     /// A call has moved: whoever is in it, and whoever was, and where it is, may be shown otherwise.
@@ -72,12 +76,19 @@ impl Switch {
     }
 
     /// Tells whoever watches this how it stands, unless they know. What waits for the mixer is not true yet, and is told later.
-    fn tell_of(&mut self, watched: &Watched) {
+    fn tell_of(&mut self, watched: &Watched, views: &mut Views) {
         let calls = self.calls_of(watched);
         if self.watches.calls(watched).chain(calls.iter().copied()).any(|call| self.carry.waits_in(call)) {
             return;
         }
-        match self.standing(watched, calls) {
+        if let Watched::Call(call) = watched {
+            // a call that is no room is for those who are in it
+            let board = &self.board;
+            for watch in self.watches.keep_only(watched, |watcher| board.calls_of(watcher).contains(call)) {
+                self.carry.endpoint.wish(Wish::EndWatch { watch });
+            }
+        }
+        match self.standing(watched, calls, views) {
             Some(standing) => {
                 for (watch, state) in self.watches.stands(watched, standing) {
                     self.carry.endpoint.wish(Wish::Watch { watch, state });
@@ -101,8 +112,11 @@ impl Switch {
     }
 
     /// How something stands; `None`: it is not there any more.
-    fn standing(&self, watched: &Watched, calls: BTreeSet<CallId>) -> Option<Standing> {
-        let views: Vec<CallView> = calls.iter().filter_map(|call| self.board.call(*call)).collect();
+    fn standing(&self, watched: &Watched, calls: BTreeSet<CallId>, known: &mut Views) -> Option<Standing> {
+        for call in &calls {
+            known.entry(*call).or_insert_with(|| self.board.call(*call));
+        }
+        let views: Vec<&CallView> = calls.iter().filter_map(|call| known.get(call)?.as_ref()).collect();
         let alike = |calls, state| Some(Standing { calls, shown: Arc::new(state), inside: None });
         match watched {
             Watched::Agent(agent) => {
@@ -116,12 +130,13 @@ impl Switch {
                 alike(calls, WatchedState::Conference(conference(view, call.to_string())))
             }
             Watched::Room(room) => {
-                let consults = views.first().filter(|view| view.transfer.is_some());
+                let view = views.first().copied();
+                let consults = view.filter(|view| view.transfer.is_some());
                 let inside = consults.map(|view| {
                     let people = view.participants.iter().filter_map(|person| person.agent.clone());
                     (people.collect(), Arc::new(WatchedState::Conference(self.room(room, Some(view)))))
                 });
-                let view = views.into_iter().next().map(from_outside);
+                let view = view.cloned().map(from_outside);
                 let shown = Arc::new(WatchedState::Conference(self.room(room, view.as_ref())));
                 Some(Standing { calls, shown, inside })
             }
@@ -177,7 +192,7 @@ impl Switch {
         WatchedConference { most: Some(most), ..state }
     }
 
-    fn dialogs(&self, agent: &AgentName, calls: &[CallView]) -> WatchedDialogs {
+    fn dialogs(&self, agent: &AgentName, calls: &[&CallView]) -> WatchedDialogs {
         let display = self.board.settings().agents.get(agent).map(|known| known.display_name.clone());
         let owner = Identity { display: display.unwrap_or_default(), user: agent.0.clone() };
         let mut dialogs: Vec<_> = calls.iter().flat_map(|call| of_call(call, agent)).collect();

@@ -94,10 +94,8 @@ async fn the_ladder_of_one_call_has_all_its_legs_and_no_other_call() {
 async fn a_trace_ends_after_as_many_messages_as_asked() {
     let house = House::open().await;
     let mut follows = [Shell::of(&house).starts(&["trace", "--json", "-n", "2"])];
-    for follow in &mut follows {
-        follow.until_watching(&house).await;
-    }
     let [trace] = &mut follows;
+    trace.until_drawn(&house, 2).await;
     assert_eq!(trace.ends().await, 0);
     assert_eq!(trace.seen().len(), 2);
     house.close().await;

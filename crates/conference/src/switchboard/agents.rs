@@ -107,6 +107,16 @@ impl Switchboard {
         }
     }
 
+    /// Whoever is no agent any more is offered nothing, also what rings at them now.
+    pub(super) fn withdraw_offers_of_nobody(&mut self, now: Moment, out: &mut Reaction) {
+        let known = &self.settings.agents;
+        let offers = self.floor.reservations.values().filter(|offer| !known.contains_key(&offer.agent));
+        let offers: Vec<_> = offers.map(|offer| (offer.id, offer.call)).collect();
+        for (id, call) in offers {
+            self.with(now, call, out, |call, desk| call.end_reservation(desk, id, ReservationEnd::Withdrawn));
+        }
+    }
+
     /// All agents, by name.
     pub fn agents(&self) -> impl Iterator<Item = AgentView> + '_ {
         self.floor.agents.iter().filter_map(|(name, agent)| self.agent_view(name, agent))

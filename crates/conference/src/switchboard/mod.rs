@@ -62,6 +62,7 @@ impl Switchboard {
                 let mut out = Reaction::default();
                 out.event(Event::SettingsChanged);
                 self.floor.configure(&self.settings, &mut out);
+                self.withdraw_offers_of_nobody(now, &mut out);
                 let calls = self.calls.keys().copied().collect();
                 Ok(self.finish(now, out, calls))
             }

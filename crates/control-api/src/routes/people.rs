@@ -1,5 +1,7 @@
 //! Agents, queues, and the directory of whom to transfer to.
 
+use std::collections::BTreeMap;
+
 use axum::Json;
 use axum::extract::State;
 use conference::{AgentName, Asker, Command, Refusal};
@@ -146,9 +148,12 @@ async fn one(counter: &Counter, asking: &Asking, name: String) -> Result<Agent, 
 
 async fn look_at(counter: &Counter, asking: &Asking, names: Vec<String>) -> Result<Vec<Agent>, Problem> {
     let names: Vec<_> = names.into_iter().map(AgentName).collect();
-    let own = names.iter().filter(|name| asking.agent().is_none_or(|agent| agent == *name)).cloned().collect();
+    let own: Vec<_> = names.iter().filter(|name| asking.agent().is_none_or(|agent| agent == *name)).cloned().collect();
     let views = counter.ask(|reply| Ask::Agents(names, reply)).await?;
-    let worked = counter.ask(|reply| Ask::Worked(own, reply)).await?;
+    let worked = match own.is_empty() {
+        true => BTreeMap::new(),
+        false => counter.ask(|reply| Ask::Worked(own, reply)).await?,
+    };
     counter.feed.reach(0).await;
     let mirror = counter.feed.mirror();
     let shown = views.iter().map(|view| {

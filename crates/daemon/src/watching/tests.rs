@@ -160,6 +160,25 @@ async fn nobody_sees_that_a_supervisor_comes_to_listen() {
     assert_eq!((0..3).map(|number| told(&switch, number)).collect::<Vec<_>>(), before);
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_is_in_a_call_no_more_watches_it_no_more() {
+    let mut switch = open(2).await;
+    let (_, call) = calls_out(&mut switch, "a0", 1);
+    until_in_force(&mut switch).await;
+    let by = Asker::Agent(agent(0));
+    let target = Destination::Agent(agent(1));
+    switch.command(Command::Start { call, by: by.clone(), target, shown: "a1".to_owned() }).unwrap();
+    until_in_force(&mut switch).await;
+    for number in 0..2 {
+        watches(&mut switch, number, &agent(number), Package::Conference, &call.to_string());
+        assert!(told(&switch, number).is_some());
+    }
+    switch.command(Command::Cancel { call, by }).unwrap();
+    until_in_force(&mut switch).await;
+    switch.tell_watchers();
+    assert_eq!((told(&switch, 0).is_some(), told(&switch, 1)), (true, None));
+}
+
 /// Small numbers that follow from one.
 struct Numbers(u64);
 
@@ -297,7 +316,7 @@ async fn whatever_happens_every_watched_state_is_what_it_would_be_if_all_were_ma
         switch.tell_watchers();
         changed += switch.watches.made - made;
         for (watched, standing) in switch.watches.settled() {
-            let anew = switch.standing(watched, switch.calls_of(watched));
+            let anew = switch.standing(watched, switch.calls_of(watched), &mut Views::new());
             assert_eq!(standing, anew.as_ref(), "{watched:?} after step {step}");
             compared += 1;
         }

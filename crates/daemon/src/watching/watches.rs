@@ -154,6 +154,17 @@ impl Watches {
         new
     }
 
+    /// Only who may goes on watching this: who did beside them.
+    pub(super) fn keep_only(&mut self, watched: &Watched, may: impl Fn(&AgentName) -> bool) -> Vec<WatchId> {
+        let watches = self.things.get(watched).into_iter().flat_map(|thing| &thing.watches);
+        let foreign: Vec<WatchId> =
+            watches.filter(|(_, watching)| !may(&watching.watcher)).map(|(watch, _)| *watch).collect();
+        for watch in &foreign {
+            self.remove(*watch);
+        }
+        foreign
+    }
+
     /// It is not there any more: who watched it.
     pub(super) fn end(&mut self, watched: &Watched) -> Vec<WatchId> {
         let watches: Vec<WatchId> =
