@@ -163,7 +163,9 @@ impl Listener {
             assert_eq!(whole.present_ms(*hertz), 0, "ms for which {name} hears {hertz} Hz");
         }
         for hertz in voices {
-            assert!(opened.hears(*hertz), "{name} hears {hertz} Hz for {} ms only", opened.present_ms(*hertz));
+            let present = opened.present_ms(*hertz);
+            let most = present > 0 && (present + stalled_ms) * 2 > opened.length_ms();
+            assert!(most, "{name} hears {hertz} Hz for {present} ms only; the machine stalled {stalled_ms}");
             let hole = opened.longest_hole_ms(*hertz);
             let allowed = LONGEST_HOLE_MS + stalled_ms;
             assert!(

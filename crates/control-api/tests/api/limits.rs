@@ -138,7 +138,10 @@ async fn a_house_that_does_not_answer_is_unavailable() {
     let operator = Client::operator(&house);
     let late = operator.post("/v1/calls", json!({ "from": "alice", "to": "bob" })).await;
     late.refuses(503, "unavailable");
-    assert_eq!(late.header("retry-after"), "1");
+    assert!(
+        !late.headers.contains_key("retry-after"),
+        "it may have been done: whoever tries again by themselves does it twice"
+    );
 }
 
 #[tokio::test]
