@@ -2,6 +2,7 @@
 //!
 //! It says what the HTTP answers are and judges nothing but that answers come, and are JSON.
 
+use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use futures_util::StreamExt;
@@ -68,8 +69,13 @@ impl Desk {
     /// Somebody with this token.
     #[must_use]
     pub fn with_token(house: &House, token: String) -> Self {
-        let host = house.running.http().to_string();
-        Self { client: Client::new(), host, token }
+        Self::at(house.running.http(), token)
+    }
+
+    /// Somebody with this token at a service that is no house of ours.
+    #[must_use]
+    pub fn at(http: SocketAddr, token: String) -> Self {
+        Self { client: Client::new(), host: http.to_string(), token }
     }
 
     /// GET.
@@ -95,6 +101,14 @@ impl Desk {
     /// DELETE.
     pub async fn delete(&self, path: &str) -> Answer {
         self.asks(Method::DELETE, path, None).await
+    }
+
+    /// A number of `/metrics`: the value of the line that begins with this name and its labels.
+    pub async fn number(&self, name: &str) -> f64 {
+        let request = self.client.get(format!("http://{}/metrics", self.host)).bearer_auth(&self.token).timeout(SOON);
+        let text = request.send().await.expect("an answer").text().await.expect("a body");
+        let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+        line.and_then(|value| value.parse().ok()).unwrap_or_else(|| panic!("no {name} in {text}"))
     }
 
     async fn asks(&self, method: Method, path: &str, body: Option<Value>) -> Answer {

@@ -193,6 +193,12 @@ impl Following {
         }
     }
 
+    /// Whether it has not ended yet.
+    #[must_use]
+    pub fn goes_on(&mut self) -> bool {
+        self.child.try_wait().expect("a child").is_none()
+    }
+
     /// Waits until it has ended by itself; the exit code.
     pub async fn ends(&mut self) -> i32 {
         let end = Instant::now() + SOON;

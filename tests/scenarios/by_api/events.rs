@@ -1,7 +1,10 @@
 //! The events of a whole transfer over WebSocket: in order, without a gap, resumed after a lost connection; and who is told what.
 
+use std::time::Instant;
+
 use baton_tests::by_api::ByApi;
 use baton_tests::desk::{Desk, Events};
+use baton_tests::people::SOON;
 use serde_json::{Value, json};
 
 /// Collects events until one of this type; each number is one more than the one before.
@@ -84,17 +87,59 @@ async fn whoever_is_told_that_a_call_ended_finds_its_record() {
     let api = ByApi::open().await;
     let operator = Desk::operator(&api.stage.house);
     let mut events = operator.listens(None).await;
+    events.until("snapshot", |_| true).await;
     let path = format!("/v1/history/{}", api.call);
     assert!(operator.get(&path).await.done(200)["ended_at"].is_null(), "it goes on");
     api.stage.customer.hangs_up(api.stage.theirs);
     events.until("call_ended", |event| event["call"] == json!(api.call)).await;
     let record = operator.get(&path).await.done(200);
     assert!(record["ended_at"].is_string(), "{record}");
-    let listed = |page: &Value| page["items"].as_array().is_some_and(|calls| calls.len() == 1);
-    let page = operator.until("/v1/history", listed).await;
+    // the list has it as soon, and so has a search in it
+    for path in ["/v1/history", "/v1/history?agent=alice"] {
+        let page = operator.get(path).await.done(200);
+        assert_eq!(
+            (page["items"].as_array().map(Vec::len), &page["items"][0]["id"]),
+            (Some(1), &json!(api.call)),
+            "{page}"
+        );
+    }
+    let page = operator.get("/v1/history").await.done(200);
     let kept = &page["items"][0];
     let times = |record: &Value| record["participants"][0]["times"].clone();
     assert_eq!((&kept["id"], &kept["ended_at"], times(kept)), (&record["id"], &record["ended_at"], times(&record)));
+    api.stage.alice.is_let_go(api.stage.hers).await;
+    api.stage.house.close().await;
+}
+
+/// What agents do is counted while they do it: talk grows by talk and by nothing else, and a finished call is counted once.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn talk_is_counted_while_it_goes_on_and_ends_with_the_call() {
+    const TALK: &str = "baton_agent_time_seconds_total{doing=\"talk\"}";
+    const CONSULT: &str = "baton_agent_time_seconds_total{doing=\"consult\"}";
+    let api = ByApi::open().await;
+    let operator = Desk::operator(&api.stage.house);
+    let asked = Instant::now();
+    let before = operator.number(TALK).await;
+    let begun = Instant::now();
+    let (at_least, after) = loop {
+        let elapsed = begun.elapsed();
+        let read = operator.number(TALK).await;
+        if read - before >= 0.5 {
+            break (elapsed.as_secs_f64(), read);
+        }
+        assert!(elapsed < SOON, "{read} s after {before}: they talk and it is not counted");
+    };
+    let (grown, at_most) = (after - before, asked.elapsed().as_secs_f64());
+    assert!((at_least..=at_most).contains(&grown), "{grown} s of {at_least} to {at_most}");
+    assert_eq!(operator.number(CONSULT).await, 0.0, "nobody was consulted");
+    let mut events = operator.listens(None).await;
+    events.until("snapshot", |_| true).await;
+    api.stage.customer.hangs_up(api.stage.theirs);
+    events.until("call_ended", |event| event["call"] == json!(api.call)).await;
+    let (last, again) = (operator.number(TALK).await, operator.number(TALK).await);
+    assert!(last >= after && last == again, "{after}, {last}, {again}: who has hung up talks no more");
+    let most = asked.elapsed().as_secs_f64();
+    assert!(last - before <= most, "{last} after {before} in {most} s: it is counted once");
     api.stage.alice.is_let_go(api.stage.hers).await;
     api.stage.house.close().await;
 }

@@ -9,6 +9,7 @@
 //! | `accept`, `reject`, `state`, `lock`, `unlock` | `queues::*` |
 //! | `trace`: the ladder, and what is not in it | `trace::*` |
 //! | `drain`, `reload` | `service::*` |
+//! | SIGHUP to `serve` | `signals::*` |
 //! | `user add`, `passwd`, `del`, and the phones | `users::*` |
 //! | refusals with their codes, 1 and 2 | `refusals::*` |
 //!
@@ -19,6 +20,7 @@ mod queues;
 mod refusals;
 mod service;
 mod sheet;
+mod signals;
 mod steps;
 mod tables;
 #[path = "../../../crates/daemon/tests/terminal/mod.rs"]

@@ -1,7 +1,7 @@
 //! `baton drain` and `baton reload`: what an operator does with a house in which people talk.
 
 use baton_tests::desk::Desk;
-use baton_tests::house::{ALICES_NUMBER, Setup};
+use baton_tests::house::{ALICES_NUMBER, Setup, tones};
 use softphone::LineState;
 
 use super::Typed;
@@ -31,6 +31,34 @@ async fn draining_lets_no_call_in_and_ends_with_the_last_one() {
     stage.alice_and_customer_talk().await;
     stage.customer.hangs_up(stage.theirs);
     stage.alice.is_let_go(stage.hers).await;
+    assert_eq!(waits.ends().await, 0);
+    typed.stage.house.close().await;
+}
+
+/// A consult that rings already goes on while the house drains: it is answered and completed, and who is left is waited for.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn draining_while_a_consult_rings_waits_for_whom_the_transfer_leaves() {
+    let typed = Typed::open().await;
+    let (shell, stage) = (&typed.shell, &typed.stage);
+    let his = typed.calls_bob().await;
+    assert_eq!(shell.does(&["drain"]).await, "");
+    let mut waits = shell.starts(&["drain", "--wait"]);
+    let other = stage.house.outside("other", 3_050.0).await;
+    let turned_away = other.calls(ALICES_NUMBER);
+    assert_eq!(other.is_let_go(turned_away).await, LineState::Failed(503));
+    stage.bob.phone.answer(his).expect("it rings on");
+    stage.bob.says(his, tones::BOB_TOO);
+    stage.is_private(his).await;
+    stage.ends_privacy_of_others(his);
+    stage.alice_is_quiet();
+    typed.steps("complete").await;
+    stage.alice.is_let_go(stage.hers).await;
+    stage.joined(his).await;
+    stage.house.freeze_and_thaw(2).await;
+    stage.joined(his).await;
+    assert!(waits.goes_on(), "Bob and the customer talk");
+    stage.bob.hangs_up(his);
+    stage.customer.is_let_go(stage.theirs).await;
     assert_eq!(waits.ends().await, 0);
     typed.stage.house.close().await;
 }

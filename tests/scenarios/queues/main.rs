@@ -7,6 +7,7 @@ mod callers;
 mod consults;
 mod offers;
 mod order;
+mod reloads;
 
 use baton_tests::desk::Desk;
 use baton_tests::house::Setup;
