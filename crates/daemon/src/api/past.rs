@@ -1,5 +1,7 @@
 //! Calls that are over: the store is asked, or the keeper for what the store does not have yet; the switch only whether it goes on.
 
+use std::time::Duration;
+
 use conference::CallId;
 use conference::record::{AudibilityHistory, CallRecord};
 use control_api::{AudibilitySheet, HistoryQuery, HouseError, Page};
@@ -10,6 +12,10 @@ use crate::look::Look;
 use crate::people::said;
 use crate::switch::Input;
 
+/// How often, and in which steps, the store is asked for what is on its way to it: a second in all.
+const LOOKS: u32 = 50;
+const LOOK: Duration = Duration::from_millis(20);
+
 impl Clerk {
     /// Who hears and heard whom, in a call that goes on or one that is over.
     pub(super) async fn audibility(&self, call: CallId) -> Result<Option<AudibilitySheet>, HouseError> {
@@ -17,6 +23,14 @@ impl Clerk {
             return Ok(Some(live));
         }
         let past = |history: AudibilityHistory| AudibilitySheet { now: Vec::new(), sample: None, history };
+        // of a call that has just ended it is on its way to the store
+        for _ in 0..LOOKS {
+            let kept = self.store.audibility(call).await.map_err(said)?;
+            if kept.is_some() || self.just_ended.record(call).is_none() {
+                return Ok(kept.map(past));
+            }
+            tokio::time::sleep(LOOK).await;
+        }
         Ok(self.store.audibility(call).await.map_err(said)?.map(past))
     }
 
