@@ -11,7 +11,7 @@ mod transfers;
 
 use std::path::Path;
 use std::process::Command;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use phones::house::{DOMAIN, House};
 use phones::ports::free_port;
@@ -310,8 +310,29 @@ impl Sipp {
             .args(["-mp", &free_port().to_string(), "-trace_err", "-error_file"])
             .arg(&self.errors)
             .env("TERM", "dumb");
-        Running { process: Process::start(&mut command), name: self.name.clone(), errors: self.errors.clone() }
+        let mut process = Process::start(&mut command);
+        self.listens(&mut process);
+        Running { process, name: self.name.clone(), errors: self.errors.clone() }
     }
+
+    /// Waits until its port is open: a call to a phone that is not there yet comes back as 503. One that has ended
+    /// already is judged by `ends_well`.
+    fn listens(&self, process: &mut Process) {
+        let end = Instant::now() + LIMIT;
+        while process.is_running() && !is_open(self.port) {
+            assert!(Instant::now() < end, "{} never opened port {}\n{}", self.name, self.port, process.lines.tail(20));
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+}
+
+/// Whether somebody of this machine has this port, by the kernel's own list of UDP and of TCP sockets.
+fn is_open(port: u16) -> bool {
+    let wanted = format!(":{port:04X}");
+    ["/proc/net/udp", "/proc/net/tcp"].iter().any(|list| {
+        let list = std::fs::read_to_string(list).unwrap_or_else(|why| panic!("{list}: {why}"));
+        list.lines().any(|line| line.split_whitespace().nth(1).is_some_and(|local| local.ends_with(&wanted)))
+    })
 }
 
 /// A SIPp that is playing.
