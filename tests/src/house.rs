@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use daemon::Running;
 use daemon::config::{Config, from_text};
+use media_mixer::sdp::Codec;
 use sip_signalling::Protocol;
 use softphone::{LineId, LineState, PhoneSettings, Voice};
 
@@ -50,6 +51,8 @@ pub mod tones {
     pub const ALL: [f64; 8] = [ALICE, BOB, BOB_TOO, CAROL, CUSTOMER, STRANGER, OUTSIDE, SECRET];
 }
 
+/// What most phones of the scenarios speak.
+const G711: [Codec; 2] = [Codec::Pcmu, Codec::Pcma];
 /// RTP ports of one house, and where they lie: below those of the real phones' houses.
 const RTP_SPAN: u16 = 200;
 const RTP_FIRST: u16 = 10_000;
@@ -174,7 +177,15 @@ impl House {
 
     /// A registered phone of an agent.
     pub async fn agent(&self, name: &'static str, hertz: f64) -> Person {
-        let settings = PhoneSettings::agent(name, &format!("{name}-secret"), DOMAIN, self.udp, Voice::Tone(hertz));
+        self.agent_speaking(name, hertz, &G711).await
+    }
+
+    /// A registered phone of an agent that speaks these codecs.
+    pub async fn agent_speaking(&self, name: &'static str, hertz: f64, codecs: &[Codec]) -> Person {
+        let settings = PhoneSettings {
+            codecs: codecs.to_vec(),
+            ..PhoneSettings::agent(name, &format!("{name}-secret"), DOMAIN, self.udp, Voice::Tone(hertz))
+        };
         let person = Person::start(name, hertz, settings).await;
         person.phone.register().await.unwrap_or_else(|error| panic!("{error}"));
         person
@@ -202,7 +213,15 @@ impl House {
 
     /// Somebody outside with a voice of their own.
     pub async fn outside(&self, name: &'static str, hertz: f64) -> Person {
-        let settings = PhoneSettings::outside("+15550100", DOMAIN, self.udp, CUSTOMERS, Voice::Tone(hertz));
+        self.outside_speaking(name, hertz, &G711).await
+    }
+
+    /// Somebody outside whose phone speaks these codecs.
+    pub async fn outside_speaking(&self, name: &'static str, hertz: f64, codecs: &[Codec]) -> Person {
+        let settings = PhoneSettings {
+            codecs: codecs.to_vec(),
+            ..PhoneSettings::outside("+15550100", DOMAIN, self.udp, CUSTOMERS, Voice::Tone(hertz))
+        };
         Person::start(name, hertz, settings).await
     }
 
@@ -315,7 +334,7 @@ fn settings(setup: &Setup, carrier: SocketAddr, (first, last): (u16, u16), data:
         "[server]\ndomain = \"{DOMAIN}\"\ndata_dir = \"{data}\"\n\
          [http]\nlisten = \"127.0.0.1:0\"\nadmin_token_file = \"{data}/admin.token\"\n\
          [sip]\nlisten = [\"udp:127.0.0.1:0\", \"tcp:127.0.0.1:0\"]\nban_loopback = {ban}\n\
-         [media]\naddress = \"127.0.0.1\"\nrtp_ports = [{first}, {last}]\ncodecs = [\"PCMU\", \"PCMA\"]\nworkers = 1\n\
+         [media]\naddress = \"127.0.0.1\"\nrtp_ports = [{first}, {last}]\ncodecs = [\"opus\", \"G722\", \"PCMU\", \"PCMA\"]\nworkers = 1\n\
          media_timeout_s = {media_timeout_s}\n\
          [transfer]\nring_timeout_s = {ring_timeout_s}\nrecall_s = {recall_s}\nheld_alone_s = {held_alone_s}\n\
          fallback = \"{fallback}\"\n\

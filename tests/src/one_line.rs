@@ -5,6 +5,7 @@
 
 use std::time::Duration;
 
+use media_mixer::sdp::Codec;
 use softphone::{Keypad, LineId, LineState, Mark, Voice, Wire};
 
 use crate::hearing::{Listener, no_trace_of, until, until_heard};
@@ -51,7 +52,22 @@ impl OneLine {
     /// As [`OneLine::open`] in a house that differs.
     pub async fn with(setup: Setup) -> Self {
         let house = House::with(setup).await;
-        let (alice, bob, customer) = (house.alice().await, house.bob().await, house.customer().await);
+        let people = (house.alice().await, house.bob().await, house.customer().await);
+        Self::between(house, people).await
+    }
+
+    /// As [`OneLine::open`], with Alice's and the customer's phone speaking one codec and Bob's another.
+    pub async fn speaking(alice: Codec, bob: Codec) -> Self {
+        let house = House::open().await;
+        let people = (
+            house.agent_speaking("alice", tones::ALICE, &[alice]).await,
+            house.agent_speaking("bob", tones::BOB, &[bob]).await,
+            house.outside_speaking("customer", tones::CUSTOMER, &[alice]).await,
+        );
+        Self::between(house, people).await
+    }
+
+    async fn between(house: House, (alice, bob, customer): (Person, Person, Person)) -> Self {
         let since = Mark::now();
         let (theirs, hers) = connect(&customer, ALICES_NUMBER, &alice).await;
         let stage = Self { house, alice, hers, bob, customer, theirs, since };

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use conference::{AgentSettings, QueueSettings, RoomSettings, Settings, TransferSettings};
 use control_api::Doors;
-use media_mixer::sdp::Codec;
+use media_mixer::sdp::{Codec, OpusSettings};
 use media_mixer::{HoldMusic, MediaSettings, Nat};
 use sip_signalling::{Account, Directory, Doorkeeping, Password, SipSettings, Trunk};
 
@@ -143,7 +143,10 @@ fn trunk(trunk: &config::Trunk) -> Trunk {
 
 /// What the mixer is started with.
 pub(crate) fn media(config: &Config) -> MediaSettings {
+    let opus = config.media.opus;
     let codecs = config.media.codecs.iter().map(|codec| match codec {
+        AudioCodec::Opus => Codec::Opus,
+        AudioCodec::G722 => Codec::G722,
         AudioCodec::Pcmu => Codec::Pcmu,
         AudioCodec::Pcma => Codec::Pcma,
     });
@@ -152,6 +155,12 @@ pub(crate) fn media(config: &Config) -> MediaSettings {
         external_address: config.sip.external_address,
         rtp_ports: config.media.rtp_ports,
         codecs: codecs.collect(),
+        opus: OpusSettings {
+            bitrate: opus.bitrate,
+            complexity: u8::try_from(opus.complexity).unwrap_or(10),
+            fec: opus.fec,
+            dtx: opus.dtx,
+        },
         nat: if config.media.nat { Nat::Auto } else { Nat::Off },
         workers: config.media.workers,
         hold_music: music(&config.media.hold_music),

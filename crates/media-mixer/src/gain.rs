@@ -2,9 +2,6 @@
 //!
 //! It adds nothing to a frame and takes nothing out of it, so it opens no ear: silence stays silence. At 0 dB it is not asked.
 
-use crate::codec::FRAME_SAMPLES;
-use crate::mix::Frame;
-
 /// Binary places of a factor. Ten times as loud is still less than 2^31 for the loudest sample.
 const PLACES: u32 = 12;
 const UNITY: i32 = 1 << PLACES;
@@ -45,15 +42,15 @@ impl Gain {
     }
 
     /// Makes a frame louder or quieter. What would be beyond full scale is full scale.
-    pub(crate) fn apply(&mut self, frame: &mut Frame) {
+    pub(crate) fn apply(&mut self, frame: &mut [i16]) {
         if self.now == self.to {
             let factor = self.now;
             frame.iter_mut().for_each(|sample| *sample = scaled(*sample, factor));
             return;
         }
-        let (from, way) = (self.now, self.to - self.now);
+        let (from, way, length) = (self.now, self.to - self.now, frame.len() as i32);
         for (n, sample) in (1..).zip(frame.iter_mut()) {
-            *sample = scaled(*sample, from + way * n / FRAME_SAMPLES as i32);
+            *sample = scaled(*sample, from + way * n / length);
         }
         self.now = self.to;
     }
@@ -74,7 +71,10 @@ fn scaled(sample: i16, factor: i32) -> i16 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::mix::SILENCE;
+    use crate::codec::FRAME_SAMPLES;
+
+    type Frame = [i16; FRAME_SAMPLES];
+    const SILENCE: Frame = [0; FRAME_SAMPLES];
 
     fn made(gain: &mut Gain, sample: i16) -> Frame {
         let mut frame = [sample; FRAME_SAMPLES];

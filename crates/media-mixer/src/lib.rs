@@ -21,6 +21,7 @@ pub mod ports;
 pub mod prompts;
 mod quality;
 mod realtime;
+mod resample;
 pub mod rtcp;
 pub mod rtp;
 pub mod sdp;

@@ -129,6 +129,11 @@ impl Prompts {
         &self.announcement
     }
 
+    /// The announcement from `position` on, and silence after it.
+    pub(crate) fn announce(&self, position: u64, out: &mut [i16]) {
+        Pieces::prompt(&self.announcement).add(position, out);
+    }
+
     /// The samples of one spoken piece by its file, for tests.
     #[doc(hidden)]
     #[must_use]

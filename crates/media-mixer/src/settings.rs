@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::latch;
-use crate::sdp::Codec;
+use crate::sdp::{Codec, OpusSettings};
 
 /// Legs and waiting places of one media thread.
 pub const MAX_LEGS: usize = 16_384;
@@ -34,6 +34,8 @@ pub struct MediaSettings {
     pub rtp_ports: (u16, u16),
     /// In order of preference.
     pub codecs: Vec<Codec>,
+    /// How Opus is spoken.
+    pub opus: OpusSettings,
     /// Whether sources behind address translators are learned.
     pub nat: Nat,
     /// Media threads; 0: cores − 1, at least one.
@@ -58,6 +60,7 @@ impl Default for MediaSettings {
             external_address: None,
             rtp_ports: (16_384, 32_767),
             codecs: Codec::ALL.to_vec(),
+            opus: OpusSettings::default(),
             nat: Nat::Auto,
             workers: 0,
             hold_music: HoldMusic::Builtin,

@@ -7,8 +7,9 @@ mod lab;
 use conference::{CallId, Cue, Ears, Key, LegId, LegMask};
 use counting::calls_of;
 use lab::*;
-use media_mixer::codec::{Codec, FRAME_SAMPLES};
+use media_mixer::codec::{Codec, Rate};
 use media_mixer::lab::{Parcel, SLOT_US};
+use media_mixer::sdp::OpusSettings;
 use media_mixer::{HoldMusic, MediaSettings};
 
 /// Runs `frames` of 20 ms in which everybody talks, and counts what the media thread allocates; the phones' own work and the
@@ -23,7 +24,8 @@ fn allocations(house: &mut House, frames: u32, chance: &mut drama::Chance) -> u6
                 0 => phone.raw(101, true, start, &[3, 10, 0, 160]),
                 1 => phone.raw(77, false, start, &[1, 2, 3]),
                 2 => vec![0x80; 5],
-                _ => phone.packet(&[700; FRAME_SAMPLES]),
+                3 => phone.raw(13, false, start, &[60]),
+                _ => phone.packet(&[700; Rate::MAX_FRAME][..phone.codec.rate().frame()]),
             };
             let late = chance.below(30_000);
             let (from, to) = (phone.address, phone.server);
@@ -44,11 +46,14 @@ fn allocations(house: &mut House, frames: u32, chance: &mut drama::Chance) -> u6
 
 fn full_house(legs: u64) -> House {
     let queue_music = [("support".to_owned(), HoldMusic::Builtin), ("sales".to_owned(), HoldMusic::Silence)];
-    let mut house = House::new(&MediaSettings { queue_music: queue_music.into(), ..settings() });
-    let codecs = [Codec::Pcmu, Codec::Pcma, Codec::L16];
+    let codecs = [&Codec::ALL[..], &[Codec::L16]].concat();
+    let opus = OpusSettings { dtx: true, ..OpusSettings::default() };
+    let media = MediaSettings { queue_music: queue_music.into(), codecs: codecs.clone(), opus, ..settings() };
+    let mut house = House::new(&media);
     for n in 1..=legs {
-        let ptime = ["", "a=ptime:10\r\n", "a=ptime:30\r\n"][n as usize % 3];
-        house.phone_with(n, codecs[n as usize % 2], n % 4 != 0, ptime);
+        let ptime = ["", "a=ptime:10\r\n", "a=ptime:30\r\n", "a=ptime:60\r\n"][n as usize % 4];
+        let opus = ["", "a=fmtp:96 useinbandfec=1;usedtx=1\r\n", "a=fmtp:96 maxplaybackrate=16000\r\n"][n as usize % 3];
+        house.phone_with(n, codecs[n as usize % codecs.len()], n % 4 != 0, &format!("{opus}{ptime}"));
     }
     house
 }

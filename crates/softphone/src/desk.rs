@@ -40,6 +40,7 @@ impl Desk {
             port,
             codecs: settings.codecs.clone(),
             session_id: line.0 & 0xffff_ffff,
+            opus: settings.opus,
         }))
     }
 

@@ -305,7 +305,7 @@ mod tests {
         for (sequence, voice) in frames {
             speaking.change(voice);
             let mut frame = [0; 160];
-            speaking.speak(&mut frame);
+            speaking.speak(&mut frame, 8_000.0);
             ear.hear(Instant::now(), 7, sequence, u32::from(sequence) * 160, &frame);
         }
         (ear, start)

@@ -5,6 +5,7 @@
 //!
 //! It shares code with the server, so whatever it proves is proved once more by phones that share none.
 
+mod decode;
 mod desk;
 mod ear;
 mod line;

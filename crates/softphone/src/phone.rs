@@ -177,6 +177,17 @@ impl Phone {
         self.offer(line, sdp::Wish::Listen, LineState::Live)
     }
 
+    /// Offers other codecs, in order of preference, in mid call.
+    ///
+    /// # Errors
+    /// No such line.
+    pub fn change_codecs(&self, line: LineId, codecs: &[sdp::Codec]) -> Result<(), PhoneError> {
+        if let Some(entry) = locked(&self.desk.lines).get_mut(&line) {
+            entry.session.set_codecs(codecs.to_vec());
+        }
+        self.offer(line, sdp::Wish::Talk, LineState::Live)
+    }
+
     /// Keys digits as RTP events (RFC 4733), 100 ms each.
     pub fn key(&self, line: LineId, digits: &str) {
         self.desk.sound.key(line, digits, 100);

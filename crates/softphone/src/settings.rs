@@ -3,7 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-use media_mixer::sdp::Codec;
+use media_mixer::sdp::{Codec, OpusSettings};
 use sip_signalling::{Algorithm, Directory, Doorkeeping, Protocol, SipSettings};
 
 use crate::line::{LineId, LineView};
@@ -30,6 +30,8 @@ pub struct PhoneSettings {
     pub voice: Voice,
     /// What it speaks, in order of preference.
     pub codecs: Vec<Codec>,
+    /// How it speaks Opus.
+    pub opus: OpusSettings,
     /// When it hangs up a line on which it pressed Transfer.
     pub goodbye: Goodbye,
 }
@@ -48,6 +50,7 @@ impl PhoneSettings {
             port: 0,
             voice,
             codecs: vec![Codec::Pcmu, Codec::Pcma],
+            opus: OpusSettings::default(),
             goodbye: Goodbye::AtSuccess,
         }
     }

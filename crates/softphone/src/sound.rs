@@ -9,11 +9,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use media_mixer::codec::{Decoder, Encoder};
+use media_mixer::codec::Encoder;
 use media_mixer::dtmf;
 use media_mixer::rtp::{Packet, Stamp};
-use media_mixer::sdp::Agreement;
+use media_mixer::sdp::{Agreement, Codec};
 
+use crate::decode::Decoding;
 use crate::ear::Ear;
 use crate::line::LineId;
 use crate::voice::{Speaking, Voice};
@@ -22,8 +23,12 @@ use crate::wire::{Journey, Wire};
 /// How often sockets are read; every fourth step speaks.
 const STEP: Duration = Duration::from_millis(5);
 const STEPS_PER_FRAME: u32 = 4;
-/// Samples of the longest packet a line sends or hears: 120 ms.
-const MOST_SAMPLES: usize = 960;
+/// Bytes of the longest payload a line sends.
+const MOST_BYTES: usize = 1_400;
+/// Packets a second, if they are 20 ms long.
+const FRAMES: u32 = 50;
+/// Losses for which a line's Opus repeats its frames, in percent.
+const EXPECTED_LOSS_PERCENT: u8 = 10;
 /// Attempts to find an even port with a free odd neighbour.
 const PORT_ATTEMPTS: usize = 200;
 
@@ -39,6 +44,8 @@ struct Channel {
     keys: dtmf::Sender,
     digits: dtmf::Receiver,
     pending: Vec<i16>,
+    encoder: Encoder,
+    decoding: Decoding,
     ssrc: u32,
     sequence: u16,
     timestamp: u32,
@@ -83,6 +90,8 @@ impl Sound {
             keys: dtmf::Sender::default(),
             digits: dtmf::Receiver::default(),
             pending: Vec::new(),
+            encoder: Encoder::new(Codec::Pcmu),
+            decoding: Decoding::new(),
             ssrc: u32::from(port) << 16 | 0x5a5a,
             sequence: port,
             timestamp: u32::from(port) * 1_000,
@@ -98,7 +107,7 @@ impl Sound {
     /// What was agreed for a line, and whether it may speak.
     pub(crate) fn agree(&self, line: LineId, agreement: Agreement, sending: bool) {
         if let Some(channel) = locked(&self.channels).get_mut(&line) {
-            channel.agreement = Some(agreement);
+            channel.agree(agreement);
             channel.sending = sending;
         }
     }
@@ -194,6 +203,21 @@ fn run(channels: &Channels, stop: &AtomicBool) {
 }
 
 impl Channel {
+    fn agree(&mut self, agreement: Agreement) {
+        let same = self.agreement.is_some_and(|old| (old.codec, old.opus) == (agreement.codec, agreement.opus));
+        if !same {
+            self.encoder = Encoder::on_terms(agreement.codec, &agreement.opus);
+            if let Encoder::Opus(encoder) = &mut self.encoder {
+                // the line may be bad, and nobody reads its reports here
+                encoder.set_loss(if agreement.opus.repeats { EXPECTED_LOSS_PERCENT } else { 0 });
+            }
+            self.pending.clear();
+        }
+        self.keys.set_clock(agreement.dtmf_clock);
+        self.digits.set_clock(agreement.dtmf_clock);
+        self.agreement = Some(agreement);
+    }
+
     fn listen(&mut self, now: Instant) {
         let mut datagram = [0_u8; 2_048];
         while let Ok((length, from)) = self.rtp.recv_from(&mut datagram) {
@@ -214,41 +238,48 @@ impl Channel {
             return;
         }
         let Some(codec) = agreement.receive.codec(packet.payload_type) else { return };
-        let mut samples = [0_i16; MOST_SAMPLES];
-        let count = Decoder::new(codec).decode(packet.payload, &mut samples);
-        self.ear.hear(now, packet.ssrc, packet.sequence, packet.timestamp, &samples[..count]);
+        let (timestamp, samples) = self.decoding.take(codec, &packet);
+        self.ear.hear(now, packet.ssrc, packet.sequence, timestamp, &samples);
     }
 
     fn speak(&mut self) {
         let Some(agreement) = self.agreement else { return };
         let Some(remote) = agreement.remote.filter(|_| self.sending) else { return };
-        let mut frame = [0_i16; 160];
-        if !self.speaking.speak(&mut frame) {
+        let rate = match agreement.codec {
+            Codec::Opus => agreement.opus.rate,
+            codec @ (Codec::Pcmu | Codec::Pcma | Codec::L16 | Codec::G722 | Codec::ComfortNoise) => codec.rate(),
+        };
+        let mut frame = vec![0_i16; rate.frame()];
+        if !self.speaking.speak(&mut frame, f64::from(rate.hertz())) {
             return;
         }
         if self.key_step(&agreement, remote) {
             return;
         }
         self.pending.extend_from_slice(&frame);
-        let length = usize::from(agreement.ptime_ms) * 8;
+        let length = usize::from(agreement.ptime_ms) * 8 * rate.times();
+        let ticks = u32::from(agreement.ptime_ms) * agreement.codec.clock_rate() / 1_000;
         while self.pending.len() >= length {
             let samples: Vec<i16> = self.pending.drain(..length).collect();
-            let mut payload = [0_u8; MOST_SAMPLES];
-            let bytes = Encoder::new(agreement.codec).encode(&samples, &mut payload);
-            let stamp = self.stamp(self.fresh, agreement.send_pt, self.timestamp);
-            self.fresh = false;
-            self.send(stamp, &payload[..bytes], remote);
-            self.timestamp = self.timestamp.wrapping_add(u32::try_from(length).unwrap_or(160));
+            let mut payload = [0_u8; MOST_BYTES];
+            let bytes = self.encoder.encode(&samples, &mut payload);
+            if bytes > 0 {
+                let stamp = self.stamp(self.fresh, agreement.send_pt, self.timestamp);
+                self.fresh = false;
+                self.send(stamp, &payload[..bytes], remote);
+            }
+            self.timestamp = self.timestamp.wrapping_add(ticks);
         }
     }
 
     /// Sends the next packet of a keyed digit; true while one is being keyed (then nothing else is said).
     fn key_step(&mut self, agreement: &Agreement, remote: SocketAddr) -> bool {
         let Some(payload_type) = agreement.dtmf_send_pt else { return false };
-        let Some(event) = self.keys.next(self.timestamp, 160) else { return false };
+        let step = u16::try_from(agreement.dtmf_clock / FRAMES).unwrap_or(160);
+        let Some(event) = self.keys.next(self.timestamp, step) else { return false };
         let stamp = self.stamp(event.marker, payload_type, event.timestamp);
         self.send(stamp, &event.payload, remote);
-        self.timestamp = self.timestamp.wrapping_add(160);
+        self.timestamp = self.timestamp.wrapping_add(agreement.codec.clock_rate() / FRAMES);
         true
     }
 

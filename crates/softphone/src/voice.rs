@@ -2,7 +2,7 @@
 
 use std::f64::consts::TAU;
 
-/// Samples a second of everything a phone says and hears.
+/// Samples a second of everything an ear keeps.
 pub(crate) const RATE: f64 = 8_000.0;
 
 /// Peak of a spoken tone: −9 dBFS peak, −12 dBFS RMS.
@@ -35,8 +35,8 @@ impl Speaking {
         self.voice = voice;
     }
 
-    /// Speaks the next samples into `frame`; false when it says nothing, not even silence.
-    pub(crate) fn speak(&mut self, frame: &mut [i16]) -> bool {
+    /// Speaks the next samples, `rate` of them a second, into `frame`; false when it says nothing, not even silence.
+    pub(crate) fn speak(&mut self, frame: &mut [i16], rate: f64) -> bool {
         match self.voice {
             Voice::Tone(hertz) => {
                 for sample in frame {
@@ -44,7 +44,7 @@ impl Speaking {
                     {
                         *sample = (self.phase.sin() * PEAK).round() as i16;
                     }
-                    self.phase = (self.phase + TAU * hertz / RATE) % TAU;
+                    self.phase = (self.phase + TAU * hertz / rate) % TAU;
                 }
                 true
             }

@@ -26,8 +26,8 @@ use std::sync::Arc;
 
 pub use mistake::{Mistake, Mistakes};
 pub use model::{
-    Agent, AudioCodec, Codes, Config, Dialled, HoldMusic, Http, Media, NumberRule, Queue, Room, Server, Sip, Target,
-    TargetKind, Transfer, Trunk,
+    Agent, AudioCodec, Codes, Config, Dialled, HoldMusic, Http, Media, NumberRule, Opus, Queue, Room, Server, Sip,
+    Target, TargetKind, Transfer, Trunk,
 };
 pub use scratch::Scratch;
 pub use tree::Place;

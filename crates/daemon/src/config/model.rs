@@ -74,9 +74,13 @@ pub struct Sip {
     pub ban_loopback: bool,
 }
 
-/// An audio codec that is built.
+/// An audio codec.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AudioCodec {
+    /// Opus.
+    Opus,
+    /// G.722.
+    G722,
     /// G.711 µ-law.
     Pcmu,
     /// G.711 A-law.
@@ -101,8 +105,10 @@ pub struct Media {
     pub address: IpAddr,
     /// First and last RTP port.
     pub rtp_ports: (u16, u16),
-    /// Codecs that are built, in order of preference.
+    /// Codecs, in order of preference.
     pub codecs: Vec<AudioCodec>,
+    /// How Opus is spoken.
+    pub opus: Opus,
     /// Whether sources are learnt (`trust.md`, rule 1); false: only the address of the SDP.
     pub nat: bool,
     /// Media threads, at least 1.
@@ -114,6 +120,19 @@ pub struct Media {
     /// Which of the mixer's laws is broken, for the demo of a build that can; no key of the file sets it.
     #[cfg(feature = "break")]
     pub break_law: Option<u8>,
+}
+
+/// `[media.opus]`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Opus {
+    /// Bits a second, sent and asked for.
+    pub bitrate: u32,
+    /// 0 to 10, the processor time that encoders may take while there is enough of it.
+    pub complexity: u32,
+    /// Whether frames are repeated for phones that lose packets.
+    pub fec: bool,
+    /// Whether nothing is sent in pauses.
+    pub dtx: bool,
 }
 
 /// `[http]`: the API and the operator's token.

@@ -5,7 +5,7 @@
 
 use super::reader::{At, Section};
 use super::values::text;
-use super::wires::{Way, codec, listener};
+use super::wires::{Way, listener};
 
 pub(crate) fn warn(root: &Section<'_>) {
     server(&root.table("server"));
@@ -43,10 +43,6 @@ fn sip(section: &Section<'_>) {
 }
 
 fn media(section: &Section<'_>) {
-    let codecs = section.list("codecs", codec);
-    if let Some(entry) = codecs.value.iter().find(|codec| codec.value.is_none() && codec.said()) {
-        section.findings.warn(&entry.place, "media.codecs: opus and G722 are not built yet and not offered");
-    }
     let srtp = section.read("srtp", text);
     if !srtp.value.eq_ignore_ascii_case("off") {
         warn_if(section, "srtp", &srtp, "is not built yet: sound goes unencrypted");

@@ -7,13 +7,15 @@ use std::path::PathBuf;
 use sip_signalling::{Algorithm, Protocol};
 
 use super::lines::music;
-use super::model::{AudioCodec, Http, Media, Sip};
+use super::model::{AudioCodec, Http, Media, Opus, Sip};
 use super::reader::Section;
 use super::tree::{Content, Node};
 use super::values::{choice, flag, ip, number, optional_ip, seconds, socket, text};
 
 /// The lowest RTP port that may be set.
 const FIRST_PORT: u32 = 1024;
+/// Bits a second of Opus that may be set: what one voice needs at least, and what is more than it can use.
+const BITRATES: std::ops::RangeInclusive<u32> = 6_000..=128_000;
 /// Listeners of one daemon.
 const LISTENERS: usize = 32;
 /// Origins that may be let in.
@@ -137,6 +139,7 @@ pub(crate) fn media(root: &Section<'_>) -> Media {
         address: address.value,
         rtp_ports: rtp_ports(&section),
         codecs: codecs(&section),
+        opus: opus(&section),
         nat: section.read("nat", |node| choice(node, &[("auto", true), ("off", false)])).value,
         workers: threads(workers.value),
         hold_music: section.read("hold_music", music).value,
@@ -178,23 +181,39 @@ fn rtp_ports(section: &Section<'_>) -> (u16, u16) {
 }
 
 /// A codec that a file can name.
-pub(crate) fn codec(node: &Node) -> Result<Option<AudioCodec>, String> {
-    choice(node, &[("opus", None), ("G722", None), ("PCMU", Some(AudioCodec::Pcmu)), ("PCMA", Some(AudioCodec::Pcma))])
+fn codec(node: &Node) -> Result<AudioCodec, String> {
+    let known = [
+        ("opus", AudioCodec::Opus),
+        ("G722", AudioCodec::G722),
+        ("PCMU", AudioCodec::Pcmu),
+        ("PCMA", AudioCodec::Pcma),
+    ];
+    choice(node, &known)
 }
 
 fn codecs(section: &Section<'_>) -> Vec<AudioCodec> {
     let codecs = section.list("codecs", codec);
-    let mut built = Vec::new();
-    for codec in codecs.value.iter().filter_map(|codec| codec.value) {
-        if built.contains(&codec) {
+    let mut known = Vec::new();
+    for codec in codecs.value.iter().map(|codec| codec.value) {
+        if known.contains(&codec) {
             section.mistake("codecs", &codecs.place, "has a codec twice");
         }
-        built.push(codec);
+        known.push(codec);
     }
-    if built.is_empty() && codecs.whole {
-        section.mistake("codecs", &codecs.place, "has none that this build speaks: PCMU or PCMA");
+    if known.is_empty() && codecs.whole {
+        section.mistake("codecs", &codecs.place, "has none");
     }
-    built
+    known
+}
+
+fn opus(media: &Section<'_>) -> Opus {
+    let section = media.table("opus");
+    Opus {
+        bitrate: section.read("bitrate", |node| number(node, *BITRATES.start(), *BITRATES.end())).value,
+        complexity: section.read("complexity", |node| number(node, 0, 10)).value,
+        fec: section.read("fec", flag).value,
+        dtx: section.read("dtx", flag).value,
+    }
 }
 
 pub(crate) fn http(root: &Section<'_>) -> Http {

@@ -2,14 +2,14 @@
 //!
 //! It does not know who hears a group. Its room is taken at the start; a group more than there is room for is silent.
 
-use crate::codec::{Codec, Encoder};
-use crate::mix::{Frame, SILENCE};
+use super::coded::Codings;
+use crate::codec::{Codec, Encoder, Rate};
 use crate::settings::MAX_SEATS;
 
-/// Longest payload of one frame: plain samples.
-pub(crate) const PAYLOAD: usize = 2 * SILENCE.len();
+/// Longest payload of one frame of a codec without a memory: plain samples.
+pub(crate) const PAYLOAD: usize = 2 * Rate::Narrow.frame();
 
-/// Codecs that one sound may be asked for in.
+/// Codecs without a memory that one sound may be asked for in.
 const CODECS: usize = 3;
 
 /// Places of the table by which a group is found; a power of two, and at least twice as many as groups.
@@ -55,7 +55,7 @@ impl Sound {
 
 struct Group {
     key: Key,
-    frame: Frame,
+    rate: Rate,
     encoded: [Option<Codec>; CODECS],
     payloads: [[u8; PAYLOAD]; CODECS],
     lengths: [u16; CODECS],
@@ -64,6 +64,10 @@ struct Group {
 /// The groups of one tick.
 pub(crate) struct Groups {
     groups: Vec<Group>,
+    /// Each group's frame, of whatever rate, in room for the longest. Not touched before it is used.
+    frames: Box<[i16]>,
+    /// What was made of them by encoders that have a memory.
+    codings: Codings,
     /// How many of them are of this tick.
     used: usize,
     /// (tick, group); an entry of another tick is empty.
@@ -77,13 +81,15 @@ impl Groups {
     pub(crate) fn new() -> Self {
         let group = || Group {
             key: Key::Mix(0),
-            frame: SILENCE,
+            rate: Rate::Narrow,
             encoded: [None; CODECS],
             payloads: [[0; PAYLOAD]; CODECS],
             lengths: [0; CODECS],
         };
         Self {
             groups: (0..MAX_SEATS).map(|_| group()).collect(),
+            frames: vec![0; MAX_SEATS * Rate::MAX_FRAME].into(),
+            codings: Codings::new(),
             used: 0,
             table: vec![(0, 0); TABLE].into_boxed_slice(),
             tick: 0,
@@ -94,6 +100,7 @@ impl Groups {
     /// Begins a tick without groups.
     pub(crate) fn clear(&mut self) {
         self.used = 0;
+        self.codings.clear();
         self.tick = self.tick.wrapping_add(1);
         if self.tick == 0 {
             self.table.fill((0, 0));
@@ -101,32 +108,35 @@ impl Groups {
         }
     }
 
-    /// The group with this key, if there is one already.
-    pub(crate) fn find(&self, key: Key) -> Option<u16> {
-        let mut place = hash(key);
+    /// The group with this key and rate, if there is one already.
+    pub(crate) fn find(&self, key: Key, rate: Rate) -> Option<u16> {
+        let mut place = hash(key, rate);
         loop {
             let (tick, group) = self.table[place % TABLE];
             if tick != self.tick {
                 return None;
             }
-            if self.groups[usize::from(group)].key == key {
+            let known = &self.groups[usize::from(group)];
+            if known.key == key && known.rate == rate {
                 return Some(group);
             }
             place += 1;
         }
     }
 
-    /// Adds a group that is not there yet and lets `fill` make its sound.
-    pub(crate) fn add(&mut self, key: Key, fill: impl FnOnce(&mut Frame)) -> u16 {
+    /// Adds a group that is not there yet and lets `fill` make its sound, from silence.
+    pub(crate) fn add(&mut self, key: Key, rate: Rate, fill: impl FnOnce(&mut [i16])) -> u16 {
         let number = self.used.min(MAX_SEATS - 1);
         let group = &mut self.groups[number];
         group.key = key;
-        group.frame = SILENCE;
+        group.rate = rate;
         group.encoded = [None; CODECS];
+        let frame = &mut self.frames[number * Rate::MAX_FRAME..][..rate.frame()];
+        frame.fill(0);
         if self.used < MAX_SEATS {
             self.used += 1;
-            fill(&mut group.frame);
-            let mut place = hash(key);
+            fill(frame);
+            let mut place = hash(key, rate);
             while self.table[place % TABLE].0 == self.tick {
                 place += 1;
             }
@@ -136,18 +146,30 @@ impl Groups {
     }
 
     /// The sound of a group.
-    pub(crate) fn frame(&self, group: u16) -> &Frame {
-        &self.groups[usize::from(group)].frame
+    pub(crate) fn frame(&self, group: u16) -> &[i16] {
+        let rate = self.groups[usize::from(group)].rate;
+        &self.frames[usize::from(group) * Rate::MAX_FRAME..][..rate.frame()]
     }
 
-    /// The sound of a group in `codec`, encoded when it is first asked for.
+    /// What an encoder with a memory made of a group's sound and may be sent to others: [`Codings`] knows to whom.
+    pub(crate) fn codings(&mut self) -> &mut Codings {
+        &mut self.codings
+    }
+
+    /// One more encoding was made, outside.
+    pub(crate) fn count_encoding(&mut self) {
+        self.encodes += 1;
+    }
+
+    /// The sound of a group of 8 kHz in a codec that has no memory, encoded when it is first asked for.
     pub(crate) fn payload(&mut self, group: u16, codec: Codec) -> &[u8] {
-        let group = &mut self.groups[usize::from(group)];
+        let (number, group) = (usize::from(group), &mut self.groups[usize::from(group)]);
         let known = group.encoded.iter().position(|known| *known == Some(codec));
         let place = known.unwrap_or_else(|| {
             let free = group.encoded.iter().position(Option::is_none).unwrap_or(CODECS - 1);
             group.encoded[free] = Some(codec);
-            let length = Encoder::new(codec).encode(&group.frame, &mut group.payloads[free]);
+            let frame = &self.frames[number * Rate::MAX_FRAME..][..group.rate.frame()];
+            let length = Encoder::new(codec).encode(frame, &mut group.payloads[free]);
             group.lengths[free] = length as u16;
             self.encodes += 1;
             free
@@ -161,12 +183,12 @@ impl Groups {
     }
 }
 
-fn hash(key: Key) -> usize {
+fn hash(key: Key, rate: Rate) -> usize {
     let bits = match key {
         Key::Mix(set) => set,
         Key::Sound(sound) => !sound.number(),
         Key::Own(seat) => u64::from(seat) << 32 | 0x5a5a,
     };
     // Fibonacci hashing: the high bits of the product are well mixed
-    (bits.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 40) as usize
+    (bits.wrapping_add(rate as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 40) as usize
 }

@@ -4,54 +4,30 @@
 //! A mix is made once for every distinct set of talkers (an audibility group), however many listeners hear it. The scratch
 //! room belongs to the media thread and serves one call after the other, so a tick allocates nothing.
 
+pub(crate) mod coded;
 pub(crate) mod group;
 mod loudest;
+mod rates;
 pub(crate) mod seat;
 #[cfg(test)]
 mod tests;
+mod voice;
 
-use crate::mix::{self, Frame, SILENCE, Sum};
+use crate::codec::Rate;
+use crate::mix;
+use crate::resample::Resampler;
 use crate::settings::{Laws, MAX_SEATS};
 pub(crate) use group::{Groups, Key, Sound};
 pub(crate) use loudest::ALL_MIXED;
+use rates::Rates;
 use seat::Seat;
+pub(crate) use voice::Voice;
 
 /// Talkers of one call and tick at most: one bit each in a group's key.
 pub(crate) const TALKERS: usize = 64;
 
 /// From so many talkers heard by all on, everybody-but-me is put together from sums of those before and those after.
 const WORTH_SUMMING: usize = 4;
-
-/// Mean square below which a frame is a pause: -50 dBFS.
-const QUIET: u32 = 10_700;
-
-/// What one leg says in this tick.
-#[derive(Clone, Debug)]
-pub(crate) struct Voice {
-    /// 20 ms of sound.
-    pub(crate) frame: Frame,
-    /// There is sound in it.
-    pub(crate) speaks: bool,
-    /// Pairs that opened at this moment or before may hear it (law 3).
-    pub(crate) opened_by: u64,
-    /// Mean square; only set where somebody asks for it.
-    pub(crate) power: u32,
-}
-
-impl Voice {
-    const NONE: Self = Self { frame: SILENCE, speaks: false, opened_by: 0, power: 0 };
-
-    /// Nothing is said.
-    pub(crate) fn hush(&mut self) {
-        self.speaks = false;
-        self.power = 0;
-    }
-
-    /// Whether this is a pause, if loudness was asked for.
-    pub(crate) fn is_quiet(&self) -> bool {
-        !self.speaks || self.power < QUIET
-    }
-}
 
 /// What one leg hears in this tick.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,8 +38,9 @@ pub(crate) enum Heard {
     Ears,
 }
 
+/// Whoever is mixed in this tick.
 #[derive(Clone, Copy, Debug)]
-struct Talker {
+pub(crate) struct Talker {
     seat: u16,
     opened_by: u64,
 }
@@ -71,13 +48,13 @@ struct Talker {
 /// The scratch room of one media thread.
 pub(crate) struct Bridge {
     voices: Box<[Voice]>,
+    /// At which rate each seat hears.
+    ears: Box<[Rate]>,
     heard: Box<[Heard]>,
     talkers: [Talker; TALKERS],
     talking: usize,
-    /// `before[n]`: everybody of the first `n` talkers; `after[n]`: everybody from the `n`th on. Made when first needed.
-    before: Box<[Sum]>,
-    after: Box<[Sum]>,
-    summed: bool,
+    /// What the talkers say, at every rate at which somebody hears them.
+    rates: Rates,
     groups: Groups,
 }
 
@@ -86,14 +63,18 @@ impl Bridge {
     pub(crate) fn new() -> Self {
         Self {
             voices: vec![Voice::NONE; MAX_SEATS].into_boxed_slice(),
+            ears: vec![Rate::Narrow; MAX_SEATS].into_boxed_slice(),
             heard: vec![Heard::Ears; MAX_SEATS].into_boxed_slice(),
             talkers: [Talker { seat: 0, opened_by: 0 }; TALKERS],
             talking: 0,
-            before: vec![[0; SILENCE.len()]; TALKERS + 1].into_boxed_slice(),
-            after: vec![[0; SILENCE.len()]; TALKERS + 1].into_boxed_slice(),
-            summed: false,
+            rates: Rates::new(),
             groups: Groups::new(),
         }
+    }
+
+    /// Seat `seat` hears at this rate, until it is said otherwise.
+    pub(crate) fn hears_at(&mut self, seat: usize, rate: Rate) {
+        self.ears[seat] = rate;
     }
 
     /// Where seat `seat` puts what it says.
@@ -104,17 +85,18 @@ impl Bridge {
     /// Makes the mixes of one tick from the voices. Afterwards [`Bridge::heard`] says who hears which.
     pub(crate) fn tick(&mut self, seats: &mut [Option<Seat>], laws: Laws) {
         self.groups.clear();
-        self.summed = false;
+        self.rates.clear();
         self.choose(seats);
         for (index, listener) in seats.iter().enumerate() {
             let Some(listener) = listener else { continue };
+            let rate = self.ears[index];
             self.heard[index] = if listener.alone {
                 Heard::Ears
             } else if laws.keeps(1) {
-                let set = self.audible(listener, seats, laws);
-                Heard::Group(self.group(set))
+                let set = self.audible(listener, rate, seats, laws);
+                Heard::Group(self.group(set, rate))
             } else {
-                Heard::Group(self.everything_but(index))
+                Heard::Group(self.everything_but(index, rate))
             };
         }
     }
@@ -129,10 +111,19 @@ impl Bridge {
         &mut self.groups
     }
 
-    /// The frame that seat `seat` said, for the echo.
-    pub(crate) fn said(&self, seat: usize) -> &Frame {
-        let voice = &self.voices[seat];
-        if voice.speaks { &voice.frame } else { &SILENCE }
+    /// The filters by which sound changes its rate, and the groups.
+    pub(crate) fn house(&mut self) -> (&Resampler, &mut Groups) {
+        (self.rates.resampler(), &mut self.groups)
+    }
+
+    /// Gives seat `seat` what it said itself: the echo.
+    pub(crate) fn echo(&mut self, seat: usize, rate: Rate) -> u16 {
+        let (voice, resampler) = (&self.voices[seat], self.rates.resampler());
+        self.groups.add(Key::Own(seat as u32), rate, |frame| {
+            if voice.speaks {
+                resampler.convert(voice.rate(), rate, voice.with_past(), frame);
+            }
+        })
     }
 
     fn choose(&mut self, seats: &mut [Option<Seat>]) {
@@ -148,39 +139,31 @@ impl Bridge {
         }
     }
 
-    /// The talkers that may be heard by `listener` now: one bit each.
-    fn audible(&self, listener: &Seat, seats: &[Option<Seat>], laws: Laws) -> u64 {
+    /// The talkers that may be heard by `listener`, at `rate`, now: one bit each.
+    fn audible(&self, listener: &Seat, rate: Rate, seats: &[Option<Seat>], laws: Laws) -> u64 {
         let mut set = 0;
         for (bit, talker) in self.talkers[..self.talking].iter().enumerate() {
             let Some(speaker) = &seats[usize::from(talker.seat)] else { continue };
             let open = listener.hears(speaker);
-            if open && (listener.since_us(speaker) <= talker.opened_by || !laws.keeps(3)) {
+            // what changes its rate holds a little of what was said before (law 3)
+            let opened_by = self.voices[usize::from(talker.seat)].opened_by_at(rate, talker.opened_by);
+            if open && (listener.since_us(speaker) <= opened_by || !laws.keeps(3)) {
                 set |= 1 << bit;
             }
         }
         set
     }
 
-    fn group(&mut self, set: u64) -> u16 {
-        if let Some(known) = self.groups.find(Key::Mix(set)) {
+    fn group(&mut self, set: u64, rate: Rate) -> u16 {
+        if let Some(known) = self.groups.find(Key::Mix(set), rate) {
             return known;
         }
-        let mut sum: Sum = [0; SILENCE.len()];
-        match self.all_but_one_run(set) {
-            Some((first, end)) => {
-                self.prepare_sums();
-                mix::add_sum(&mut sum, &self.before[first]);
-                mix::add_sum(&mut sum, &self.after[end]);
-            }
-            None => {
-                for (bit, talker) in self.talkers[..self.talking].iter().enumerate() {
-                    if set >> bit & 1 == 1 {
-                        mix::add(&mut sum, &self.voices[usize::from(talker.seat)].frame);
-                    }
-                }
-            }
-        }
-        self.groups.add(Key::Mix(set), |frame| mix::limit(&sum, frame))
+        let all = &self.talkers[..self.talking];
+        let sum = match self.all_but_one_run(set) {
+            Some((first, end)) => self.rates.all_but(first, end, all, &self.voices, rate),
+            None => self.rates.sum(set, all, &self.voices, rate),
+        };
+        self.groups.add(Key::Mix(set), rate, |frame| mix::limit(sum, frame))
     }
 
     /// If `set` is every talker but one run of neighbours (`first` to before `end`), and they are many enough to be worth it.
@@ -197,31 +180,14 @@ impl Bridge {
         (rest == 0 && run * 2 < self.talking).then_some((first, end))
     }
 
-    fn prepare_sums(&mut self) {
-        if self.summed {
-            return;
-        }
-        self.summed = true;
-        self.before[0] = [0; SILENCE.len()];
-        self.after[self.talking] = [0; SILENCE.len()];
-        for n in 0..self.talking {
-            self.before[n + 1] = self.before[n];
-            mix::add(&mut self.before[n + 1], &self.voices[usize::from(self.talkers[n].seat)].frame);
-        }
-        for n in (0..self.talking).rev() {
-            self.after[n] = self.after[n + 1];
-            mix::add(&mut self.after[n], &self.voices[usize::from(self.talkers[n].seat)].frame);
-        }
-    }
-
     /// Law 1 broken: everybody is summed up, and each listener's own voice is all that is left out. Only in builds with the
     /// feature `break`; otherwise nobody gets here, because the law is always kept.
-    fn everything_but(&mut self, index: usize) -> u16 {
-        let mut sum: Sum = [0; SILENCE.len()];
-        for talker in self.talkers[..self.talking].iter().filter(|talker| usize::from(talker.seat) != index) {
-            mix::add(&mut sum, &self.voices[usize::from(talker.seat)].frame);
-        }
-        self.groups.add(Key::Own(index as u32), |frame| mix::limit(&sum, frame))
+    fn everything_but(&mut self, index: usize, rate: Rate) -> u16 {
+        let all = &self.talkers[..self.talking];
+        let others = all.iter().enumerate().filter(|(_, talker)| usize::from(talker.seat) != index);
+        let set = others.fold(0, |set, (bit, _)| set | 1 << bit);
+        let sum = self.rates.sum(set, all, &self.voices, rate);
+        self.groups.add(Key::Own(index as u32), rate, |frame| mix::limit(sum, frame))
     }
 }
 

@@ -24,10 +24,17 @@ fn seat(leg: u64, side: bool, since_us: u64) -> Seat {
 
 fn speak(bridge: &mut Bridge, index: usize, value: i16, opened_by: u64) {
     let voice = bridge.voice(index);
-    voice.frame = [value; SILENCE.len()];
-    voice.speaks = true;
+    speak_at(voice, Rate::Narrow, value);
     voice.opened_by = opened_by;
-    voice.power = mix::power(&voice.frame);
+}
+
+/// A constant, for long enough that a change of its rate changes nothing.
+fn speak_at(voice: &mut Voice, rate: Rate, value: i16) {
+    voice.set_rate(rate);
+    voice.past_mut().fill(value);
+    voice.frame_mut().fill(value);
+    voice.speaks = true;
+    voice.power = mix::power(voice.frame());
 }
 
 fn tick(bridge: &mut Bridge, seats: &mut [Option<Seat>]) {
@@ -38,7 +45,7 @@ fn tick(bridge: &mut Bridge, seats: &mut [Option<Seat>]) {
 fn heard(bridge: &mut Bridge, index: usize) -> Option<i16> {
     match bridge.heard(index) {
         Heard::Group(group) => {
-            let frame = *bridge.groups().frame(group);
+            let frame = bridge.groups().frame(group);
             assert!(frame.iter().all(|sample| *sample == frame[0]));
             Some(frame[0])
         }
@@ -97,6 +104,48 @@ fn whoever_hears_the_same_shares_one_mix_and_one_encoding() {
 }
 
 #[test]
+fn whoever_has_another_rate_is_heard_at_the_listeners() {
+    let mut bridge = Bridge::new();
+    let mut seats: Vec<Option<Seat>> = (0..9).map(|leg| Some(seat(leg, false, 0))).collect();
+    for index in 0..9 {
+        let voice = bridge.voice(index);
+        speak_at(voice, Rate::ALL[index % 3], 1 << index);
+        voice.opened_by = 5;
+        bridge.hears_at(index, Rate::ALL[index / 3]);
+    }
+    find_alone(&mut seats);
+    bridge.tick(&mut seats, Laws::default());
+    for index in 0..9 {
+        assert_eq!(heard(&mut bridge, index), Some(511 - (1 << index)), "{index}");
+        let Heard::Group(group) = bridge.heard(index) else { panic!("alone") };
+        assert_eq!(bridge.groups().frame(group).len(), Rate::ALL[index / 3].frame());
+    }
+}
+
+#[test]
+fn a_change_of_the_rate_brings_nothing_to_whom_the_end_of_the_last_frame_was_forbidden() {
+    let mut bridge = Bridge::new();
+    let opened = 10_000;
+    let mut seats: Vec<Option<Seat>> = (0..3).map(|leg| Some(seat(leg, false, opened))).collect();
+    bridge.hears_at(1, Rate::Narrow);
+    bridge.hears_at(2, Rate::Full);
+    for (opened_by, narrow, full) in [
+        (opened - 1, false, false),
+        (opened, true, false),
+        (opened + crate::resample::SPAN_US - 1, true, false),
+        (opened + crate::resample::SPAN_US, true, true),
+    ] {
+        let voice = bridge.voice(0);
+        speak_at(voice, Rate::Narrow, 1_000);
+        voice.opened_by = opened_by;
+        find_alone(&mut seats);
+        bridge.tick(&mut seats, Laws::default());
+        assert_eq!(heard(&mut bridge, 1), Some(if narrow { 1_000 } else { 0 }), "at {opened_by}");
+        assert_eq!(heard(&mut bridge, 2), Some(if full { 1_000 } else { 0 }), "at {opened_by}");
+    }
+}
+
+#[test]
 fn the_loudest_are_mixed_and_stay_until_somebody_is_clearly_louder() {
     let mut bridge = Bridge::new();
     let mut seats: Vec<Option<Seat>> = (0..30).map(|leg| Some(seat(leg, false, 0))).collect();
@@ -121,13 +170,14 @@ fn every_key_of_one_tick_is_found_again() {
     let mut groups = Groups::new();
     groups.clear();
     for set in 0..MAX_SEATS as u64 {
-        assert_eq!(groups.find(Key::Mix(set << 20)), None);
-        groups.add(Key::Mix(set << 20), |frame| frame[0] = set as i16);
+        assert_eq!(groups.find(Key::Mix(set << 20), Rate::Wide), None);
+        groups.add(Key::Mix(set << 20), Rate::Wide, |frame| frame[0] = set as i16);
     }
     for set in 0..MAX_SEATS as u64 {
-        let group = groups.find(Key::Mix(set << 20)).unwrap();
+        let group = groups.find(Key::Mix(set << 20), Rate::Wide).unwrap();
         assert_eq!(groups.frame(group)[0], set as i16);
     }
+    assert_eq!(groups.find(Key::Mix(1 << 20), Rate::Full), None);
     groups.clear();
-    assert_eq!(groups.find(Key::Mix(1 << 20)), None);
+    assert_eq!(groups.find(Key::Mix(1 << 20), Rate::Wide), None);
 }

@@ -13,7 +13,7 @@ use crate::engine::stats::{Stats, Totals};
 use crate::io::Wires;
 use crate::jitter::Arrival;
 use crate::latch::Latch;
-use crate::leg::{Chance, Leg, LegState, LegStats};
+use crate::leg::{Chance, Gear, Leg, LegState, LegStats};
 use crate::mixer::{LegError, OpenError};
 use crate::sdp::{Agreement, LocalMedia, Session, Wish};
 
@@ -35,6 +35,7 @@ impl Desk {
             codecs: self.codecs.clone(),
             // below 2^63: some phones read it as a signed number
             session_id: (chance.name >> 64) as u64 ^ u64::from(chance.ssrc) << 24,
+            opus: self.opus,
         };
         let port = wires.port;
         let latch = Latch::new(self.nat, None, signalling);
@@ -235,9 +236,10 @@ impl Desk {
         let signalling = record.signalling;
         record.agreed_us = now_us;
         match &mut record.at {
-            Whereabouts::Lobby(media) => media.agree(agreement, signalling),
+            Whereabouts::Lobby(media) => media.agree(agreement, signalling, &mut Gear::for_agreement(&agreement)),
             Whereabouts::On { line, place } => {
-                let agreed = Box::new(Agreed { place: *place, agreement, signalling });
+                let gear = Gear::for_agreement(&agreement);
+                let agreed = Box::new(Agreed { place: *place, agreement, signalling, gear });
                 let line = *line;
                 self.lines[line].send(Command::Agree(agreed));
             }

@@ -20,7 +20,7 @@ use crate::io::Net;
 use crate::latch::Mode;
 use crate::leg::{Leg, Snapshot};
 use crate::mixer::MediaNews;
-use crate::sdp::{Codec, Session};
+use crate::sdp::{Codec, OpusSettings, Session};
 use crate::settings::{Laws, MediaSettings};
 use departed::Departed;
 pub(crate) use line::Line;
@@ -76,6 +76,7 @@ pub(crate) struct Desk {
     address: IpAddr,
     external_address: Option<IpAddr>,
     codecs: Vec<Codec>,
+    opus: OpusSettings,
     nat: Mode,
     laws: Laws,
     lines: Vec<Line>,
@@ -100,6 +101,7 @@ impl Desk {
             address: settings.address,
             external_address: settings.external_address,
             codecs: settings.codecs.clone(),
+            opus: settings.opus,
             nat: settings.nat.into(),
             laws: Laws::new(settings),
             lines,

@@ -8,7 +8,7 @@ use tokio::sync::mpsc;
 use super::calls::tell;
 use super::{Desk, Whereabouts};
 use crate::engine::command::{Command, Word};
-use crate::leg::{Leg, Snapshot};
+use crate::leg::{Gear, Leg, Snapshot};
 use crate::mixer::MediaNews;
 use crate::settings::NEWS;
 
@@ -83,7 +83,7 @@ impl Desk {
                     }
                     leg.set_volume(record.volume_db);
                     if let Some(agreement) = record.session.agreement().filter(|agreed| !leg.has_agreed(agreed)) {
-                        leg.agree(*agreement, record.signalling);
+                        leg.agree(*agreement, record.signalling, &mut Gear::for_agreement(agreement));
                     }
                 }
                 self.lines[to].send(Command::Insert { place, leg });

@@ -22,8 +22,8 @@ pub use receiver::{Key, News, Receiver};
 pub use sender::{EventPacket, QUEUE, QueueFull, Sender};
 pub(crate) use twins::Twins;
 
-/// Samples in a millisecond: telephone events count in the clock of the audio beside them.
-const SAMPLES_PER_MS: u32 = 8;
+/// The clock of telephone events where nothing else was agreed: they count in the clock of the audio beside them.
+const CLOCK: u32 = 8_000;
 /// The symbols of events 0 to 15 (RFC 4733 §3.2).
 const SYMBOLS: [char; 16] = ['0', '1', '2', '3', '4', '5', '6', '7', '8', '9', '*', '#', 'A', 'B', 'C', 'D'];
 /// Shortest digit that we send, in milliseconds; what is shorter is easily missed.

@@ -5,10 +5,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Digit, SAMPLES_PER_MS, symbol_of};
+use super::{CLOCK, Digit, symbol_of};
 
-/// Microseconds without a packet after which a digit has ended: 3000 samples (`trust.md` D13).
-const TIMEOUT_US: u64 = 3000 * 1000 / SAMPLES_PER_MS as u64;
+/// Microseconds without a packet after which a digit has ended: 3000 samples of 8 kHz (`trust.md` D13).
+const TIMEOUT_US: u64 = 375_000;
 /// Microseconds after which a key counts as released, whatever its packets say.
 const STUCK_US: u64 = 10_000_000;
 /// The longest duration of one packet, in samples.
@@ -78,13 +78,13 @@ impl Event {
 
     /// Samples as its packets claim, but no more than it was really down: its packets' span, and what may have been
     /// lost before and after. Whoever claims more would keep those who hear the digit from hearing anything else.
-    fn down(&self) -> u32 {
-        let possible = (self.heard_us.saturating_sub(self.began_us) + TIMEOUT_US) / 1000 * u64::from(SAMPLES_PER_MS);
+    fn down(&self, per_ms: u32) -> u32 {
+        let possible = (self.heard_us.saturating_sub(self.began_us) + TIMEOUT_US) / 1000 * u64::from(per_ms);
         u32::try_from(possible).map_or(self.length, |possible| self.length.min(possible))
     }
 
-    fn digit(&self) -> Digit {
-        let duration_ms = self.down() / SAMPLES_PER_MS;
+    fn digit(&self, per_ms: u32) -> Digit {
+        let duration_ms = self.down(per_ms) / per_ms;
         Digit { symbol: self.symbol, duration_ms: u16::try_from(duration_ms).unwrap_or(u16::MAX) }
     }
 }
@@ -98,15 +98,33 @@ struct Thawed {
 }
 
 /// The receiver of one leg.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Receiver {
     pressed: Option<Event>,
     /// The event before, so that its repeated end is not a new digit.
     last: Option<Event>,
     thawed: Option<Thawed>,
+    /// Ticks in a millisecond of the clock in which events count.
+    #[serde(default = "ticks_per_ms")]
+    per_ms: u32,
+}
+
+const fn ticks_per_ms() -> u32 {
+    CLOCK / 1_000
+}
+
+impl Default for Receiver {
+    fn default() -> Self {
+        Self { pressed: None, last: None, thawed: None, per_ms: ticks_per_ms() }
+    }
 }
 
 impl Receiver {
+    /// From now on events count in a clock of so many ticks a second: 8000, or 48000 beside Opus (RFC 4733 §2.1).
+    pub fn set_clock(&mut self, hertz: u32) {
+        self.per_ms = (hertz / 1_000).max(1);
+    }
+
     /// The receiver of a leg that is taken up again, by a picture of it that may be old. No key that may have ended before
     /// ends a second time: a key goes on only if its packets show that it is still down.
     #[must_use]
@@ -167,7 +185,7 @@ impl Receiver {
     /// Whether a sound that was made from RTP time `from` until before `until` is, or may be, that of a key.
     pub fn is_sound_of_key(&self, from: u32, until: u32) -> bool {
         let begun = |event: &Event| event.ahead(until) > 0;
-        let not_over = |event: &Event| event.ahead(from) < i64::from(event.down());
+        let not_over = |event: &Event| event.ahead(from) < i64::from(event.down(self.per_ms));
         self.pressed.as_ref().is_some_and(begun)
             || self.last.as_ref().is_some_and(|event| begun(event) && not_over(event))
     }
@@ -204,7 +222,7 @@ impl Receiver {
     fn release(&mut self) -> Option<Digit> {
         let event = self.pressed.take()?;
         self.last = Some(event);
-        Some(event.digit())
+        Some(event.digit(self.per_ms))
     }
 }
 

@@ -5,14 +5,14 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Digit, LONGEST_MS, SAMPLES_PER_MS, SHORTEST_MS, event_of};
+use super::{CLOCK, Digit, LONGEST_MS, SHORTEST_MS, event_of};
 
 /// Digits that may wait.
 pub const QUEUE: usize = 32;
 /// How often the end is said (RFC 4733 §2.5.1.4).
 const ENDS: u8 = 3;
-/// Samples of pause between two digits: 50 ms.
-const PAUSE: u32 = 50 * SAMPLES_PER_MS;
+/// Milliseconds of pause between two digits.
+const PAUSE_MS: u32 = 50;
 /// Volume in -dBm0 (RFC 4733 §2.3.4).
 const VOLUME: u8 = 10;
 const END_BIT: u8 = 0x80;
@@ -37,33 +37,48 @@ pub struct EventPacket {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 struct Order {
     event: u8,
-    samples: Option<u32>,
+    duration_ms: Option<u16>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 struct Saying {
     order: Order,
+    /// RTP timestamp of its start.
     start: u32,
+    /// In the clock of events.
     said: u32,
     ends_left: u8,
 }
 
 /// The sender of one leg.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Sender {
     waiting: [Option<Order>; QUEUE],
     saying: Option<Saying>,
-    /// RTP timestamp before which the next digit does not begin.
-    pause_until: Option<u32>,
+    /// What is left of the pause before the next digit begins, in the clock of events.
+    pause: u32,
+    /// Ticks of that clock in a millisecond.
+    per_ms: u32,
+}
+
+impl Default for Sender {
+    fn default() -> Self {
+        Self { waiting: [None; QUEUE], saying: None, pause: 0, per_ms: CLOCK / 1_000 }
+    }
 }
 
 impl Sender {
+    /// From now on durations count in a clock of so many ticks a second: 8000, or 48000 beside Opus (RFC 4733 §2.1).
+    pub fn set_clock(&mut self, hertz: u32) {
+        self.per_ms = (hertz / 1_000).max(1);
+    }
+
     /// Says a whole digit.
     ///
     /// # Errors
     /// `QueueFull`; nothing is said then.
     pub fn press(&mut self, digit: Digit) -> Result<(), QueueFull> {
-        self.queue(digit.symbol, Some(samples(digit.duration_ms)))
+        self.queue(digit.symbol, Some(digit.duration_ms))
     }
 
     /// Begins a digit whose length is not known yet; [`Sender::release`] follows.
@@ -77,9 +92,9 @@ impl Sender {
     /// Ends the digit that was begun. Without one it does nothing.
     pub fn release(&mut self, duration_ms: u16) {
         let said = self.saying.as_mut().map(|saying| &mut saying.order);
-        let open = said.into_iter().chain(self.waiting.iter_mut().flatten()).find(|order| order.samples.is_none());
+        let open = said.into_iter().chain(self.waiting.iter_mut().flatten()).find(|order| order.duration_ms.is_none());
         if let Some(order) = open {
-            order.samples = Some(samples(duration_ms));
+            order.duration_ms = Some(duration_ms);
         }
     }
 
@@ -89,45 +104,54 @@ impl Sender {
     }
 
     /// The packet of this packet time, if any. `timestamp` is the RTP timestamp that an audio packet would have now, `step`
-    /// the samples of one packet time. Does not allocate.
+    /// one packet time in the clock of events. Does not allocate.
     pub fn next(&mut self, timestamp: u32, step: u16) -> Option<EventPacket> {
         let marker = self.saying.is_none();
         let mut saying = match self.saying.take() {
             Some(saying) => saying,
-            None => self.start(timestamp)?,
+            None => self.start(timestamp, step)?,
         };
         saying.said = saying.said.saturating_add(u32::from(step));
-        let planned = saying.order.samples.unwrap_or(samples(LONGEST_MS));
+        let planned = self.planned(saying.order);
         let over = saying.said >= planned;
         if over {
+            // the pause begins where the event ends; the packets that repeat its end are sent in it
+            let (left, passed) = match saying.ends_left {
+                ENDS => (PAUSE_MS * self.per_ms, saying.said - planned),
+                _ => (self.pause, u32::from(step)),
+            };
+            self.pause = left.saturating_sub(passed);
             saying.said = planned;
             saying.ends_left -= 1;
         }
         let packet = saying.packet(marker, over);
         if saying.ends_left > 0 {
             self.saying = Some(saying);
-        } else {
-            self.pause_until = Some(saying.start.wrapping_add(saying.said + PAUSE));
         }
         Some(packet)
     }
 
-    fn queue(&mut self, symbol: char, samples: Option<u32>) -> Result<(), QueueFull> {
+    fn queue(&mut self, symbol: char, duration_ms: Option<u16>) -> Result<(), QueueFull> {
         let event = event_of(symbol).ok_or(QueueFull)?;
         let free = self.waiting.iter_mut().find(|place| place.is_none());
-        *free.ok_or(QueueFull)? = Some(Order { event, samples });
+        *free.ok_or(QueueFull)? = Some(Order { event, duration_ms });
         Ok(())
     }
 
-    fn start(&mut self, timestamp: u32) -> Option<Saying> {
-        let paused = |until: u32| (timestamp.wrapping_sub(until) as i32) < 0;
-        if self.pause_until.is_some_and(paused) {
+    fn start(&mut self, timestamp: u32, step: u16) -> Option<Saying> {
+        if self.pause > 0 {
+            self.pause = self.pause.saturating_sub(u32::from(step));
             return None;
         }
-        self.pause_until = None;
         let order = self.waiting[0].take()?;
         self.waiting.rotate_left(1);
         Some(Saying { order, start: timestamp, said: 0, ends_left: ENDS })
+    }
+
+    /// How long a digit lasts, in the clock of events; no longer than its duration field can say.
+    fn planned(&self, order: Order) -> u32 {
+        let ms = order.duration_ms.unwrap_or(LONGEST_MS).clamp(SHORTEST_MS, LONGEST_MS);
+        (u32::from(ms) * self.per_ms).min(u32::from(u16::MAX))
     }
 }
 
@@ -138,10 +162,6 @@ impl Saying {
         let flags = VOLUME | if end { END_BIT } else { 0 };
         EventPacket { marker, timestamp: self.start, payload: [self.order.event, flags, high, low] }
     }
-}
-
-fn samples(duration_ms: u16) -> u32 {
-    u32::from(duration_ms.clamp(SHORTEST_MS, LONGEST_MS)) * SAMPLES_PER_MS
 }
 
 #[cfg(test)]

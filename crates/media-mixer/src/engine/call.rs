@@ -10,20 +10,16 @@ use conference::{CallId, Ears};
 use super::command::{Change, Relay, Word};
 use super::wheel::SLOT_US;
 use super::worker::Voicebox;
-use crate::bridge::group::PAYLOAD;
 use crate::bridge::seat::{Elder, Seat};
-use crate::bridge::{Bridge, Heard, Key, Sound, find_alone};
-use crate::codec::{Encoder, FRAME_SAMPLES};
+use crate::bridge::{Bridge, find_alone};
+use crate::codec::FRAME_SAMPLES;
 use crate::dtmf;
 use crate::leg::{KeyPress, Leg, Opening, Room};
-use crate::mix::Frame;
 use crate::mixer::Applied;
 use crate::music::{Music, MusicPosition};
-use crate::noise::Noise;
 use crate::prompts::Prompts;
 use crate::settings::Laws;
 use crate::sounds::QueueMusic;
-use crate::tone::Tone;
 
 /// Length of a tick.
 pub(crate) const TICK_US: u64 = 20_000;
@@ -45,6 +41,8 @@ pub(crate) struct Shared {
     pub(crate) prompts: Arc<Prompts>,
     pub(crate) media_timeout: Duration,
     pub(crate) tail_guard: Duration,
+    /// How much time an encoder may take at the moment, 0 to 10.
+    pub(crate) complexity: u8,
 }
 
 /// A media thread's scratch room, lent to one call after the other.
@@ -55,23 +53,23 @@ pub(crate) struct Scratch {
 
 /// One call.
 pub(crate) struct Call {
-    id: CallId,
+    pub(super) id: CallId,
     /// The wheel's slot in which it ticks.
     pub(crate) wheel: usize,
     /// When its next tick is due.
     pub(crate) due_us: u64,
-    seats: Vec<Option<Seat>>,
+    pub(super) seats: Vec<Option<Seat>>,
     /// Masks have changed since the last tick.
     changed: bool,
     /// When the last change came into force.
     changed_us: u64,
-    ticks: u64,
+    pub(super) ticks: u64,
     /// Slots by which it should tick earlier, and may in the next pause.
     earlier: usize,
-    music: MusicPosition,
+    pub(super) music: MusicPosition,
     /// Where those who wait in a queue are in its music.
-    queue_music: MusicPosition,
-    ringback: u64,
+    pub(super) queue_music: MusicPosition,
+    pub(super) ringback: u64,
     /// Digits of INFO whose turn is the next tick.
     pressed: [Option<(u32, dtmf::Digit)>; PRESSED],
 }
@@ -220,6 +218,8 @@ impl Call {
             let voice = scratch.bridge.voice(index);
             voice.hush();
             let Some(leg) = &mut legs[seat.place as usize] else { continue };
+            scratch.bridge.hears_at(index, leg.ears_rate());
+            let voice = scratch.bridge.voice(index);
             let resting = is_resting(seat);
             if leg.receive(now_us, resting, opening, &mut scratch.room).bye {
                 voicebox.say(Word::PeerBye { leg: seat.mask.leg });
@@ -292,119 +292,15 @@ impl Call {
             }
         }
     }
-
-    fn speak(
-        &mut self,
-        now_us: u64,
-        legs: &mut [Option<Box<Leg>>],
-        bridge: &mut Bridge,
-        shared: &Shared,
-        voicebox: &mut Voicebox,
-    ) {
-        let mut sounds = Sounds { music: false, queue_music: false, ringback: false };
-        let due_us = self.due_us;
-        for index in 0..self.seats.len() {
-            let Some(seat) = &self.seats[index] else { continue };
-            let Some(leg) = &mut legs[seat.place as usize] else { continue };
-            let codec = leg.ears_codec().filter(|_| !is_resting(seat));
-            let group =
-                codec.and_then(|codec| Some((codec, self.group(index, seat, leg, bridge, shared, &mut sounds)?)));
-            let music = plays_music(seat) && bridge.heard(index) == Heard::Ears;
-            match group {
-                Some((codec, group)) if leg.has_overlay(seat.mask.cues, music) => {
-                    let mut frame: Frame = *bridge.groups().frame(group);
-                    leg.overlay(&shared.prompts, music, &mut frame);
-                    let mut payload = [0; PAYLOAD];
-                    let length = Encoder::new(codec).encode(&frame, &mut payload);
-                    leg.say(Some(&payload[..length]), due_us, now_us);
-                }
-                Some((codec, group)) => leg.say(Some(bridge.groups().payload(group, codec)), due_us, now_us),
-                None => {
-                    leg.drop_overlays();
-                    leg.say(None, due_us, now_us);
-                }
-            }
-            leg.report(now_us);
-            if voicebox.has_room()
-                && let Some(picture) = leg.picture(now_us)
-            {
-                let sample = (self.ticks + 1) * FRAME_SAMPLES as u64;
-                voicebox.say(Word::Picture { place: seat.place, picture, sample });
-            }
-        }
-        if sounds.music {
-            self.music = self.music.after(FRAME_SAMPLES as u64);
-        }
-        if sounds.queue_music {
-            self.queue_music = self.queue_music.after(FRAME_SAMPLES as u64);
-        }
-        self.ringback = if sounds.ringback { self.ringback + FRAME_SAMPLES as u64 } else { 0 };
-    }
-
-    /// The group whose sound this seat hears; `None` if nothing is sent to it.
-    fn group(
-        &self,
-        index: usize,
-        seat: &Seat,
-        leg: &mut Leg,
-        bridge: &mut Bridge,
-        shared: &Shared,
-        sounds: &mut Sounds,
-    ) -> Option<u16> {
-        if let Heard::Group(group) = bridge.heard(index) {
-            return Some(group);
-        }
-        let own = Key::Own(index as u32);
-        Some(match &seat.mask.ears {
-            Ears::Nothing => return None,
-            Ears::HoldMusic => self.hold_music(bridge, shared, sounds),
-            Ears::Queue(queue) => match shared.queues.find(queue) {
-                Some((number, music)) => {
-                    sounds.queue_music = true;
-                    sound(bridge, Sound::Queue(number), |frame| music.read(self.queue_music, frame))
-                }
-                None => self.hold_music(bridge, shared, sounds),
-            },
-            Ears::Ringback => {
-                sounds.ringback = true;
-                sound(bridge, Sound::Ringback, |frame| tone(Tone::ringback(), self.ringback, frame))
-            }
-            Ears::TestTone => {
-                let position = self.ticks * FRAME_SAMPLES as u64;
-                sound(bridge, Sound::Test, |frame| tone(Tone::test(), position, frame))
-            }
-            Ears::ComfortNoise => {
-                // the same noise does for everybody; another stretch of it in each tick
-                let mut noise = Noise::comfort(self.ticks as u32 ^ self.id.0 as u32);
-                sound(bridge, Sound::Noise, |frame| noise.fill(frame))
-            }
-            Ears::Announcement => bridge.groups().add(own, |frame| leg.announce(&shared.prompts, frame)),
-            Ears::Echo => {
-                let said = *bridge.said(index);
-                bridge.groups().add(own, |frame| *frame = said)
-            }
-        })
-    }
-
-    fn hold_music(&self, bridge: &mut Bridge, shared: &Shared, sounds: &mut Sounds) -> u16 {
-        sounds.music = true;
-        sound(bridge, Sound::Music, |frame| shared.music.read(self.music, frame))
-    }
-}
-
-struct Sounds {
-    music: bool,
-    queue_music: bool,
-    ringback: bool,
 }
 
 /// Nothing is sent to it and nothing it says can be heard: a slow look at its ports is enough.
-fn is_resting(seat: &Seat) -> bool {
+pub(super) fn is_resting(seat: &Seat) -> bool {
     !seat.mask.open && seat.mask.ears == Ears::Nothing
 }
 
 /// What it hears when it hears nobody is music.
-fn plays_music(seat: &Seat) -> bool {
+pub(super) fn plays_music(seat: &Seat) -> bool {
     matches!(seat.mask.ears, Ears::HoldMusic | Ears::Queue(_))
 }
 
@@ -428,15 +324,4 @@ fn tell(press: &KeyPress, speaker: &Seat, collected: bool, voicebox: &mut Voiceb
         dtmf::Key::Began(digit) => Word::DigitBegan { leg, digit },
         dtmf::Key::Ended(digit) => Word::Digit { leg, digit, collected },
     });
-}
-
-fn sound(bridge: &mut Bridge, sound: Sound, fill: impl FnOnce(&mut Frame)) -> u16 {
-    let key = Key::Sound(sound);
-    let groups = bridge.groups();
-    groups.find(key).unwrap_or_else(|| groups.add(key, fill))
-}
-
-/// These tones have no end, so there is nothing to be learned from how far they got.
-fn tone(tone: Tone, position: u64, frame: &mut Frame) {
-    let _goes_on = tone.read(position, frame);
 }

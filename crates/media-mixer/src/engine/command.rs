@@ -10,7 +10,7 @@ use tokio::sync::oneshot;
 use super::call::Call;
 use crate::bridge::seat::Seat;
 use crate::dtmf::Digit;
-use crate::leg::{Leg, Snapshot};
+use crate::leg::{Gear, Leg, Snapshot};
 use crate::mixer::Applied;
 use crate::sdp::Agreement;
 use crate::sounds::QueueMusic;
@@ -83,6 +83,8 @@ pub(crate) struct Agreed {
     pub(crate) place: u32,
     pub(crate) agreement: Agreement,
     pub(crate) signalling: IpAddr,
+    /// What the agreement needs; afterwards, what the leg does not.
+    pub(crate) gear: Gear,
 }
 
 /// Said by a media thread.

@@ -5,6 +5,8 @@
 
 pub(crate) mod call;
 pub(crate) mod command;
+mod load;
+mod speak;
 pub(crate) mod stats;
 pub(crate) mod thread;
 pub(crate) mod wheel;

@@ -29,7 +29,9 @@ pub(crate) fn start(
             realtime::sleep_until(worker.next_turn_us());
             let began_us = realtime::now_us();
             worker.turn(began_us);
-            let took_us = realtime::now_us() - began_us;
+            let ended_us = realtime::now_us();
+            let took_us = ended_us - began_us;
+            worker.worked(took_us, ended_us);
             counters.add(&counters.busy_us, took_us);
             counters.raise(&counters.longest_turn_us, took_us);
             if worker.has_spoken() {

@@ -9,6 +9,7 @@ use rtrb::{Consumer, Producer};
 
 use super::call::{Call, Scratch, Shared, TICK_US};
 use super::command::{Agreed, Change, Command, Spent, Word};
+use super::load::Load;
 use super::stats::Counters;
 use super::wheel::{SLOT_US, SLOTS, Wheel};
 use crate::bridge::Bridge;
@@ -60,6 +61,7 @@ pub(crate) struct Worker {
     wheel: Wheel,
     /// The next slot to be served, counted from the clock's zero.
     next_slot: u64,
+    load: Load,
     /// Most ticks that one call lost in this turn.
     worst_lost: u64,
     shared: Shared,
@@ -85,6 +87,7 @@ impl Worker {
             calls: (0..MAX_CALLS).map(|_| None).collect(),
             wheel: Wheel::new(MAX_CALLS),
             next_slot: now_us / SLOT_US,
+            load: Load::new(shared.complexity, now_us),
             worst_lost: 0,
             shared,
             scratch: Scratch { bridge: Bridge::new(), room: Box::new([0; MAX_PACKET + 1]) },
@@ -106,6 +109,11 @@ impl Worker {
     /// Whether there is something to be heard from it since the last time this was asked.
     pub(crate) fn has_spoken(&mut self) -> bool {
         std::mem::take(&mut self.voicebox.spoken)
+    }
+
+    /// The last turn took so long and ended at `now_us`.
+    pub(crate) fn worked(&mut self, took_us: u64, now_us: u64) {
+        self.shared.complexity = self.load.worked(took_us, now_us);
     }
 
     /// Does what is due at `now_us`. A call ticks at most once, however late it is.
@@ -248,9 +256,10 @@ impl Worker {
         self.voicebox.say(Word::Spent(Spent::Leg { _leg: spent }));
     }
 
-    fn agree(&mut self, agreed: Box<Agreed>) {
-        if let Some(leg) = &mut self.legs[agreed.place as usize] {
-            leg.agree(agreed.agreement, agreed.signalling);
+    fn agree(&mut self, mut agreed: Box<Agreed>) {
+        let Agreed { place, agreement, signalling, gear } = &mut *agreed;
+        if let Some(leg) = &mut self.legs[*place as usize] {
+            leg.agree(*agreement, *signalling, gear);
         }
         self.voicebox.say(Word::Spent(Spent::Agreed { _agreed: agreed }));
     }

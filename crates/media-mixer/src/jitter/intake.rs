@@ -3,7 +3,13 @@
 use super::delay::Delay;
 use super::store::{Kept, MAX_PAYLOAD};
 use super::{Jitter, PacketMeta, Pushed, StreamState};
-use crate::codec::{FRAME_SAMPLES, duration};
+use crate::codec::{self, Codec, samples_in};
+
+/// Samples of 8 kHz that one packet of a codec with a memory may stand for: 120 ms, the most that Opus has.
+const LONGEST: usize = 960;
+
+/// For so long after a loss in a stream that repeats its frames it is worth waiting for the packet after a lost one.
+const LOSSY_US: u64 = 10_000_000;
 
 /// A packet this much earlier or later than expected (1 s at 8 kHz) belongs to another count of timestamps.
 const JUMP_MS: i64 = 1_000;
@@ -27,14 +33,23 @@ impl Jitter {
             self.counts.refused += 1;
             return Pushed::Refused;
         }
+        if !self.is_playable(packet, payload) {
+            self.counts.refused += 1;
+            return Pushed::Refused;
+        }
+        if packet.codec != Codec::ComfortNoise && !self.is_tuned_to(packet.codec) {
+            self.tune(packet.codec);
+            return self.start_over(packet, payload, now_us);
+        }
         let Some(stream) = self.stream.filter(|stream| stream.ssrc == packet.ssrc) else {
             return self.start_over(packet, payload, now_us);
         };
         let timestamp = stream.timestamp + i64::from(packet.timestamp.wrapping_sub(stream.timestamp as u32) as i32);
-        let transit = self.ticks(now_us) - timestamp;
+        let place = self.place_of(timestamp);
+        let transit = self.ticks(now_us) - place;
         let newer = packet.sequence.wrapping_sub(stream.sequence) < 1 << 15;
         let off = self.delay.as_ref().map_or(0, |delay| transit - delay.base());
-        let ms = i64::from(self.clock_rate) / 1_000;
+        let ms = i64::from(self.rate.hertz()) / 1_000;
         let ours = self.last_pull_us.is_none_or(|pull| now_us.saturating_sub(pull) > STOOD_STILL_US);
         if off < -JUMP_MS * ms || (off > JUMP_MS * ms && newer && !ours) {
             return self.start_over(packet, payload, now_us);
@@ -43,10 +58,11 @@ impl Jitter {
         if let Some(delay) = &mut self.delay {
             delay.arrived(transit, now_us, ours);
         }
+        self.notice_loss(packet, payload, stream.sequence, now_us);
         if newer && timestamp > stream.timestamp {
             self.stream = Some(StreamState { timestamp, sequence: packet.sequence, ..stream });
         }
-        if self.is_over(timestamp + duration(packet.codec, payload.len()) as i64) {
+        if self.is_over(place + self.duration(packet, payload) as i64) {
             self.counts.late += 1;
             let since = *self.late_since_us.get_or_insert(now_us);
             if newer && now_us.saturating_sub(since) > ALL_LATE_US {
@@ -54,7 +70,42 @@ impl Jitter {
             }
             return Pushed::Late;
         }
-        self.keep(packet, timestamp, payload)
+        self.keep(packet, place, payload)
+    }
+
+    /// Whether there is a decoder for this packet, and room for what it makes of it. One of another clock that is older than the
+    /// newest is a straggler from before a change of the codec, and comfort noise is none without the stream it belongs to.
+    fn is_playable(&self, packet: PacketMeta, payload: &[u8]) -> bool {
+        let samples = samples_in(packet.codec, payload);
+        let same = self.stream.filter(|stream| stream.ssrc == packet.ssrc);
+        let newer = same.is_none_or(|stream| packet.sequence.wrapping_sub(stream.sequence) < 1 << 15);
+        match packet.codec {
+            Codec::ComfortNoise => same.is_some() && packet.codec.clock_rate() == self.clock_rate,
+            Codec::Opus => samples > 0 && self.tools.opus.is_some() && (newer || self.is_tuned_to(packet.codec)),
+            Codec::Pcmu | Codec::Pcma | Codec::L16 | Codec::G722 => {
+                let times = packet.codec.rate().times();
+                let fits = times == 1 || samples <= LONGEST * times;
+                fits && samples > 0
+                    && self.tools.fifo.len() >= super::fifo_samples(packet.codec.rate())
+                    && (newer || self.is_tuned_to(packet.codec))
+            }
+        }
+    }
+
+    /// Samples that a packet stands for; comfort noise for a frame, until more comes.
+    fn duration(&self, packet: PacketMeta, payload: &[u8]) -> usize {
+        match packet.codec {
+            Codec::ComfortNoise => self.rate.frame(),
+            codec @ (Codec::Pcmu | Codec::Pcma | Codec::L16 | Codec::G722 | Codec::Opus) => samples_in(codec, payload),
+        }
+    }
+
+    /// A gap in the numbers of a stream whose packets repeat the frame before: from now on it is worth waiting for the next one.
+    fn notice_loss(&mut self, packet: PacketMeta, payload: &[u8], before: u16, now_us: u64) {
+        let missing = packet.sequence.wrapping_sub(before);
+        if packet.codec == Codec::Opus && (2..100).contains(&missing) && codec::repeats_the_frame_before(payload) {
+            self.lossy_until_us = now_us + LOSSY_US;
+        }
     }
 
     /// Whether `ssrc` is the source left last and has not come back for good. Its stragglers must not undo the change.
@@ -82,11 +133,12 @@ impl Jitter {
         self.stop();
         self.decoded_to = i64::MIN;
         let timestamp = i64::from(packet.timestamp);
+        let place = self.place_of(timestamp);
         let wait = self.delay.as_ref().map_or(0, Delay::wait);
-        self.delay = Some(Delay::new(self.clock_rate, self.ticks(now_us) - timestamp, now_us, wait));
+        self.delay = Some(Delay::new(self.rate.hertz(), self.ticks(now_us) - place, now_us, wait));
         self.stream = Some(StreamState { ssrc: packet.ssrc, timestamp, sequence: packet.sequence });
         self.jumped = true;
-        let kept = self.keep(packet, timestamp, payload);
+        let kept = self.keep(packet, place, payload);
         if first_ever {
             return kept;
         }
@@ -99,9 +151,9 @@ impl Jitter {
         if self.playing { end <= self.next + self.fifo_len as i64 } else { end <= self.decoded_to }
     }
 
-    fn keep(&mut self, packet: PacketMeta, timestamp: i64, payload: &[u8]) -> Pushed {
-        let duration = duration(packet.codec, payload.len());
-        match self.store.insert(timestamp, packet.codec, payload, self.jumped) {
+    fn keep(&mut self, packet: PacketMeta, place: i64, payload: &[u8]) -> Pushed {
+        let duration = self.duration(packet, payload);
+        match self.store.insert(place, duration, packet.codec, payload, self.jumped) {
             Kept::Stored => {}
             Kept::StoredAfterDropping(packets) => self.counts.overflowed += u64::from(packets),
             Kept::Duplicate => {
@@ -116,9 +168,11 @@ impl Jitter {
         self.jumped = false;
         self.late_since_us = None;
         self.counts.stored += 1;
-        self.grid = gcd(gcd(FRAME_SAMPLES, duration), self.last_duration) as i64;
-        self.last_duration = duration;
-        self.last_start = timestamp;
+        if packet.codec != Codec::ComfortNoise {
+            self.grid = gcd(gcd(self.rate.frame(), duration), self.last_duration) as i64;
+            self.last_duration = duration;
+            self.last_start = place;
+        }
         Pushed::Stored
     }
 }

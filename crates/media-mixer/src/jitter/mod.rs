@@ -13,6 +13,7 @@
 mod conceal;
 mod delay;
 mod intake;
+mod mend;
 mod pace;
 mod playout;
 mod store;
@@ -22,14 +23,44 @@ pub use delay::DelayState;
 
 use serde::{Deserialize, Serialize};
 
-use crate::codec::{Codec, Decoder, FRAME_SAMPLES};
+use crate::codec::{Codec, Decoder, G722Decoder, MAX_OPUS_SAMPLES, OpusDecoder, Rate};
+use crate::noise::Noise;
 use conceal::Conceal;
 use delay::Delay;
 use pace::Pace;
 use store::{MAX_PAYLOAD, Store};
 
 /// Decoded samples that may wait for the next frame: what shortening looks at, and one longest packet.
-const FIFO_SAMPLES: usize = 2 * FRAME_SAMPLES + MAX_PAYLOAD;
+const fn fifo_samples(rate: Rate) -> usize {
+    2 * rate.frame()
+        + match rate {
+            Rate::Narrow => MAX_PAYLOAD,
+            Rate::Wide => 960 * 2,
+            Rate::Full => MAX_OPUS_SAMPLES,
+        }
+}
+
+/// What a buffer needs for what it may be sent. Made on the signalling side, lent to the tick.
+#[derive(Debug)]
+pub struct Tools {
+    fifo: Box<[i16]>,
+    opus: Option<Box<OpusDecoder>>,
+}
+
+impl Tools {
+    /// For streams of these codecs. Allocates.
+    #[must_use]
+    pub fn new(codecs: impl Iterator<Item = Codec> + Clone) -> Self {
+        let rate = codecs.clone().map(Codec::rate).max().unwrap_or_default();
+        let opus = codecs.clone().any(|codec| codec == Codec::Opus).then(|| Box::new(OpusDecoder::new()));
+        Self { fifo: vec![0; fifo_samples(rate)].into(), opus }
+    }
+
+    /// Whether what can be played with these can be played with `other`.
+    fn is_covered_by(&self, other: &Self) -> bool {
+        other.fifo.len() >= self.fifo.len() && (other.opus.is_some() || self.opus.is_none())
+    }
+}
 
 /// Frames whose sound the concealment may use: more than [`conceal::HISTORY`] samples.
 const REMEMBERED_FRAMES: usize = 4;
@@ -112,7 +143,7 @@ impl Frame {
     }
 }
 
-/// What happened to a leg's packets so far. Samples are of the RTP clock.
+/// What happened to a leg's packets so far. Samples are of 8 kHz.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Counts {
     /// Packets that were kept to be played.
@@ -140,6 +171,9 @@ pub struct Counts {
 pub struct JitterState {
     /// Ticks a second of the RTP timestamp.
     pub clock_rate: u32,
+    /// Samples a second, in which the delay is counted.
+    #[serde(default)]
+    pub rate: Rate,
     /// The source last heard.
     pub stream: Option<StreamState>,
     /// How late its packets come.
@@ -159,7 +193,10 @@ pub struct StreamState {
 
 /// One leg's jitter buffer.
 pub struct Jitter {
+    /// Ticks a second of the RTP timestamp.
     clock_rate: u32,
+    /// Samples a second: in these everything is counted in here.
+    rate: Rate,
     arrival: Arrival,
     counts: Counts,
 
@@ -184,15 +221,27 @@ pub struct Jitter {
     next: i64,
     /// End of the last packet that was decoded.
     decoded_to: i64,
-    fifo: [i16; FIFO_SAMPLES],
+    tools: Tools,
     fifo_len: usize,
     payload: [u8; MAX_PAYLOAD],
-    decoder: (Codec, Decoder),
+    /// The codec of the last packet, and its decoder if that lies in here.
+    codec: Codec,
+    g722: G722Decoder,
     /// A frame that reaches this timestamp is the first after a jump.
     jump_at: Option<i64>,
     conceal: Conceal,
     /// Oldest speech in the hole being filled.
     hole_oldest: i64,
+    /// So many of the samples that wait, from the first one on, were made up by the codec's own decoder.
+    made_up: usize,
+    /// Up to here something of what was made up may be left in a decoder's memory: speech as old as `hole_oldest`.
+    tainted_to: i64,
+    /// Samples filled since the last packet, by the codec's own decoder or with comfort noise.
+    filled: usize,
+    /// The sender pauses: what there is between its packets.
+    comfort: Option<Noise>,
+    /// The next packet after a lost one may repeat it: until then it is waited for.
+    lossy_until_us: u64,
     /// Oldest speech in each of the last frames.
     remembered: [i64; REMEMBERED_FRAMES],
     pace: Pace,
@@ -203,34 +252,41 @@ pub struct Jitter {
 
 impl Jitter {
     /// An empty buffer for a stream whose timestamps count `clock_rate` ticks a second (8000: one tick is one sample).
-    /// The only call that allocates.
+    /// It plays what has 8 kHz; for everything else see [`Jitter::equip`]. This and [`Jitter::thaw`] allocate, nothing else.
     #[must_use]
     pub fn new(clock_rate: u32, arrival: Arrival) -> Self {
         Self {
             clock_rate,
+            rate: Rate::Narrow,
             arrival,
             counts: Counts::default(),
             store: Store::new(),
             stream: None,
             left: None,
             delay: None,
-            grid: FRAME_SAMPLES as i64,
-            last_duration: FRAME_SAMPLES,
+            grid: Rate::Narrow.frame() as i64,
+            last_duration: Rate::Narrow.frame(),
             last_start: 0,
             late_since_us: None,
             jumped: true,
             playing: false,
             next: 0,
             decoded_to: i64::MIN,
-            fifo: [0; FIFO_SAMPLES],
+            tools: Tools::new([Codec::Pcmu].into_iter()),
             fifo_len: 0,
             payload: [0; MAX_PAYLOAD],
-            decoder: (Codec::Pcmu, Decoder::new(Codec::Pcmu)),
+            codec: Codec::Pcmu,
+            g722: G722Decoder::default(),
             jump_at: None,
-            conceal: Conceal::new(),
+            conceal: Conceal::new(1),
             hole_oldest: i64::MAX,
+            made_up: 0,
+            tainted_to: i64::MIN,
+            filled: 0,
+            comfort: None,
+            lossy_until_us: 0,
             remembered: [i64::MAX; REMEMBERED_FRAMES],
-            pace: Pace::new(),
+            pace: Pace::new(1),
             last_pull_us: None,
             skip_old: false,
         }
@@ -241,15 +297,44 @@ impl Jitter {
     #[must_use]
     pub fn thaw(state: &JitterState, arrival: Arrival) -> Self {
         let mut jitter = Self::new(state.clock_rate, arrival);
+        jitter.set_rate(state.rate);
         jitter.stream = state.stream;
-        jitter.delay = state.delay.map(|delay| Delay::thaw(state.clock_rate, &delay));
+        jitter.delay = state.delay.map(|delay| Delay::thaw(state.rate.hertz(), &delay));
         jitter
+    }
+
+    /// Takes what the codecs need that were agreed on, if it has not got that yet. `tools` becomes what is not needed, to be freed
+    /// by whoever brought it. Nothing of what plays is lost.
+    pub fn equip(&mut self, tools: &mut Tools) {
+        if tools.is_covered_by(&self.tools) {
+            return;
+        }
+        let waiting = self.fifo_len.min(tools.fifo.len());
+        tools.fifo[..waiting].copy_from_slice(&self.tools.fifo[..waiting]);
+        self.fifo_len = waiting;
+        if self.tools.opus.is_some() {
+            std::mem::swap(&mut tools.opus, &mut self.tools.opus);
+        }
+        std::mem::swap(&mut self.tools, tools);
+    }
+
+    /// Samples a second of the next frame.
+    #[must_use]
+    pub const fn rate(&self) -> Rate {
+        self.rate
+    }
+
+    /// Ticks a second of the RTP timestamps.
+    #[must_use]
+    pub const fn clock_rate(&self) -> u32 {
+        self.clock_rate
     }
 
     /// What a thaw needs.
     #[must_use]
     pub fn freeze(&self) -> JitterState {
-        JitterState { clock_rate: self.clock_rate, stream: self.stream, delay: self.delay.as_ref().map(Delay::freeze) }
+        let (clock_rate, rate) = (self.clock_rate, self.rate);
+        JitterState { clock_rate, rate, stream: self.stream, delay: self.delay.as_ref().map(Delay::freeze) }
     }
 
     /// Forgets all audio, kept and heard, so that the next frame pulled starts with what comes from now on. What was learnt
@@ -278,10 +363,10 @@ impl Jitter {
     pub fn expected_timestamp(&self, now_us: u64) -> Option<u32> {
         let read_late = match self.arrival {
             Arrival::Stamped => 0,
-            Arrival::AtTick => FRAME_SAMPLES as i64,
+            Arrival::AtTick => self.rate.frame() as i64,
         };
         let line = self.delay.as_ref()?.line();
-        Some((self.ticks(now_us) - line + read_late) as u32)
+        Some(self.timestamp_of(self.ticks(now_us) - line + read_late))
     }
 
     /// Interarrival jitter (RFC 3550 §6.4.1) in microseconds.
@@ -328,11 +413,62 @@ impl Jitter {
         self.store.len()
     }
 
+    /// Time on our clock, in samples.
     const fn ticks(&self, us: u64) -> i64 {
-        (us as u128 * self.clock_rate as u128 / 1_000_000) as i64
+        (us as u128 * self.rate.hertz() as u128 / 1_000_000) as i64
     }
 
-    const fn micros(&self, ticks: i64) -> u32 {
-        (ticks * 1_000_000 / self.clock_rate as i64) as u32
+    const fn micros(&self, samples: i64) -> u32 {
+        (samples * 1_000_000 / self.rate.hertz() as i64) as u32
+    }
+
+    /// An unwrapped RTP timestamp in our count.
+    const fn place_of(&self, timestamp: i64) -> i64 {
+        (timestamp * self.rate.hertz() as i64).div_euclid(self.clock_rate as i64)
+    }
+
+    /// Our count as an RTP timestamp, never later than it is.
+    const fn timestamp_of(&self, place: i64) -> u32 {
+        (place * self.clock_rate as i64).div_euclid(self.rate.hertz() as i64) as u32
+    }
+
+    /// Whether a packet of `codec` can be played as the stream is counted now.
+    fn is_tuned_to(&self, codec: Codec) -> bool {
+        codec.clock_rate() == self.clock_rate && codec.rate() == self.rate
+    }
+
+    /// From now on everything is counted as `codec` needs it.
+    fn tune(&mut self, codec: Codec) {
+        self.clock_rate = codec.clock_rate();
+        self.delay = None;
+        self.set_rate(codec.rate());
+        self.codec = codec;
+    }
+
+    /// No decoder keeps anything of what it has heard.
+    fn forget_heard(&mut self) {
+        self.g722 = G722Decoder::default();
+        if let Some(opus) = &mut self.tools.opus {
+            opus.forget();
+        }
+    }
+
+    fn set_rate(&mut self, rate: Rate) {
+        self.rate = rate;
+        self.grid = rate.frame() as i64;
+        self.last_duration = rate.frame();
+        self.conceal = Conceal::new(rate.times());
+        self.stop();
+    }
+
+    /// Decodes into what waits, behind it; how many samples that made.
+    fn decode(&mut self, codec: Codec, bytes: usize) -> usize {
+        let (payload, room) = (&self.payload[..bytes], &mut self.tools.fifo[self.fifo_len..]);
+        match codec {
+            Codec::G722 => self.g722.decode(payload, room),
+            Codec::Opus => self.tools.opus.as_mut().map_or(0, |opus| opus.decode(payload, room)),
+            // these have no state, and making their decoders costs nothing
+            Codec::Pcmu | Codec::Pcma | Codec::L16 | Codec::ComfortNoise => Decoder::new(codec).decode(payload, room),
+        }
     }
 }

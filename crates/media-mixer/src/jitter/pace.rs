@@ -3,9 +3,7 @@
 //! Packets are taken whole and frames are given whole, so delay that is no multiple of their common step (the *grid*) buys
 //! nothing. Does not stretch anything itself.
 
-use crate::codec::FRAME_SAMPLES;
-
-/// Less than this (3 ms) is not worth touching the sound for.
+/// Less than this (3 ms) is not worth touching the sound for. This and the other samples of 8 kHz.
 const WORTH_SAMPLES: i64 = 24;
 
 /// Delay that could be spared must be this much more than needed before sparing it begins: 3 ms.
@@ -28,6 +26,8 @@ const WINDOW: u32 = 10;
 /// What the delay is and what it should be; all in samples.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Aim {
+    /// Samples in a frame.
+    pub(crate) frame: i64,
     /// Transit of an undelayed packet.
     pub(crate) base: i64,
     /// How much later the latest packets come, plus what else is to be kept in hand.
@@ -41,7 +41,7 @@ pub(crate) struct Aim {
 impl Aim {
     /// How long before its pull an undelayed packet arrives, for the packet of each frame that comes last.
     pub(crate) const fn headroom(&self, lag: i64) -> i64 {
-        lag - self.base - (FRAME_SAMPLES as i64 - self.grid) - self.ahead_of_grid
+        lag - self.base - (self.frame - self.grid) - self.ahead_of_grid
     }
 }
 
@@ -61,6 +61,8 @@ pub(crate) enum Wish {
 /// The recent delay, and for how long it has been too great or too small.
 #[derive(Clone, Debug)]
 pub(crate) struct Pace {
+    /// Samples for one of 8 kHz.
+    times: i64,
     earliest: i64,
     earliest_before: i64,
     pulls: u32,
@@ -72,8 +74,9 @@ pub(crate) struct Pace {
 }
 
 impl Pace {
-    pub(crate) const fn new() -> Self {
+    pub(crate) const fn new(times: usize) -> Self {
         Self {
+            times: times as i64,
             earliest: i64::MAX,
             earliest_before: i64::MAX,
             pulls: 0,
@@ -112,7 +115,7 @@ impl Pace {
             self.too_short(aim.grid - aim.ahead_of_grid + (-spare - 1) / aim.grid * aim.grid)
         } else {
             self.frames_too_short = 0;
-            let hysteresis = if self.shortening { 0 } else { HYSTERESIS };
+            let hysteresis = if self.shortening { 0 } else { HYSTERESIS * self.times };
             self.too_long(aim.ahead_of_grid + (spare - hysteresis).max(0) / aim.grid * aim.grid)
         }
     }
@@ -135,13 +138,13 @@ impl Pace {
     }
 
     fn too_long(&mut self, surplus: i64) -> Wish {
-        if surplus < WORTH_SAMPLES {
+        if surplus < WORTH_SAMPLES * self.times {
             self.shortening = false;
             self.frames_too_long = 0;
             return Wish::Keep;
         }
         self.frames_too_long += 1;
-        let rest = if surplus > FAR_BEHIND { SHORT_REST } else { REST };
+        let rest = if surplus > FAR_BEHIND * self.times { SHORT_REST } else { REST };
         if self.frames_too_long < PATIENCE_IN_PAUSES {
             Wish::Keep
         } else if self.frames_too_long < PATIENCE_IN_SPEECH || self.rested < rest {
@@ -158,7 +161,7 @@ impl Pace {
 mod tests {
     use super::*;
 
-    const AIM: Aim = Aim { base: 1_000, target: 12, grid: 160, ahead_of_grid: 0 };
+    const AIM: Aim = Aim { frame: 160, base: 1_000, target: 12, grid: 160, ahead_of_grid: 0 };
 
     fn after(frames: u32, pace: &mut Pace, lag: i64, aim: &Aim) -> Wish {
         (0..frames).fold(Wish::Keep, |_, _| pace.pulled(lag, aim))
@@ -166,14 +169,14 @@ mod tests {
 
     #[test]
     fn less_than_a_grid_step_too_much_is_left_alone() {
-        let mut pace = Pace::new();
+        let mut pace = Pace::new(1);
         assert_eq!(after(500, &mut pace, 1_012, &AIM), Wish::Keep);
         assert_eq!(after(500, &mut pace, 1_012 + 160 + 23, &AIM), Wish::Keep);
     }
 
     #[test]
     fn pauses_go_first_and_speech_after_half_a_second() {
-        let mut pace = Pace::new();
+        let mut pace = Pace::new(1);
         let lag = 1_012 + 320 + 24;
         assert_eq!(after(4, &mut pace, lag, &AIM), Wish::Keep);
         assert_eq!(after(1, &mut pace, lag, &AIM), Wish::ShortenPause(320));
@@ -186,7 +189,7 @@ mod tests {
 
     #[test]
     fn one_early_pull_counts_for_a_while_and_is_then_forgotten() {
-        let mut pace = Pace::new();
+        let mut pace = Pace::new(1);
         assert!(matches!(pace.pulled(1_000, &AIM), Wish::Lengthen(160, _)));
         assert!(matches!(pace.pulled(1_100, &AIM), Wish::Lengthen(160, _)));
         assert_eq!(after(2 * WINDOW, &mut pace, 1_100, &AIM), Wish::Keep);
@@ -195,7 +198,7 @@ mod tests {
     #[test]
     fn packets_of_thirty_milliseconds_need_half_a_frame_more() {
         let aim = Aim { grid: 80, ..AIM };
-        let mut pace = Pace::new();
+        let mut pace = Pace::new(1);
         assert_eq!(pace.pulled(1_092, &aim), Wish::Keep);
         assert!(matches!(pace.pulled(1_091, &aim), Wish::Lengthen(80, _)));
     }

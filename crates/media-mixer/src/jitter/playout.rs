@@ -2,10 +2,10 @@
 
 use super::intake::STOOD_STILL_US;
 use super::pace::{Aim, Pace, Wish};
-use super::{Arrival, FIFO_SAMPLES, Frame, Jitter, Kind, REMEMBERED_FRAMES, stretch};
-use crate::codec::{Decoder, FRAME_SAMPLES};
+use super::{Arrival, Frame, Jitter, Kind, REMEMBERED_FRAMES, stretch};
+use crate::codec::Codec;
 
-/// What is kept in hand beyond the jitter, in samples: 1.5 ms, so that a drifting sender is met before it is late.
+/// What is kept in hand beyond the jitter, in samples of 8 kHz: 1.5 ms, so that a drifting sender is met before it is late.
 const MARGIN: i64 = 12;
 
 /// The same where arrival times are no better than the tick, in quarters of the grid: such packets seem to come in the last
@@ -30,9 +30,13 @@ struct Made {
 }
 
 impl Jitter {
-    /// Makes the frame of the tick at `now_us` in `out`. Called once a tick; a missed call delays the sound, which is then
-    /// caught up, pauses first.
-    pub fn pull(&mut self, now_us: u64, out: &mut [i16; FRAME_SAMPLES]) -> Frame {
+    /// Makes the frame of the tick at `now_us` at the front of `out`, of [`Jitter::rate`]; one for which there is no room is silent.
+    /// Called once a tick; a missed call delays the sound, which is then caught up, pauses first.
+    pub fn pull(&mut self, now_us: u64, out: &mut [i16]) -> Frame {
+        let Some(out) = out.get_mut(..self.rate.frame()) else {
+            out.fill(0);
+            return Frame::SILENCE;
+        };
         let since_last = self.last_pull_us.map_or(0, |last| now_us.saturating_sub(last));
         self.last_pull_us = Some(now_us);
         if since_last > STOOD_STILL_US {
@@ -59,10 +63,15 @@ impl Jitter {
     pub(super) fn stop(&mut self) {
         self.playing = false;
         self.fifo_len = 0;
+        self.made_up = 0;
+        self.filled = 0;
+        self.comfort = None;
+        self.tainted_to = i64::MIN;
+        self.forget_heard();
         self.jump_at = None;
         self.conceal.forget();
         self.remembered = [i64::MAX; REMEMBERED_FRAMES];
-        self.pace = Pace::new();
+        self.pace = Pace::new(self.rate.times());
     }
 
     fn report(&mut self, made: &Made) -> Frame {
@@ -71,15 +80,16 @@ impl Jitter {
             self.jump_at = None;
         }
         if made.silent {
-            if self.conceal.filled() >= STOPPED_SAMPLES && self.store.len() == 0 {
+            let silent = self.conceal.filled().max(self.filled);
+            if silent >= STOPPED_SAMPLES * self.rate.times() && self.store.len() == 0 {
                 self.stop();
             }
             return Frame { discontinuity, ..Frame::SILENCE };
         }
-        self.counts.concealed += made.concealed as u64;
+        self.counts.concealed += (made.concealed / self.rate.times()) as u64;
         Frame {
-            timestamp: Some(made.start as u32),
-            oldest: Some(made.oldest as u32),
+            timestamp: Some(self.timestamp_of(made.start)),
+            oldest: Some(self.timestamp_of(made.oldest)),
             kind: if made.concealed > 0 { Kind::Concealed } else { Kind::Decoded },
             discontinuity,
             concealed: made.concealed as u16,
@@ -88,13 +98,17 @@ impl Jitter {
 
     fn aim(&self) -> Aim {
         let margin = match self.arrival {
-            Arrival::Stamped => MARGIN,
+            Arrival::Stamped => MARGIN * self.rate.times() as i64,
             Arrival::AtTick => self.grid * QUARTERS_AT_TICK / 4,
         };
         let (base, wait) = self.delay.as_ref().map_or((0, 0), |delay| (delay.base(), delay.wait()));
+        // what a packet repeats of the one before is only of use while that is still to be played
+        let lossy = self.last_pull_us.is_some_and(|now_us| now_us < self.lossy_until_us);
+        let repeated = if lossy { self.last_duration as i64 } else { 0 };
         Aim {
+            frame: self.rate.frame() as i64,
             base,
-            target: wait + margin,
+            target: wait + margin + repeated,
             grid: self.grid,
             ahead_of_grid: (self.last_start - self.next).rem_euclid(self.grid),
         }
@@ -118,7 +132,7 @@ impl Jitter {
 
     /// The latest timestamp, at most a frame before `timestamp`, with which to start now gives all packets enough time.
     fn start_before(&mut self, timestamp: i64, now: i64) -> Option<i64> {
-        (0..FRAME_SAMPLES as i64).step_by(self.grid as usize).map(|silence| timestamp - silence).find(|start| {
+        (0..self.rate.frame() as i64).step_by(self.grid as usize).map(|silence| timestamp - silence).find(|start| {
             self.next = *start;
             let aim = self.aim();
             aim.headroom(now - start) >= aim.target
@@ -126,8 +140,8 @@ impl Jitter {
     }
 
     /// A frame made of a little more or a little less than a frame's sound, if that is wished and can be done unheard.
-    fn stretched(&mut self, wish: Wish, out: &mut [i16; FRAME_SAMPLES]) -> Option<Made> {
-        if wish == Wish::Keep || self.conceal.active() {
+    fn stretched(&mut self, wish: Wish, out: &mut [i16]) -> Option<Made> {
+        if wish == Wish::Keep || self.conceal.active() || self.made_up > 0 {
             return None;
         }
         let left_out = match wish {
@@ -138,96 +152,121 @@ impl Jitter {
         };
         let start = self.next;
         self.pace.stretched(left_out);
-        self.consume((FRAME_SAMPLES as i64 + left_out) as usize);
-        Some(Made { start, oldest: start, concealed: 0, silent: false })
+        self.consume((out.len() as i64 + left_out) as usize);
+        Some(Made { start, oldest: self.oldest_in(start), concealed: 0, silent: false })
     }
 
-    fn shorten(&mut self, samples: usize, likeness: Option<f32>, out: &mut [i16; FRAME_SAMPLES]) -> Option<i64> {
-        let samples = samples.min(FRAME_SAMPLES);
-        self.decode_up_to(FRAME_SAMPLES + samples);
-        let input = &self.fifo[..self.fifo_len.min(FRAME_SAMPLES + samples)];
-        let most = input.len().checked_sub(FRAME_SAMPLES).filter(|most| *most > 0)?;
+    fn shorten(&mut self, samples: usize, likeness: Option<f32>, out: &mut [i16]) -> Option<i64> {
+        let (frame, times) = (self.rate.frame(), self.rate.times());
+        let samples = samples.min(frame);
+        self.decode_up_to(frame + samples);
+        let input = &self.tools.fifo[..self.fifo_len.min(frame + samples)];
+        let most = input.len().checked_sub(frame).filter(|most| *most > 0)?;
         let lag = if is_pause(input) {
             most
         } else {
-            stretch::best_cut(input, most).filter(|lag| likeness.is_some_and(|least| lag.likeness >= least))?.samples
+            let alike = stretch::best_cut(input, times, most);
+            alike.filter(|lag| likeness.is_some_and(|least| lag.likeness >= least))?.samples
         };
-        stretch::cut(input, lag, out);
-        self.counts.shortened += lag as u64;
+        stretch::cut(input, times, lag, out);
+        self.counts.shortened += (lag / times) as u64;
         Some(lag as i64)
     }
 
-    fn lengthen(&mut self, samples: usize, likeness: f32, out: &mut [i16; FRAME_SAMPLES]) -> Option<i64> {
-        self.decode_up_to(FRAME_SAMPLES);
-        let input = self.fifo[..self.fifo_len].first_chunk::<FRAME_SAMPLES>()?;
+    fn lengthen(&mut self, samples: usize, likeness: f32, out: &mut [i16]) -> Option<i64> {
+        let times = self.rate.times();
+        self.decode_up_to(self.rate.frame());
+        let input = self.tools.fifo[..self.fifo_len].get(..self.rate.frame())?;
+        let most = stretch::MAX_ADD * times;
         let lag = if is_pause(input) {
-            samples.min(stretch::MAX_ADD)
+            samples.min(most)
         } else {
-            stretch::best_add(input, samples.max(stretch::MAX_ADD / 2)).filter(|lag| lag.likeness >= likeness)?.samples
+            stretch::best_add(input, times, samples.max(most / 2)).filter(|lag| lag.likeness >= likeness)?.samples
         };
-        stretch::add(input, lag, out);
-        self.counts.lengthened += lag as u64;
+        stretch::add(input, times, lag, out);
+        self.counts.lengthened += (lag / times) as u64;
         Some(lag as i64)
     }
 
     /// A frame of what waits, with what is missing filled in. If more time is needed anyway and nothing waits, what is missing is
     /// taken to be late, not lost: the filling then stands for nothing and is followed by what was missing.
-    fn plain(&mut self, wish: Wish, out: &mut [i16; FRAME_SAMPLES]) -> Made {
+    fn plain(&mut self, wish: Wish, out: &mut [i16]) -> Made {
         let mut patience = if let Wish::Lengthen(samples, _) = wish { samples as usize } else { 0 };
-        let mut made = Made { start: self.next, oldest: self.next, concealed: 0, silent: true };
+        let start = self.next;
+        let mut made = Made { start, oldest: self.oldest_in(start), concealed: 0, silent: true };
         let mut done = 0;
-        while done < FRAME_SAMPLES {
-            self.decode_up_to(FRAME_SAMPLES - done);
-            let wanted = FRAME_SAMPLES - done;
+        while done < out.len() {
+            let wanted = out.len() - done;
+            self.decode_up_to(wanted);
             if self.fifo_len > 0 {
                 let count = wanted.min(self.fifo_len);
                 self.real(&mut out[done..done + count], &mut made);
                 done += count;
-            } else {
-                let next_packet = self.store.first().map(|packet| packet.timestamp);
-                let hole = next_packet.map_or(i64::MAX, |start| start - self.next);
-                let count = hole.min(wanted as i64) as usize;
-                let (before, rest) = out.split_at_mut(done);
-                self.hole(before, &mut rest[..count], &mut made);
-                done += count;
-                if next_packet.is_none() && !self.conceal.faded_out() {
-                    let waited = patience.min(count);
-                    patience -= waited;
-                    self.wait_for_late(waited);
-                }
+                continue;
+            }
+            let next_packet = self.store.first().map(|packet| packet.timestamp);
+            let hole = next_packet.map_or(i64::MAX, |start| start - self.next);
+            let count = hole.min(wanted as i64) as usize;
+            let (before, rest) = out.split_at_mut(done);
+            let filled = self.hole(before, &mut rest[..count], hole, &mut made);
+            done += filled;
+            if next_packet.is_none() && self.may_be_late() {
+                let waited = patience.min(filled);
+                patience -= waited;
+                self.wait_for_late(waited);
             }
         }
         made
+    }
+
+    /// Whether what is missing may come yet: it has not been filled for so long, and the sender does not pause.
+    fn may_be_late(&self) -> bool {
+        let long = self.conceal.faded_out() || self.filled >= STOPPED_SAMPLES * self.rate.times();
+        self.comfort.is_none() && !long
     }
 
     /// The last `samples` of filling were added, not put in the place of something.
     fn wait_for_late(&mut self, samples: usize) {
         self.next -= samples as i64;
         self.pace.stretched(-(samples as i64));
-        self.counts.lengthened += samples as u64;
+        self.counts.lengthened += (samples / self.rate.times()) as u64;
     }
 
     fn real(&mut self, out: &mut [i16], made: &mut Made) {
-        out.copy_from_slice(&self.fifo[..out.len()]);
+        out.copy_from_slice(&self.tools.fifo[..out.len()]);
         if self.conceal.active() {
             if !self.conceal.faded_out() {
                 made.oldest = made.oldest.min(self.hole_oldest);
             }
             self.conceal.merge(out);
         }
+        made.oldest = made.oldest.min(self.oldest_in(self.next));
+        made.concealed += out.len().min(self.made_up);
         self.consume(out.len());
         made.silent = false;
     }
 
-    fn hole(&mut self, before: &[i16], out: &mut [i16], made: &mut Made) {
-        if made.silent && self.remembered == [i64::MAX; REMEMBERED_FRAMES] {
+    /// Fills `out` or its front; how much of it.
+    fn hole(&mut self, before: &[i16], out: &mut [i16], hole: i64, made: &mut Made) -> usize {
+        let unheard = self.remembered == [i64::MAX; REMEMBERED_FRAMES];
+        if made.silent && unheard {
             // Not a hole: the stream starts within this frame.
             out.fill(0);
             self.next += out.len() as i64;
-            return;
+            return out.len();
         }
-        if !self.conceal.active() {
+        let repeated = self.is_repeated(hole);
+        if !repeated && self.comfort(out) {
+            self.conceal.forget();
+            made.silent = false;
+            self.next += out.len() as i64;
+            return out.len();
+        }
+        if !self.conceal.active() && self.filled == 0 && self.next >= self.tainted_to {
             self.hole_oldest = self.remembered.iter().copied().min().unwrap_or(i64::MAX).min(made.oldest);
+        }
+        if repeated || self.mends() {
+            return self.mended(out, hole, made);
         }
         if !self.conceal.faded_out() {
             made.oldest = made.oldest.min(self.hole_oldest);
@@ -236,6 +275,22 @@ impl Jitter {
         }
         self.conceal.fill(before, out);
         self.next += out.len() as i64;
+        self.taint(self.next);
+        out.len()
+    }
+
+    /// The decoder fills the hole, or silence does when it has been open for long.
+    fn mended(&mut self, out: &mut [i16], hole: i64, made: &mut Made) -> usize {
+        if !self.mend(out.len(), hole) {
+            out.fill(0);
+            self.filled += out.len();
+            self.next += out.len() as i64;
+            return out.len();
+        }
+        made.oldest = made.oldest.min(self.hole_oldest);
+        let count = out.len().min(self.fifo_len);
+        self.real(&mut out[..count], made);
+        count
     }
 
     /// Decodes what follows without a hole until at least `samples` wait, if there is so much.
@@ -246,28 +301,32 @@ impl Jitter {
             if packet.after_jump {
                 self.jump_at = Some(packet.timestamp.max(self.next));
             }
+            if packet.codec == Codec::ComfortNoise {
+                let bytes = self.store.take_first(&mut self.payload);
+                self.pauses(bytes);
+                continue;
+            }
             if packet.end() <= end {
                 self.store.drop_first();
                 continue;
             }
-            if self.decoder.0 != packet.codec {
-                self.decoder = (packet.codec, Decoder::new(packet.codec));
-            }
             let bytes = self.store.take_first(&mut self.payload);
-            let room = &mut self.fifo[self.fifo_len..];
-            let decoded = self.decoder.1.decode(&self.payload[..bytes], room);
+            let decoded = self.decode(packet.codec, bytes);
             let heard_already = ((end - packet.timestamp) as usize).min(decoded);
-            room.copy_within(heard_already..decoded, 0);
+            self.tools.fifo[self.fifo_len..].copy_within(heard_already..decoded, 0);
+            let from = self.fifo_len;
             self.fifo_len += decoded - heard_already;
+            self.decoded(packet.codec, bytes, from);
             self.decoded_to = packet.end();
         }
-        debug_assert!(self.fifo_len <= FIFO_SAMPLES);
+        debug_assert!(self.fifo_len <= self.tools.fifo.len());
     }
 
     /// Takes the first samples off what is decoded; they have been played.
     fn consume(&mut self, samples: usize) {
-        self.fifo.copy_within(samples..self.fifo_len, 0);
+        self.tools.fifo.copy_within(samples..self.fifo_len, 0);
         self.fifo_len -= samples;
+        self.made_up = self.made_up.saturating_sub(samples);
         self.next += samples as i64;
     }
 }

@@ -3,7 +3,7 @@
 //! Payloads lie in chains of small blocks, so that thousand short packets cost no more room than a few long ones. All room is
 //! taken at construction. Does not know what time it is, nor what has been played.
 
-use crate::codec::{Codec, duration};
+use crate::codec::Codec;
 
 /// Packets kept at most: 1.28 s of 20 ms packets, 640 ms of 10 ms packets.
 pub(crate) const MAX_PACKETS: usize = 64;
@@ -23,9 +23,9 @@ const NONE: u8 = u8::MAX;
 /// One waiting packet, without its payload.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Waiting {
-    /// Unwrapped RTP timestamp of the first sample.
+    /// The first sample's place in our count.
     pub(crate) timestamp: i64,
-    /// Duration in RTP clock ticks.
+    /// Samples that it stands for.
     pub(crate) duration: u16,
     /// Payload length in bytes.
     bytes: u16,
@@ -80,7 +80,14 @@ impl Store {
     }
 
     /// Puts a packet into its place.
-    pub(crate) fn insert(&mut self, timestamp: i64, codec: Codec, payload: &[u8], after_jump: bool) -> Kept {
+    pub(crate) fn insert(
+        &mut self,
+        timestamp: i64,
+        duration: usize,
+        codec: Codec,
+        payload: &[u8],
+        after_jump: bool,
+    ) -> Kept {
         debug_assert!(!payload.is_empty() && payload.len() <= MAX_PAYLOAD);
         let mut place = self.place_of(timestamp);
         if place > 0 && self.packets[place - 1].is_some_and(|p| p.timestamp == timestamp) {
@@ -98,7 +105,7 @@ impl Store {
         }
         let waiting = Waiting {
             timestamp,
-            duration: duration(codec, payload.len()).min(MAX_PAYLOAD) as u16,
+            duration: u16::try_from(duration).unwrap_or(u16::MAX),
             bytes: payload.len() as u16,
             first_block: self.write(payload),
             codec,
@@ -120,8 +127,8 @@ impl Store {
         self.packets[1]
     }
 
-    /// Copies the first packet's payload to the front of `out`, forgets the packet, and says how many bytes it had.
-    pub(crate) fn take_first(&mut self, out: &mut [u8; MAX_PAYLOAD]) -> usize {
+    /// Copies the first packet's payload to the front of `out` and says how many bytes it has.
+    pub(crate) fn read_first(&self, out: &mut [u8; MAX_PAYLOAD]) -> usize {
         let Some(first) = self.packets[0] else { return 0 };
         let bytes = usize::from(first.bytes);
         let mut block = first.first_block;
@@ -129,6 +136,12 @@ impl Store {
             chunk.copy_from_slice(&self.blocks[usize::from(block)][..chunk.len()]);
             block = self.next[usize::from(block)];
         }
+        bytes
+    }
+
+    /// Copies the first packet's payload to the front of `out`, forgets the packet, and says how many bytes it had.
+    pub(crate) fn take_first(&mut self, out: &mut [u8; MAX_PAYLOAD]) -> usize {
+        let bytes = self.read_first(out);
         self.drop_first();
         bytes
     }
@@ -194,7 +207,7 @@ mod tests {
     use super::*;
 
     fn insert(store: &mut Store, timestamp: i64, bytes: usize) -> Kept {
-        store.insert(timestamp, Codec::Pcmu, &vec![timestamp as u8; bytes], false)
+        store.insert(timestamp, bytes, Codec::Pcmu, &vec![timestamp as u8; bytes], false)
     }
 
     #[test]

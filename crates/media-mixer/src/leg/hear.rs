@@ -8,11 +8,13 @@ use serde::{Deserialize, Serialize};
 
 use super::Leg;
 use crate::bridge::Voice;
+use crate::codec::Codec;
 use crate::engine::call::TICK_US;
 use crate::io::Datagram;
 use crate::jitter::{Frame, Kind, PacketMeta, Pushed};
 use crate::latch::{Reason, Verdict};
 use crate::mix;
+use crate::resample::past;
 use crate::rtp::{MAX_PACKET, Packet, is_rtcp};
 use crate::sdp::{Agreement, Direction};
 
@@ -24,6 +26,8 @@ const BACKLOG: u32 = 512;
 const SECOND_LOOK: u32 = 32;
 /// Ticks between two looks at the RTCP port, and at the ports of a leg that is away.
 const SLOW: u32 = 16;
+/// What was said longer ago than this is not what was said just before.
+const JUST_NOW_US: u64 = 2 * TICK_US;
 /// What is left of the time between a packet's arrival and its pull when a call is shifted.
 const IN_HAND_US: u64 = 2_000;
 
@@ -233,12 +237,11 @@ impl Leg {
             return heard;
         }
         if agreement.dtmf_receive_pt == Some(packet.payload_type) {
-            let guard_us = self.guard(now_us, opening.last_us, opening.fixed_guard);
-            let opened_by = self.timeline.event_opened_by(self.timing(now_us), packet.timestamp, guard_us);
+            let opened_by = self.event_opened_by(agreement, packet.timestamp, now_us, opening);
             self.keys.packet(packet.timestamp, packet.payload, opened_by, now_us);
             return heard;
         }
-        let Some(codec) = agreement.receive.codec(packet.payload_type) else { return heard };
+        let Some(codec) = codec_of(agreement, packet.payload_type) else { return heard };
         if unheard {
             self.drops.count(DropReason::Unheard);
             return heard;
@@ -257,6 +260,15 @@ impl Leg {
         heard
     }
 
+    /// Which pairs may be told of an event: by its timestamp, if that is of the clock of the sound beside it.
+    fn event_opened_by(&mut self, agreement: &Agreement, timestamp: u32, now_us: u64, opening: Opening) -> u64 {
+        if agreement.dtmf_clock != self.jitter.clock_rate() {
+            return self.replayed_by(now_us, opening);
+        }
+        let guard_us = self.guard(now_us, opening.last_us, opening.fixed_guard);
+        self.timeline.event_opened_by(self.timing(now_us), timestamp, guard_us)
+    }
+
     /// Takes an RTCP compound; true if the peer says goodbye.
     fn control(&mut self, bytes: &[u8], datagram: Datagram, now_us: u64) -> bool {
         if let Verdict::Drop(reason) = self.latch.admit_rtcp(datagram.from) {
@@ -267,6 +279,9 @@ impl Leg {
         match self.reporter.arrived(bytes, datagram.at_us.unwrap_or(now_us)) {
             Ok(Some(arrived)) => {
                 self.heard_us = now_us;
+                if let Some(block) = arrived.about_us {
+                    self.loss.reported(block.fraction_lost);
+                }
                 arrived.bye
             }
             Ok(None) => false,
@@ -279,14 +294,36 @@ impl Leg {
 
     /// Makes the voice of this tick.
     pub(crate) fn voice(&mut self, now_us: u64, opening: Opening, loudness: bool, voice: &mut Voice) {
-        let frame: Frame = self.jitter.pull(now_us, &mut voice.frame);
+        let rate = self.jitter.rate();
+        voice.set_rate(rate);
+        let fresh = now_us.saturating_sub(self.said_last_us) < JUST_NOW_US && rate == self.said_last_rate;
+        match fresh {
+            true => voice.past_mut().copy_from_slice(&self.said_last[..past(rate)]),
+            false => voice.past_mut().fill(0),
+        }
+        let frame: Frame = self.jitter.pull(now_us, voice.frame_mut());
         let guard_us = self.guard(now_us, opening.last_us, opening.fixed_guard);
         voice.opened_by = self.timeline.opened_by(&frame, self.timing(now_us), guard_us);
-        voice.speaks = frame.kind != Kind::Silence && !self.keys.sound_in(&frame) && self.is_heard();
+        voice.speaks =
+            frame.kind != Kind::Silence && !self.keys.sound_in(&frame, self.jitter.clock_rate()) && self.is_heard();
         if !self.volume.is_unity() {
-            self.volume.apply(&mut voice.frame);
+            self.volume.apply(voice.frame_mut());
         }
-        voice.power = if loudness && voice.speaks { mix::power(&voice.frame) } else { 0 };
+        voice.power = if loudness && voice.speaks { mix::power(voice.frame()) } else { 0 };
+        self.keep_end(voice, now_us);
+    }
+
+    /// Keeps the end of what was said for the next tick: silence, if nobody was to hear it.
+    fn keep_end(&mut self, voice: &Voice, now_us: u64) {
+        let count = past(voice.rate());
+        if voice.speaks {
+            let frame = voice.frame();
+            self.said_last[..count].copy_from_slice(&frame[frame.len() - count..]);
+        } else {
+            self.said_last[..count].fill(0);
+        }
+        self.said_last_us = now_us;
+        self.said_last_rate = voice.rate();
     }
 
     /// By how much later than necessary its packets are pulled; `None` while nothing plays, or where a shift would not help.
@@ -308,5 +345,12 @@ struct Heard {
 }
 
 fn is_agreed(agreement: &Agreement, payload_type: u8) -> bool {
-    agreement.receive.codec(payload_type).is_some() || agreement.dtmf_receive_pt == Some(payload_type)
+    codec_of(agreement, payload_type).is_some() || agreement.dtmf_receive_pt == Some(payload_type)
+}
+
+/// The codec of a payload type. Comfort noise is understood under its static number also where nobody agreed on it: phones send it.
+fn codec_of(agreement: &Agreement, payload_type: u8) -> Option<Codec> {
+    let comfort = Codec::ComfortNoise;
+    let unasked = || comfort.static_payload_type() == Some(payload_type);
+    agreement.receive.codec(payload_type).or_else(|| unasked().then_some(comfort))
 }

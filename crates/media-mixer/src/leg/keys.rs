@@ -3,7 +3,6 @@
 //! It relays nothing: the call does, by its masks. A leg whose digits are collected is relayed to nobody.
 
 use super::{Leg, Opening};
-use crate::codec::FRAME_SAMPLES;
 use crate::dtmf::{Digit, Key, Receiver, Twins};
 use crate::jitter::Frame;
 
@@ -79,9 +78,9 @@ impl Keys {
 
     /// Whether something in this frame was made while a key was down: its tone is told as a digit, and the sound of it would be
     /// a second one, or tell a digit that is for nobody's ears.
-    pub(super) fn sound_in(&self, frame: &Frame) -> bool {
-        let (Some(oldest), Some(timestamp)) = (frame.oldest, frame.timestamp) else { return false };
-        self.receiver.is_sound_of_key(oldest, timestamp.wrapping_add(FRAME_SAMPLES as u32))
+    pub(super) fn sound_in(&self, frame: &Frame, clock_rate: u32) -> bool {
+        let (Some(oldest), Some(end)) = (frame.oldest, frame.end(clock_rate)) else { return false };
+        self.receiver.is_sound_of_key(oldest, end)
     }
 }
 

@@ -3,6 +3,7 @@
 //! The leg belongs to one media thread. It does not know its call, nor who hears it; it obeys its agreement (an away phone is
 //! neither heard nor sent to) and its latch.
 
+mod coder;
 mod hear;
 mod keys;
 mod overlay;
@@ -14,20 +15,22 @@ use std::time::Duration;
 
 use conference::LegId;
 
-use crate::codec::SAMPLE_RATE;
+use crate::codec::{Codec, Rate, SAMPLE_RATE};
 use crate::dtmf;
 use crate::gain::Gain;
 use crate::io::Wires;
-use crate::jitter::{Arrival, Jitter};
+use crate::jitter::{Arrival, Jitter, Tools};
 use crate::latch::Latch;
 use crate::law::{self, Path, Timeline, Timing};
+use crate::resample::MAX_PAST;
 use crate::rtcp::{Clock, Reporter};
 use crate::sdp::{Agreement, Direction};
+pub(crate) use coder::{Coder, Loss};
 pub use hear::{DropReason, Drops};
 pub(crate) use hear::{Opening, Room};
 pub(crate) use keys::{KeyPress, Keys};
 use overlay::Overlays;
-pub(crate) use say::Outgoing;
+pub(crate) use say::{Outgoing, Said};
 pub(crate) use state::Snapshot;
 pub use state::{LegState, LegStats};
 
@@ -39,6 +42,22 @@ pub(crate) struct Chance {
     pub(crate) timestamp: u32,
     pub(crate) name: u128,
     pub(crate) report: u32,
+}
+
+/// What a leg needs for the codecs that were agreed, and cannot make on the tick: decoder, room and encoder.
+pub(crate) struct Gear {
+    tools: Option<Tools>,
+    coder: Option<Box<Coder>>,
+}
+
+impl Gear {
+    /// All that `agreement` may need. Allocates.
+    pub(crate) fn for_agreement(agreement: &Agreement) -> Self {
+        let heard = || agreement.receive.iter().map(|(_, codec)| codec);
+        let narrow = heard().all(|codec| codec.rate() == Codec::Pcmu.rate());
+        let tools = (!narrow).then(|| Tools::new(heard().collect::<Vec<_>>().into_iter()));
+        Self { tools, coder: Coder::for_agreement(agreement).map(Box::new) }
+    }
 }
 
 /// One leg.
@@ -56,6 +75,10 @@ pub(crate) struct Leg {
     keys: Keys,
     /// How loud its voice is for the others.
     volume: Gain,
+    /// The end of what it said in the last tick, and when that was: what a change of its rate needs.
+    said_last: [i16; MAX_PAST],
+    said_last_us: u64,
+    said_last_rate: Rate,
     timeline: Timeline,
     guard_us: u64,
     /// The opening for which `guard_us` was measured.
@@ -74,6 +97,10 @@ pub(crate) struct Leg {
 
     // What leaves.
     out: Outgoing,
+    /// What it hears is encoded here, if its codec has a memory.
+    coder: Option<Box<Coder>>,
+    /// How much of what it is sent is lost on the way.
+    loss: Loss,
     digits: dtmf::Sender,
     overlays: Overlays,
     /// Samples of the announcement played so far.
@@ -94,6 +121,9 @@ impl Leg {
             jitter: Jitter::new(SAMPLE_RATE, arrival),
             keys: Keys::default(),
             volume: Gain::UNITY,
+            said_last: [0; MAX_PAST],
+            said_last_us: 0,
+            said_last_rate: Rate::Narrow,
             timeline: Timeline::default(),
             guard_us: 0,
             guard_for: 0,
@@ -105,6 +135,8 @@ impl Leg {
             picture: None,
             picture_due_us: now_us,
             out: Outgoing::new(chance),
+            coder: None,
+            loss: Loss::default(),
             digits: dtmf::Sender::default(),
             overlays: Overlays::NONE,
             announced: 0,
@@ -121,18 +153,34 @@ impl Leg {
         self.wires.port
     }
 
-    /// An offer and an answer were agreed. Everything is learned afresh, and nobody hears a hole by it.
-    pub(crate) fn agree(&mut self, agreement: Agreement, signalling: IpAddr) {
+    /// An offer and an answer were agreed. Everything is learned afresh, and nobody hears a hole by it. What of `gear` is not
+    /// needed any more, or was not, stays in it, to be freed by whoever brought it.
+    pub(crate) fn agree(&mut self, agreement: Agreement, signalling: IpAddr, gear: &mut Gear) {
         self.latch.renegotiated(agreement.remote, signalling);
         self.latch.set_rtcp(agreement.remote_rtcp);
         let was_open = self.agreement.is_some_and(|before| before.direction == Direction::Both);
         if !was_open {
             self.jitter.forget();
         }
-        if self.agreement.map(|before| before.ptime_ms) != Some(agreement.ptime_ms) {
+        if self.agreement.map(|before| (before.ptime_ms, before.codec)) != Some((agreement.ptime_ms, agreement.codec)) {
             self.out.forget_partial();
         }
+        self.take(&agreement, gear);
         self.agreement = Some(agreement);
+    }
+
+    fn take(&mut self, agreement: &Agreement, gear: &mut Gear) {
+        if let Some(tools) = &mut gear.tools {
+            self.jitter.equip(tools);
+        }
+        // an encoder goes on if it was made for the same
+        let same = self.coder.as_ref().zip(gear.coder.as_ref()).is_some_and(|(old, new)| old.is_made_for_the_same(new));
+        if !same {
+            std::mem::swap(&mut self.coder, &mut gear.coder);
+        }
+        self.reporter.set_rate(agreement.codec.clock_rate());
+        self.keys.receiver.set_clock(agreement.dtmf_clock);
+        self.digits.set_clock(agreement.dtmf_clock);
     }
 
     /// Whether this is what it goes by.
@@ -180,7 +228,7 @@ impl Leg {
 
     fn timing(&self, now_us: u64) -> Option<Timing> {
         let expected = self.jitter.expected_timestamp(now_us)?;
-        Some(Timing { now_us, expected, rate: SAMPLE_RATE })
+        Some(Timing { now_us, expected, rate: self.jitter.clock_rate() })
     }
 
     /// Law 3's guard for pairs that opened last at `opened_us`. It stays as it was measured first, so that a pair which has

@@ -6,11 +6,11 @@
 use conference::Cue;
 
 use super::Leg;
-use crate::codec::FRAME_SAMPLES;
+use crate::codec::{FRAME_SAMPLES, Rate};
 use crate::dtmf::{self, Digit, QUEUE};
 use crate::gain::Gain;
-use crate::mix::Frame;
 use crate::prompts::Prompts;
+use crate::resample::{Resampler, past};
 use crate::tone::Tone;
 
 /// Cues that may wait: a tone and what is said about it, twice.
@@ -19,6 +19,8 @@ const CUES: usize = 4;
 const UNDER_DB: i8 = -12;
 /// Samples of pause after a cue and after a digit: 50 ms.
 const PAUSE: u64 = 400;
+/// Samples before a frame that a change of its rate needs.
+const BEFORE: usize = past(Rate::Narrow);
 /// Symbols in the order of their event numbers (RFC 4733 §3.2).
 const SYMBOLS: &str = "0123456789*#ABCD";
 
@@ -81,10 +83,13 @@ pub(crate) struct Overlays {
     digits: Queue<Digit, QUEUE>,
     /// How loud the music under a prompt is.
     under: Gain,
+    /// The end of what was added in the last tick.
+    before: [i16; BEFORE],
 }
 
 impl Overlays {
-    pub(crate) const NONE: Self = Self { cues: Queue::EMPTY, digits: Queue::EMPTY, under: Gain::UNITY };
+    pub(crate) const NONE: Self =
+        Self { cues: Queue::EMPTY, digits: Queue::EMPTY, under: Gain::UNITY, before: [0; BEFORE] };
 
     /// A digit, for a phone that takes no events.
     pub(super) fn digit(&mut self, digit: Digit) {
@@ -109,12 +114,16 @@ impl Leg {
             overlays.cues.retain(|cue| !matches!(cue, Cue::Position(_)));
             overlays.under = Gain::UNITY;
         }
-        !overlays.cues.is_empty() || !overlays.digits.is_empty() || !overlays.under.is_unity()
+        let some = !overlays.cues.is_empty() || !overlays.digits.is_empty() || !overlays.under.is_unity();
+        if !some && overlays.before != [0; BEFORE] {
+            overlays.before = [0; BEFORE];
+        }
+        some
     }
 
     /// Nothing is sent to it: what was to be added, or said by events, is not heard later.
     pub(crate) fn drop_overlays(&mut self) {
-        let Overlays { cues, digits, under } = &self.overlays;
+        let Overlays { cues, digits, under, before: _ } = &self.overlays;
         if !cues.is_empty() || !digits.is_empty() || !under.is_unity() {
             self.overlays = Overlays::NONE;
         }
@@ -123,38 +132,57 @@ impl Leg {
         }
     }
 
-    /// Adds what is its own. Call once a tick, if at all.
-    pub(crate) fn overlay(&mut self, prompts: &Prompts, music: bool, frame: &mut Frame) {
-        let speaks = music && self.overlays.cues.iter().any(|cue| prompts.cue(cue).is_spoken());
-        self.overlays.under.change(if speaks { UNDER_DB } else { 0 });
-        if !self.overlays.under.is_unity() {
-            self.overlays.under.apply(frame);
+    /// Adds what is its own to a frame of `rate`. Call once a tick, if at all.
+    pub(crate) fn overlay(
+        &mut self,
+        prompts: &Prompts,
+        music: bool,
+        rate: Rate,
+        resampler: &Resampler,
+        frame: &mut [i16],
+    ) {
+        let overlays = &mut self.overlays;
+        let speaks = music && overlays.cues.iter().any(|cue| prompts.cue(cue).is_spoken());
+        overlays.under.change(if speaks { UNDER_DB } else { 0 });
+        if !overlays.under.is_unity() {
+            overlays.under.apply(frame);
         }
-        self.overlays.cues.play(|cue, position| {
+        if rate == Rate::Narrow {
+            overlays.play(prompts, frame);
+            return;
+        }
+        let (mut sound, mut converted) = ([0; BEFORE + FRAME_SAMPLES], [0; Rate::MAX_FRAME]);
+        sound[..BEFORE].copy_from_slice(&overlays.before);
+        overlays.play(prompts, &mut sound[BEFORE..]);
+        overlays.before.copy_from_slice(&sound[FRAME_SAMPLES..]);
+        resampler.convert(Rate::Narrow, rate, &sound, &mut converted[..rate.frame()]);
+        for (sample, more) in frame.iter_mut().zip(&converted) {
+            *sample = sample.saturating_add(*more);
+        }
+    }
+
+    /// Where in the announcement that nobody can take the call it is; the next frame begins 20 ms later.
+    pub(crate) fn announce(&mut self) -> u64 {
+        let position = self.announced;
+        self.announced += FRAME_SAMPLES as u64;
+        position
+    }
+}
+
+impl Overlays {
+    /// Adds 20 ms of 8 kHz of what is first in each queue.
+    fn play(&mut self, prompts: &Prompts, frame: &mut [i16]) {
+        self.cues.play(|cue, position| {
             let sound = prompts.cue(cue);
             sound.add(position, frame);
             sound.samples() as u64
         });
-        self.overlays.digits.play(|digit, position| tone_of(digit).map_or(0, |tone| add_tone(&tone, position, frame)));
-    }
-
-    /// The announcement that nobody can take the call, from where it was, and silence after it.
-    pub(crate) fn announce(&mut self, prompts: &Prompts, frame: &mut Frame) {
-        add(prompts.announcement(), self.announced, frame);
-        self.announced += FRAME_SAMPLES as u64;
-    }
-}
-
-/// Adds a sound from `position` on.
-fn add(sound: &[i16], position: u64, frame: &mut Frame) {
-    let rest = usize::try_from(position).ok().and_then(|position| sound.get(position..)).unwrap_or_default();
-    for (sample, more) in frame.iter_mut().zip(rest) {
-        *sample = sample.saturating_add(*more);
+        self.digits.play(|digit, position| tone_of(digit).map_or(0, |tone| add_tone(&tone, position, frame)));
     }
 }
 
 /// Adds a tone that ends; its length.
-fn add_tone(tone: &Tone, position: u64, frame: &mut Frame) -> u64 {
+fn add_tone(tone: &Tone, position: u64, frame: &mut [i16]) -> u64 {
     let _sounds = tone.add(position, frame);
     tone.length().unwrap_or(0)
 }

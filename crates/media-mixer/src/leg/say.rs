@@ -3,9 +3,10 @@
 //!
 //! It mixes nothing. A packet that cannot be sent is counted and forgotten. Nothing here allocates.
 
-use super::{Chance, Leg};
+use super::{Chance, Coder, Leg};
+use crate::bridge::coded::Coded;
 use crate::bridge::group::PAYLOAD;
-use crate::codec::{Codec, FRAME_SAMPLES, duration};
+use crate::codec::{Codec, Rate};
 use crate::dtmf::{Digit, EventPacket};
 use crate::engine::call::TICK_US;
 use crate::rtcp::MAX_COMPOUND;
@@ -13,10 +14,21 @@ use crate::rtp::{HEADER, MAX_PACKET, Stamp};
 use crate::sdp::limits::PTIME_MAX_MS;
 use crate::sdp::{Agreement, Direction};
 
-/// Samples in a millisecond.
-const PER_MS: usize = FRAME_SAMPLES / 20;
-/// Payload of the longest packet, and of the frame that overfills it.
-const PARTIAL: usize = PTIME_MAX_MS as usize * PER_MS * 2 + PAYLOAD;
+/// Milliseconds in a frame.
+const FRAME_MS: usize = 20;
+/// Payload of the longest packet of a codec whose payloads may be cut anywhere, and of the frame that overfills it.
+const PARTIAL: usize = PTIME_MAX_MS as usize / FRAME_MS * PAYLOAD + PAYLOAD;
+
+/// What is said to a leg in one tick.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Said<'a> {
+    /// Nothing is sent.
+    Nothing,
+    /// 20 ms in a codec whose payloads may be cut and joined.
+    Bytes(&'a [u8]),
+    /// As its encoder cut it.
+    Packets(Coded<'a>),
+}
 
 /// Our stream's numbers, and the packet that is being filled.
 #[derive(Clone, Debug)]
@@ -76,38 +88,65 @@ impl Leg {
         self.latch.target().map(|_| agreement.codec)
     }
 
-    /// Sends one frame's payload, or, for `None`, nothing. To be called once a tick; `due_us` is when that was to be. Ticks that
-    /// were lost, or passed while the leg was with nobody, take their part of the stream's clock, and not of its sequence.
-    pub(crate) fn say(&mut self, payload: Option<&[u8]>, due_us: u64, now_us: u64) {
+    /// The rate at which it hears.
+    pub(crate) fn ears_rate(&self) -> Rate {
+        self.coder.as_ref().map_or(Rate::Narrow, |coder| coder.rate())
+    }
+
+    /// Its own encoder, if its codec has a memory, made ready for this tick.
+    pub(crate) fn coder(&mut self, complexity: u8) -> Option<Box<Coder>> {
+        let mut coder = self.coder.take()?;
+        coder.prepare(self.loss, complexity);
+        Some(coder)
+    }
+
+    /// The encoder comes back.
+    pub(crate) fn give_back_coder(&mut self, coder: Box<Coder>) {
+        self.coder = Some(coder);
+    }
+
+    /// Sends what is said in this tick. To be called once a tick; `due_us` is when that was to be. Ticks that were lost, or passed
+    /// while the leg was with nobody, take their part of the stream's clock, and not of its sequence.
+    pub(crate) fn say(&mut self, said: Said<'_>, due_us: u64, now_us: u64) {
         let before_us = std::mem::replace(&mut self.out.said_us, due_us);
         let since = if before_us == 0 { TICK_US } else { due_us.saturating_sub(before_us) };
         let lost = ((since + TICK_US / 2) / TICK_US).saturating_sub(1);
         if lost > 0 {
             self.out.forget_partial();
         }
-        let began = self.out.timestamp.wrapping_add((lost * FRAME_SAMPLES as u64) as u32);
-        self.out.timestamp = began.wrapping_add(FRAME_SAMPLES as u32);
-        let (Some(payload), Some(agreement)) = (payload, self.agreement) else {
-            self.out.paused = true;
-            self.out.forget_partial();
-            return;
-        };
+        let clock = self.agreement.map_or(Codec::Pcmu, |agreement| agreement.codec).clock_rate();
+        let frame = clock / 1_000 * FRAME_MS as u32;
+        let began = self.out.timestamp.wrapping_add((lost * u64::from(frame)) as u32);
+        self.out.timestamp = began.wrapping_add(frame);
+        match (said, self.agreement) {
+            (Said::Bytes(payload), Some(agreement)) => self.bytes(&agreement, payload, began, now_us),
+            (Said::Packets(coded), Some(agreement)) => self.packets(&agreement, coded, began, now_us),
+            (Said::Nothing, _) | (_, None) => {
+                self.out.paused = true;
+                self.out.forget_partial();
+                if let Some(coder) = &mut self.coder {
+                    coder.rest();
+                }
+            }
+        }
+    }
+
+    fn bytes(&mut self, agreement: &Agreement, payload: &[u8], began: u32, now_us: u64) {
         if self.out.partial_codec != Some(agreement.codec) {
             self.out.forget_partial();
             self.out.partial_codec = Some(agreement.codec);
         }
-        let samples = usize::from(agreement.ptime_ms) * PER_MS;
-        if samples == FRAME_SAMPLES && self.out.filled == 0 {
-            self.packet(&agreement, payload, began, now_us);
+        if usize::from(agreement.ptime_ms) == FRAME_MS && self.out.filled == 0 {
+            self.packet(agreement, payload, began, now_us);
             return;
         }
-        self.fill(&agreement, payload, began, now_us);
+        self.fill(agreement, payload, began, now_us);
     }
 
     /// Packets that are not 20 ms long are put together from, or cut out of, frames that are.
     fn fill(&mut self, agreement: &Agreement, payload: &[u8], began: u32, now_us: u64) {
-        let codec = agreement.codec;
-        let waiting = duration(codec, self.out.filled) as u32;
+        let frame = agreement.codec.clock_rate() as usize / 1_000 * FRAME_MS;
+        let waiting = (self.out.filled * frame / payload.len().max(1)) as u32;
         let mut timestamp = began.wrapping_sub(waiting);
         let end = self.out.filled + payload.len();
         if end > PARTIAL {
@@ -115,27 +154,43 @@ impl Leg {
             return;
         }
         self.out.partial[self.out.filled..end].copy_from_slice(payload);
-        let samples = usize::from(agreement.ptime_ms) * PER_MS;
-        let bytes = samples * payload.len() / FRAME_SAMPLES;
+        let ptime_ms = usize::from(agreement.ptime_ms);
+        let bytes = ptime_ms * payload.len() / FRAME_MS;
         let mut at = 0;
         while bytes > 0 && end - at >= bytes {
             let mut whole = [0; PARTIAL];
             whole[..bytes].copy_from_slice(&self.out.partial[at..at + bytes]);
             self.packet(agreement, &whole[..bytes], timestamp, now_us);
-            timestamp = timestamp.wrapping_add(samples as u32);
+            timestamp = timestamp.wrapping_add((ptime_ms * frame / FRAME_MS) as u32);
             at += bytes;
         }
         self.out.partial.copy_within(at..end, 0);
         self.out.filled = end - at;
     }
 
-    /// One packet's turn: a telephone event if one is being said, else the sound.
+    /// Packets as the encoder made them; the last of several frames ends with this one.
+    fn packets(&mut self, agreement: &Agreement, coded: Coded<'_>, began: u32, now_us: u64) {
+        let per_ms = agreement.codec.clock_rate() / 1_000;
+        let ptime_ms = u32::from(agreement.ptime_ms);
+        let earlier_ms = ptime_ms.saturating_sub(FRAME_MS as u32);
+        let mut timestamp = began.wrapping_sub(earlier_ms * per_ms);
+        for payload in &coded.payloads[..coded.count.min(2)] {
+            self.packet(agreement, payload, timestamp, now_us);
+            timestamp = timestamp.wrapping_add(ptime_ms * per_ms);
+        }
+    }
+
+    /// One packet's turn: a telephone event if one is being said, else the sound, if there is some.
     fn packet(&mut self, agreement: &Agreement, payload: &[u8], timestamp: u32, now_us: u64) {
-        let step = u16::from(agreement.ptime_ms) * PER_MS as u16;
+        let step = u32::from(agreement.ptime_ms) * agreement.dtmf_clock / 1_000;
         if let Some(payload_type) = agreement.dtmf_send_pt
-            && let Some(EventPacket { marker, timestamp, payload }) = self.digits.next(timestamp, step)
+            && let Some(EventPacket { marker, timestamp, payload }) = self.digits.next(timestamp, step as u16)
         {
             self.send(payload_type, marker, timestamp, &payload, now_us);
+            return;
+        }
+        if payload.is_empty() {
+            self.out.paused = true;
             return;
         }
         let marker = std::mem::take(&mut self.out.paused);

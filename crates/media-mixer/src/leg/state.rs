@@ -7,7 +7,7 @@ use std::net::IpAddr;
 use conference::{CallId, LegId};
 use serde::{Deserialize, Serialize};
 
-use super::{Chance, Drops, Keys, Leg};
+use super::{Chance, Drops, Gear, Keys, Leg};
 use crate::dtmf;
 use crate::gain::Gain;
 use crate::io::Wires;
@@ -197,6 +197,7 @@ impl Leg {
         leg.heard_us = now_us;
         leg.agreement = state.session.agreement().copied();
         if let Some(agreement) = leg.agreement {
+            leg.take(&agreement, &mut Gear::for_agreement(&agreement));
             leg.latch.resume(agreement.remote, agreement.remote_rtcp, state.signalling);
         }
         leg.stale = false;

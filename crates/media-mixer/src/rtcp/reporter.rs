@@ -96,6 +96,15 @@ impl Reporter {
         reporter
     }
 
+    /// The clock rate of another codec. Jitter is measured anew.
+    pub fn set_rate(&mut self, rate: u32) {
+        if std::mem::replace(&mut self.rate, rate) != rate
+            && let Some(peer) = &mut self.peer
+        {
+            peer.jitter = Jitter::default();
+        }
+    }
+
     /// Counts a packet of ours.
     pub fn sent(&mut self, timestamp: u32, payload_bytes: usize, now_us: u64) {
         self.counters.sent_packets += 1;

@@ -7,6 +7,9 @@ use std::net::SocketAddr;
 use conference::Direction;
 use serde::{Deserialize, Serialize};
 
+use super::opus::OpusTerms;
+use crate::codec::Rate;
+
 /// An audio codec we speak.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Codec {
@@ -17,11 +20,17 @@ pub enum Codec {
     /// Plain 16-bit samples (RFC 3551 §4.5.11), bit-exact and never offered unless the settings name it: for tests.
     #[doc(hidden)]
     L16,
+    /// G.722 (RFC 3551 §4.5.2).
+    G722,
+    /// Opus (RFC 7587).
+    Opus,
+    /// Comfort noise (RFC 3389): what a phone may send in the pauses of another codec. Understood, never sent.
+    ComfortNoise,
 }
 
 impl Codec {
     /// Every codec, in the order in which we prefer them if nobody says otherwise.
-    pub const ALL: [Codec; 2] = [Codec::Pcmu, Codec::Pcma];
+    pub const ALL: [Codec; 4] = [Codec::Opus, Codec::G722, Codec::Pcmu, Codec::Pcma];
 
     /// The encoding name of its `rtpmap` line.
     pub const fn name(self) -> &'static str {
@@ -29,14 +38,34 @@ impl Codec {
             Codec::Pcmu => "PCMU",
             Codec::Pcma => "PCMA",
             Codec::L16 => "L16",
+            Codec::G722 => "G722",
+            Codec::Opus => "opus",
+            Codec::ComfortNoise => "CN",
         }
     }
 
-    /// RTP clock rate in Hz.
+    /// RTP clock rate in Hz. That of G.722 is not its sample rate, by an old mistake (RFC 3551 §4.5.2); that of Opus is 48 kHz
+    /// whatever it carries (RFC 7587 §4.1).
     pub const fn clock_rate(self) -> u32 {
         match self {
-            Codec::Pcmu | Codec::Pcma | Codec::L16 => 8000,
+            Codec::Pcmu | Codec::Pcma | Codec::L16 | Codec::G722 | Codec::ComfortNoise => 8000,
+            Codec::Opus => 48_000,
         }
+    }
+
+    /// The rate of what is decoded of it.
+    pub const fn rate(self) -> Rate {
+        match self {
+            Codec::Pcmu | Codec::Pcma | Codec::L16 | Codec::ComfortNoise => Rate::Narrow,
+            Codec::G722 => Rate::Wide,
+            Codec::Opus => Rate::Full,
+        }
+    }
+
+    /// What its `rtpmap` line says: name, clock rate, and for Opus always two channels (RFC 7587 §7).
+    pub fn encoding(self) -> String {
+        let channels = if self == Codec::Opus { "/2" } else { "" };
+        format!("{}/{}{channels}", self.name(), self.clock_rate())
     }
 
     /// Its static payload type (RFC 3551 §6), if it has one.
@@ -44,18 +73,26 @@ impl Codec {
         match self {
             Codec::Pcmu => Some(0),
             Codec::Pcma => Some(8),
-            Codec::L16 => None,
+            Codec::G722 => Some(9),
+            Codec::ComfortNoise => Some(13),
+            Codec::L16 | Codec::Opus => None,
         }
     }
 
     /// The codec of that encoding name, whatever its case; `None` for one we do not speak.
     pub fn named(name: &str) -> Option<Codec> {
-        Codec::ALL.into_iter().chain([Codec::L16]).find(|codec| codec.name().eq_ignore_ascii_case(name))
+        Codec::ALL
+            .into_iter()
+            .chain([Codec::L16, Codec::ComfortNoise])
+            .find(|codec| codec.name().eq_ignore_ascii_case(name))
     }
 
     /// The codec that a payload type means without an `rtpmap` line.
     pub(crate) fn of_static(payload_type: u8) -> Option<Codec> {
-        Codec::ALL.into_iter().find(|codec| codec.static_payload_type() == Some(payload_type))
+        Codec::ALL
+            .into_iter()
+            .chain([Codec::ComfortNoise])
+            .find(|codec| codec.static_payload_type() == Some(payload_type))
     }
 }
 
@@ -109,8 +146,18 @@ pub struct Agreement {
     pub dtmf_send_pt: Option<u8>,
     /// Payload type of the telephone events that arrive.
     pub dtmf_receive_pt: Option<u8>,
+    /// Clock rate of the telephone events, both ways, in Hz.
+    #[serde(default = "narrow_clock")]
+    pub dtmf_clock: u32,
+    /// How what we send is encoded, if that is Opus.
+    #[serde(default)]
+    pub opus: OpusTerms,
     /// Length of the packets we send, in milliseconds: a multiple of ten between 10 and 60.
     pub ptime_ms: u8,
     /// What the peer's phone asks of its leg.
     pub direction: Direction,
+}
+
+const fn narrow_clock() -> u32 {
+    8000
 }

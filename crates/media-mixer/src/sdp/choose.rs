@@ -10,6 +10,7 @@ use conference::Direction;
 
 use super::agreement::Codec;
 use super::clean::{clean, media_fields};
+use super::opus::{OpusSettings, OpusTerms};
 use super::{SdpError, limits};
 
 /// A direction attribute as written (RFC 8866 §6.7).
@@ -56,6 +57,13 @@ impl Way {
     }
 }
 
+/// Telephone events of one clock rate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Events {
+    pub(super) number: u8,
+    pub(super) clock: u32,
+}
+
 /// The audio line we take, understood.
 #[derive(Debug)]
 pub(super) struct Stream {
@@ -70,14 +78,24 @@ pub(super) struct Stream {
     pub(super) rtcp_mux: bool,
     /// Our codecs among its payload types, in its order.
     pub(super) codecs: Vec<(u8, Codec)>,
-    /// Its telephone events, if their clock is that of our codecs.
-    pub(super) events: Option<u8>,
+    /// Its telephone events, by their clocks.
+    pub(super) events: Vec<Events>,
+    /// Its comfort noise.
+    pub(super) comfort: Option<u8>,
+    /// How it wants to hear Opus.
+    pub(super) opus: OpusTerms,
     /// Bit `n`: the dynamic payload type `96 + n` has a meaning in this description.
     pub(super) mapped: u32,
     pub(super) ptime_ms: u8,
 }
 
 impl Stream {
+    /// The events that go with `codec`: of its clock (RFC 4733 §2.1), or of any, as many phones have it.
+    pub(super) fn events_for(&self, codec: Codec) -> Option<Events> {
+        let of = |clock| self.events.iter().copied().find(|events| events.clock == clock);
+        of(codec.clock_rate()).or_else(|| of(8_000)).or_else(|| self.events.first().copied())
+    }
+
     /// What the phone that wrote this asks of its leg.
     pub(super) fn direction(&self) -> Direction {
         if self.port_zero || self.address_zero {
@@ -111,7 +129,7 @@ pub(super) struct Chosen {
 ///
 /// # Errors
 /// As [`SdpError`] says; `NoCommonCodec` wins over `NoAudio`.
-pub(super) fn choose(body: &[u8], local: IpAddr, codecs: &[Codec]) -> Result<Chosen, SdpError> {
+pub(super) fn choose(body: &[u8], local: IpAddr, codecs: &[Codec], opus: &OpusSettings) -> Result<Chosen, SdpError> {
     let cleaned = clean(body)?;
     let session = parse(cleaned.head())?;
     let mut refused = None;
@@ -122,7 +140,7 @@ pub(super) fn choose(body: &[u8], local: IpAddr, codecs: &[Codec]) -> Result<Cho
         if !is_plain_audio(media, proto) || usable.is_some() {
             continue;
         }
-        let stream = understand(&session, index, section, codecs)?;
+        let stream = understand(&session, index, section, codecs, opus)?;
         if stream.port_zero {
             refused = refused.or(Some(stream));
         } else if stream.remote.is_some_and(|remote| !reachable(local, remote)) {
@@ -189,17 +207,18 @@ fn understand(
     index: usize,
     section: &[u8],
     codecs: &[Codec],
+    opus: &OpusSettings,
 ) -> Result<Stream, SdpError> {
     let section = parse(section)?;
     let media = section.medias.first().ok_or_else(|| SdpError::Malformed("m= line".to_owned()))?;
     let payload_types = payload_types(media)?;
     let meanings = Meanings::read(&media.attributes)?;
-    let known = payload_types
-        .iter()
-        .filter_map(|number| Some((*number, meanings.codec(*number)?)))
-        .filter(|(_, codec)| codecs.contains(codec))
-        .collect();
-    let events = payload_types.iter().copied().find(|number| meanings.is_event(*number));
+    let meant = || payload_types.iter().filter_map(|number| Some((*number, meanings.codec(*number)?)));
+    let known: Vec<(u8, Codec)> = meant().filter(|(_, codec)| codecs.contains(codec)).collect();
+    let comfort = meant().find(|(_, codec)| *codec == Codec::ComfortNoise).map(|(number, _)| number);
+    let events = payload_types.iter().filter_map(|number| meanings.events(*number)).take(EVENTS).collect();
+    let opus_number = known.iter().find(|(_, codec)| *codec == Codec::Opus).map(|(number, _)| *number);
+    let parameters = opus_number.and_then(|number| parameters(&media.attributes, number)).unwrap_or_default();
     let address = address(session, media)?;
     let (address_zero, remote) = match address {
         Some(ip) if !ip.is_unspecified() && media.port != 0 => (false, Some(SocketAddr::new(ip, media.port))),
@@ -217,6 +236,8 @@ fn understand(
         rtcp_mux,
         codecs: known,
         events,
+        comfort,
+        opus: OpusTerms::agreed(opus, parameters),
         mapped: meanings.mapped,
         ptime_ms: ptime(&media.attributes),
     })
@@ -261,7 +282,8 @@ struct Meanings {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Meaning {
     Audio(Codec),
-    Event,
+    /// Telephone events of this clock rate.
+    Event(u32),
 }
 
 impl Meanings {
@@ -285,28 +307,46 @@ impl Meanings {
     fn codec(&self, number: u8) -> Option<Codec> {
         match self.maps.iter().find(|(mapped, _)| *mapped == number) {
             Some((_, Some(Meaning::Audio(codec)))) => Some(*codec),
-            Some((_, Some(Meaning::Event) | None)) => None,
+            Some((_, Some(Meaning::Event(_)) | None)) => None,
             None => Codec::of_static(number),
         }
     }
 
-    fn is_event(&self, number: u8) -> bool {
-        self.maps.contains(&(number, Some(Meaning::Event)))
+    fn events(&self, number: u8) -> Option<Events> {
+        match self.maps.iter().find(|(mapped, _)| *mapped == number) {
+            Some((_, Some(Meaning::Event(clock)))) => Some(Events { number, clock: *clock }),
+            Some((_, Some(Meaning::Audio(_)) | None)) | None => None,
+        }
     }
 }
 
-/// `PCMU/8000`, `PCMU/8000/1`, `telephone-event/8000` (RFC 8866 §6.6).
+/// Clock rates of telephone events that one line may name and we remember.
+const EVENTS: usize = 4;
+/// Clock rates that telephone events may have (RFC 4733 §2.1): those of all audio there is.
+const EVENT_CLOCKS: std::ops::RangeInclusive<u32> = 8_000..=48_000;
+
+/// `PCMU/8000`, `PCMU/8000/1`, `opus/48000/2`, `telephone-event/8000` (RFC 8866 §6.6).
 fn meaning(encoding: &str) -> Option<Meaning> {
     let mut parts = encoding.split('/');
     let name = parts.next()?.trim();
     let rate: u32 = parts.next()?.trim().parse().ok()?;
-    if parts.next().is_some_and(|channels| channels.trim() != "1") {
-        return None;
-    }
+    let channels = parts.next().map(str::trim);
     if name.eq_ignore_ascii_case("telephone-event") {
-        return (rate == super::render::EVENT_RATE).then_some(Meaning::Event);
+        return EVENT_CLOCKS.contains(&rate).then_some(Meaning::Event(rate));
     }
-    Codec::named(name).filter(|codec| codec.clock_rate() == rate).map(Meaning::Audio)
+    let codec = Codec::named(name).filter(|codec| codec.clock_rate() == rate)?;
+    let one_or_none_said = channels.is_none_or(|channels| channels == "1");
+    // RFC 7587 §7 wants two; who says one means the same
+    let known = one_or_none_said || (codec == Codec::Opus && channels == Some("2"));
+    known.then_some(Meaning::Audio(codec))
+}
+
+/// What the `fmtp` line of a payload type says.
+fn parameters(attributes: &[Attribute], number: u8) -> Option<&str> {
+    let lines = attributes.iter().filter(|attribute| named(attribute, "fmtp"));
+    lines
+        .filter_map(|line| line.value.as_deref()?.trim().split_once(' '))
+        .find_map(|(written, parameters)| (written.parse() == Ok(number)).then_some(parameters))
 }
 
 /// The last direction attribute counts: some phones append theirs behind another, even without a line end.

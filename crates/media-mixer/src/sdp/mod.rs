@@ -16,11 +16,13 @@ mod agreement;
 mod choose;
 mod clean;
 pub mod limits;
+mod opus;
 mod render;
 mod session;
 
 pub use agreement::{Agreement, Codec, PayloadMap};
 pub use conference::Direction;
+pub use opus::{BITRATES, OpusSettings, OpusTerms};
 pub use session::{LocalMedia, Reading, Session, Wish};
 
 /// Why a description cannot be used. Towards SIP: `Malformed` is 400, everything else 488 (RFC 3261 §21.4.26).

@@ -7,10 +7,8 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use sdp_types::{Attribute, Connection, Media, Origin};
 
 use super::agreement::Codec;
-use super::choose::Way;
+use super::choose::{Events, Way};
 
-/// Clock rate of our telephone events; that of every codec beside them (RFC 4733 §2.1).
-pub(super) const EVENT_RATE: u32 = 8000;
 /// The events we read and write: digits, `*`, `#` and `A` to `D` (RFC 4733 §3.2).
 const EVENTS: &str = "0-15";
 /// Bytes that our own part of a description usually has.
@@ -29,7 +27,12 @@ pub(super) struct Words<'a> {
     pub(super) version: u64,
     pub(super) proto: &'a str,
     pub(super) codecs: &'a [(u8, Codec)],
-    pub(super) events: Option<u8>,
+    /// Parameters of those codecs that have some.
+    pub(super) opus: &'a str,
+    /// Telephone events, one for each clock rate among the codecs (RFC 4733 §2.1).
+    pub(super) events: &'a [Events],
+    /// Payload type of comfort noise.
+    pub(super) comfort: Option<u8>,
     pub(super) ptime_ms: u8,
     pub(super) way: Way,
     pub(super) rtcp_mux: bool,
@@ -68,15 +71,27 @@ fn audio(words: &Words<'_>) -> Media {
         let fmt = if words.refused_formats.is_empty() { NO_FORMAT } else { words.refused_formats };
         return plain_line("audio", 0, words.proto, fmt.to_owned());
     }
-    let numbers: Vec<String> =
-        words.codecs.iter().map(|(number, _)| *number).chain(words.events).map(|number| number.to_string()).collect();
+    let numbers: Vec<String> = words
+        .codecs
+        .iter()
+        .map(|(number, _)| *number)
+        .chain(words.comfort)
+        .chain(words.events.iter().map(|e| e.number))
+        .map(|number| number.to_string())
+        .collect();
     let mut line = plain_line("audio", words.port, words.proto, numbers.join(" "));
     for (number, codec) in words.codecs {
-        let map = format!("{number} {}/{}", codec.name(), codec.clock_rate());
+        line.attributes.push(attribute("rtpmap", Some(format!("{number} {}", codec.encoding()))));
+        if *codec == Codec::Opus {
+            line.attributes.push(attribute("fmtp", Some(format!("{number} {}", words.opus))));
+        }
+    }
+    if let Some(number) = words.comfort {
+        let map = format!("{number} {}", Codec::ComfortNoise.encoding());
         line.attributes.push(attribute("rtpmap", Some(map)));
     }
-    if let Some(number) = words.events {
-        let map = format!("{number} telephone-event/{EVENT_RATE}");
+    for Events { number, clock } in words.events {
+        let map = format!("{number} telephone-event/{clock}");
         line.attributes.push(attribute("rtpmap", Some(map)));
         line.attributes.push(attribute("fmtp", Some(format!("{number} {EVENTS}"))));
     }

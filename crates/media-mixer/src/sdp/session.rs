@@ -10,12 +10,17 @@ use conference::Direction;
 use serde::{Deserialize, Serialize};
 
 use super::agreement::{Agreement, Codec, PayloadMap};
-use super::choose::{Chosen, Stream, Way, choose};
+use super::choose::{Chosen, Events, Stream, Way, choose};
+use super::opus::OpusSettings;
 use super::render::{Words, render};
 use super::{SdpError, limits};
 
 /// Our telephone events' payload type, unless the peer uses the number for something else.
 const EVENTS_PAYLOAD_TYPE: u8 = 101;
+/// The same for events of the clock of Opus.
+const FULL_EVENTS_PAYLOAD_TYPE: u8 = 110;
+/// The clock rate of Opus.
+const FULL_CLOCK: u32 = Codec::Opus.clock_rate();
 /// The dynamic payload types (RFC 3551 §6).
 const DYNAMIC: std::ops::RangeInclusive<u8> = 96..=127;
 
@@ -30,6 +35,9 @@ pub struct LocalMedia {
     pub codecs: Vec<Codec>,
     /// Names this leg in `o=` for its whole life.
     pub session_id: u64,
+    /// How we speak Opus.
+    #[serde(default)]
+    pub opus: OpusSettings,
 }
 
 /// What *we* want of the stream. A leg of the server always talks; a softphone holds and resumes.
@@ -111,9 +119,32 @@ struct Line {
     /// The numbers by which the peer knows our codecs.
     numbers: PayloadMap,
     events: Option<u8>,
+    /// The same of the clock of Opus.
+    #[serde(default)]
+    events_full: Option<u8>,
     /// Bit `n`: dynamic payload type `96 + n` has a meaning already.
     taken: u32,
     ptime_ms: u8,
+}
+
+/// What one description of ours names.
+struct Said<'a> {
+    codecs: &'a [(u8, Codec)],
+    events: &'a [Events],
+    comfort: Option<u8>,
+    ptime_ms: u8,
+}
+
+impl Line {
+    /// The number by which the peer knows events of this clock.
+    fn keep_events(&mut self, events: Events) {
+        let known = match events.clock {
+            FULL_CLOCK => &mut self.events_full,
+            clock if clock == Codec::Pcmu.clock_rate() => &mut self.events,
+            _ => return,
+        };
+        *known = Some(events.number);
+    }
 }
 
 impl Session {
@@ -133,6 +164,7 @@ impl Session {
                 rtcp_mux: false,
                 numbers: PayloadMap::default(),
                 events: None,
+                events_full: None,
                 taken: 0,
                 ptime_ms: limits::PTIME_DEFAULT_MS,
             },
@@ -145,6 +177,11 @@ impl Session {
     /// What we are.
     pub fn local(&self) -> &LocalMedia {
         &self.local
+    }
+
+    /// From our next offer on we speak these, in order of preference. What was agreed goes on until then.
+    pub fn set_codecs(&mut self, codecs: Vec<Codec>) {
+        self.local.codecs = codecs;
     }
 
     /// The last agreement.
@@ -167,10 +204,11 @@ impl Session {
         self.wish = wish;
         self.outstanding = true;
         let codecs = self.numbered_codecs();
-        let events = Some(self.events_number());
+        let events: Vec<Events> = self.numbered_events().collect();
         let way = wish.way();
         let ptime_ms = self.line.ptime_ms;
-        self.describe(self.local.port, &codecs, events, ptime_ms, way, "")
+        let said = Said { codecs: &codecs, events: &events, comfort: None, ptime_ms };
+        self.describe(self.local.port, said, way, "")
     }
 
     /// The description that is in force once more, as an offer: nothing of it changes, its version neither (RFC 4028
@@ -211,7 +249,7 @@ impl Session {
     /// # Errors
     /// As [`SdpError`] says.
     pub fn read(&self, offer: &[u8]) -> Result<Reading, SdpError> {
-        let chosen = choose(offer, self.local.address, &self.local.codecs)?;
+        let chosen = choose(offer, self.local.address, &self.local.codecs, &self.local.opus)?;
         Ok(Reading { direction: chosen.stream.direction(), stream: !chosen.stream.port_zero })
     }
 
@@ -220,7 +258,7 @@ impl Session {
     /// # Errors
     /// As [`SdpError`] says; nothing has changed then.
     pub fn answer(&mut self, offer: &[u8]) -> Result<(Bytes, Agreement), SdpError> {
-        let chosen = choose(offer, self.local.address, &self.local.codecs)?;
+        let chosen = choose(offer, self.local.address, &self.local.codecs, &self.local.opus)?;
         let before = Before {
             version: self.version,
             described: self.described.clone(),
@@ -232,10 +270,19 @@ impl Session {
         let stream = &chosen.stream;
         let agreement = self.agree(stream, &[]);
         let port = if stream.port_zero { 0 } else { self.local.port };
-        let codecs: Vec<(u8, Codec)> = stream.codecs.first().copied().into_iter().collect();
-        let (events, way) = (stream.events, answering_way(stream, self.wish));
+        let codecs = self.preferred(stream).map(|(number, codec)| [(number, codec)]);
+        let events = stream.events_for(agreement.codec).map(|events| [events]);
+        // comfort noise has the clock of its stream (RFC 3389 §4)
+        let comfort = stream.comfort.filter(|_| agreement.codec.clock_rate() == Codec::ComfortNoise.clock_rate());
+        let way = answering_way(stream, self.wish);
         let formats = self.remember(chosen, &agreement);
-        let text = self.describe(port, &codecs, events, agreement.ptime_ms, way, &formats);
+        let said = Said {
+            codecs: codecs.as_ref().map_or(&[], |codecs| &codecs[..]),
+            events: events.as_ref().map_or(&[], |events| &events[..]),
+            comfort,
+            ptime_ms: agreement.ptime_ms,
+        };
+        let text = self.describe(port, said, way, &formats);
         self.settle(agreement);
         self.before = Some(Box::new(before));
         Ok((text, agreement))
@@ -249,10 +296,12 @@ impl Session {
         if !self.outstanding {
             return Err(SdpError::NoOffer);
         }
-        let chosen = choose(answer, self.local.address, &self.local.codecs)?;
+        let chosen = choose(answer, self.local.address, &self.local.codecs, &self.local.opus)?;
         let offered = self.numbered_codecs();
         let agreement = self.agree(&chosen.stream, &offered);
-        self.line.events = Some(self.events_number());
+        for events in self.numbered_events().collect::<Vec<_>>() {
+            self.line.keep_events(events);
+        }
         self.line.taken |= chosen.stream.mapped;
         for (number, codec) in offered.iter().chain(&chosen.stream.codecs) {
             self.line.numbers.insert(*number, *codec);
@@ -265,11 +314,15 @@ impl Session {
     /// What `stream` means together with what we `offered` (nothing, if it is an offer itself).
     fn agree(&self, stream: &Stream, offered: &[(u8, Codec)]) -> Agreement {
         let mut receive = PayloadMap::default();
-        for (number, codec) in offered.iter().chain(&stream.codecs) {
+        let comfort = stream.comfort.map(|number| (number, Codec::ComfortNoise));
+        for (number, codec) in offered.iter().chain(&stream.codecs).chain(&comfort) {
             receive.insert(*number, *codec);
         }
-        let (send_pt, codec) = stream.codecs.first().copied().unwrap_or(self.fallback());
-        let offered_events = (!offered.is_empty()).then(|| self.events_number());
+        let chosen = if offered.is_empty() { self.preferred(stream) } else { stream.codecs.first().copied() };
+        let (send_pt, codec) = chosen.unwrap_or(self.fallback());
+        let events = stream.events_for(codec);
+        let ours = |clock| self.numbered_events().find(|events| events.clock == clock).map(|events| events.number);
+        let offered_events = events.filter(|_| !offered.is_empty()).and_then(|events| ours(events.clock));
         let rtcp_mux = stream.rtcp_mux && (offered.is_empty() || self.line.rtcp_mux);
         Agreement {
             remote: stream.remote.filter(|_| !stream.port_zero),
@@ -278,11 +331,19 @@ impl Session {
             codec,
             send_pt,
             receive,
-            dtmf_send_pt: stream.events,
-            dtmf_receive_pt: stream.events.and(offered_events.or(stream.events)),
-            ptime_ms: stream.ptime_ms,
+            dtmf_send_pt: events.map(|events| events.number),
+            dtmf_receive_pt: events.and_then(|events| offered_events.or(Some(events.number))),
+            dtmf_clock: events.map_or(Codec::Pcmu.clock_rate(), |events| events.clock),
+            opus: stream.opus,
+            ptime_ms: packet_time(codec, stream.ptime_ms),
             direction: stream.direction(),
         }
+    }
+
+    /// Of the codecs of an offer, the one that our settings name first.
+    fn preferred(&self, stream: &Stream) -> Option<(u8, Codec)> {
+        let of = |wanted: &Codec| stream.codecs.iter().copied().find(|(_, codec)| codec == wanted);
+        self.local.codecs.iter().find_map(of)
     }
 
     /// The codec of a stream that was refused: the last one, so that nothing changes for those who read it.
@@ -303,7 +364,9 @@ impl Session {
         self.line.feedback = chosen.feedback;
         self.line.rtcp_mux = agreement.rtcp_mux;
         self.line.numbers = agreement.receive;
-        self.line.events = agreement.dtmf_receive_pt.or(self.line.events);
+        for events in &chosen.stream.events {
+            self.line.keep_events(*events);
+        }
         self.line.taken |= chosen.stream.mapped;
         self.line.ptime_ms = agreement.ptime_ms;
         chosen.formats
@@ -319,8 +382,8 @@ impl Session {
 
     /// Our codecs, each under the number the peer knows it by, else its static one, else a dynamic one that means nothing yet.
     fn numbered_codecs(&self) -> Vec<(u8, Codec)> {
-        let events = self.events_number();
-        let mut free = DYNAMIC.filter(|number| *number != events && self.is_free(*number));
+        let (events, full) = (self.events_number(), self.full_events_number());
+        let mut free = DYNAMIC.filter(|number| ![events, full].contains(number) && self.is_free(*number));
         let mut number = |codec: Codec| {
             let known = self.line.numbers.iter().find(|(_, known)| *known == codec);
             known.map(|(number, _)| number).or(codec.static_payload_type()).or_else(|| free.next())
@@ -338,21 +401,31 @@ impl Session {
             .unwrap_or(EVENTS_PAYLOAD_TYPE)
     }
 
+    /// The same for the clock of Opus.
+    fn full_events_number(&self) -> u8 {
+        let events = self.events_number();
+        let free = |number: &u8| *number != events && self.is_free(*number);
+        let number = self.line.events_full.or_else(|| Some(FULL_EVENTS_PAYLOAD_TYPE).filter(free));
+        number.or_else(|| DYNAMIC.rev().find(free)).unwrap_or(FULL_EVENTS_PAYLOAD_TYPE)
+    }
+
+    /// Our telephone events: one for each clock rate among our codecs.
+    fn numbered_events(&self) -> impl Iterator<Item = Events> {
+        let narrow = self.local.codecs.iter().any(|codec| codec.clock_rate() != FULL_CLOCK);
+        let full = self.local.codecs.contains(&Codec::Opus);
+        let narrow = narrow.then(|| Events { number: self.events_number(), clock: Codec::Pcmu.clock_rate() });
+        let full = full.then(|| Events { number: self.full_events_number(), clock: FULL_CLOCK });
+        narrow.into_iter().chain(full)
+    }
+
     /// Whether a dynamic number means nothing yet, neither to the peer nor to us.
     fn is_free(&self, number: u8) -> bool {
         self.line.taken & (1 << (number - DYNAMIC.start())) == 0 && self.line.numbers.codec(number).is_none()
     }
 
     /// Our description; its version rises only if it differs from the last one (RFC 3264 §8).
-    fn describe(
-        &mut self,
-        port: u16,
-        codecs: &[(u8, Codec)],
-        events: Option<u8>,
-        ptime_ms: u8,
-        way: Way,
-        refused_formats: &str,
-    ) -> Bytes {
+    fn describe(&mut self, port: u16, said: Said<'_>, way: Way, refused_formats: &str) -> Bytes {
+        let opus = self.local.opus.parameters();
         let mut words = Words {
             address: self.local.address,
             address_zero: self.wish == Wish::AddressZero,
@@ -360,9 +433,11 @@ impl Session {
             session_id: self.local.session_id,
             version: self.version,
             proto: if self.line.feedback { "RTP/AVPF" } else { "RTP/AVP" },
-            codecs,
-            events,
-            ptime_ms,
+            codecs: said.codecs,
+            opus: &opus,
+            events: said.events,
+            comfort: said.comfort,
+            ptime_ms: said.ptime_ms,
             way,
             rtcp_mux: self.line.rtcp_mux,
             refused_formats,
@@ -386,4 +461,13 @@ fn answering_way(stream: &Stream, wish: Wish) -> Way {
     let sends = stream.way.takes() && !stream.address_zero && wish.way().sends();
     let takes = stream.way.sends() && wish.way().takes();
     Way::new(sends, takes)
+}
+
+/// Opus has no frames of 30 and of 50 ms (RFC 6716 §2.1.4); rounded down, no limit of the peer's is passed.
+fn packet_time(codec: Codec, asked_ms: u8) -> u8 {
+    match (codec, asked_ms) {
+        (Codec::Opus, 30) => 20,
+        (Codec::Opus, 50) => 40,
+        _ => asked_ms,
+    }
 }

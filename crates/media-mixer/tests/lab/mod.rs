@@ -64,13 +64,13 @@ pub fn payload_type(codec: Codec) -> u8 {
 
 impl Phone {
     pub fn offer(&self, extra: &str) -> String {
-        let (pt, name, port) = (self.payload_type, self.codec.name(), self.address.port());
+        let (pt, encoding, port) = (self.payload_type, self.codec.encoding(), self.address.port());
         let events = if self.events { "a=rtpmap:101 telephone-event/8000\r\na=fmtp:101 0-15\r\n" } else { "" };
         let numbers = if self.events { format!("{pt} 101") } else { format!("{pt}") };
         let ip = self.address.ip();
         format!(
             "v=0\r\no=- 1 1 IN IP4 {ip}\r\ns=-\r\nc=IN IP4 {ip}\r\nt=0 0\r\nm=audio {port} RTP/AVP {numbers}\r\n\
-             a=rtpmap:{pt} {name}/8000\r\n{events}{extra}"
+             a=rtpmap:{pt} {encoding}\r\n{events}{extra}"
         )
     }
 
@@ -80,7 +80,8 @@ impl Phone {
         let length = Encoder::new(self.codec).encode(samples, &mut payload);
         payload.truncate(length);
         let packet = self.raw(self.payload_type, false, self.timestamp, &payload);
-        self.timestamp = self.timestamp.wrapping_add(samples.len() as u32);
+        let ticks = samples.len() as u32 * self.codec.clock_rate() / self.codec.rate().hertz();
+        self.timestamp = self.timestamp.wrapping_add(ticks);
         packet
     }
 

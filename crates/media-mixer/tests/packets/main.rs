@@ -3,6 +3,7 @@
 //! Random tests print their seed; `BATON_SEED` repeats a run.
 #![allow(clippy::unwrap_used)]
 
+mod codecs;
 mod digits;
 mod legal;
 mod negotiation;

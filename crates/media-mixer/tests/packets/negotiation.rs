@@ -1,6 +1,6 @@
 //! What happens to a negotiation over a call: holds of every form, re-offers, versions, our own offers, freeze and thaw.
 
-use media_mixer::sdp::{Agreement, Codec, Direction, LocalMedia, SdpError, Session, Wish};
+use media_mixer::sdp::{Agreement, Codec, Direction, LocalMedia, OpusSettings, SdpError, Session, Wish};
 
 use crate::legal::{assert_legal, fixture};
 use crate::offers::session;
@@ -12,6 +12,7 @@ fn phone() -> Session {
         port: 20_000,
         codecs: vec![Codec::Pcma, Codec::Pcmu],
         session_id: 7,
+        opus: OpusSettings::default(),
     })
 }
 
@@ -119,7 +120,7 @@ fn both_sides_agree_and_a_softphone_holds_and_resumes_in_every_form() {
         let (answer, theirs, ours) = exchange(&mut alice, &mut house, wish);
         assert_eq!(theirs.direction, asked, "{wish:?}");
         assert_eq!(direction_of(&answer), answered, "{wish:?}");
-        assert_eq!((theirs.codec, ours.codec), (Codec::Pcma, Codec::Pcma));
+        assert_eq!((theirs.codec, ours.codec), (Codec::Pcmu, Codec::Pcmu), "our order decides");
         assert_eq!((theirs.dtmf_receive_pt, ours.dtmf_send_pt), (Some(101), Some(101)));
         assert_eq!(ours.remote, Some("127.0.0.1:16384".parse().unwrap()));
     }
@@ -201,16 +202,22 @@ fn our_re_offer_keeps_the_lines_and_the_numbers_of_the_peer() {
 #[test]
 fn a_codec_without_a_static_number_gets_a_free_one_and_keeps_it() {
     let with_samples = |codecs: &[Codec], port| {
-        Session::new(LocalMedia { address: "127.0.0.1".parse().unwrap(), port, codecs: codecs.to_vec(), session_id: 9 })
+        Session::new(LocalMedia {
+            address: "127.0.0.1".parse().unwrap(),
+            port,
+            codecs: codecs.to_vec(),
+            session_id: 9,
+            opus: OpusSettings::default(),
+        })
     };
     let mut alice = with_samples(&[Codec::L16, Codec::Pcmu], 20_000);
-    let mut house = with_samples(&[Codec::Pcmu, Codec::L16], 30_000);
+    let mut house = with_samples(&[Codec::L16, Codec::Pcmu], 30_000);
     for wish in [Wish::Talk, Wish::SendOnly, Wish::Talk] {
         let (_, theirs, ours) = exchange(&mut alice, &mut house, wish);
         assert_eq!((theirs.codec, theirs.send_pt), (Codec::L16, 96));
         assert_eq!((ours.codec, ours.receive.codec(96)), (Codec::L16, Some(Codec::L16)));
     }
-    assert_eq!(line(&house.offer(), "m="), "m=audio 30000 RTP/AVP 0 96 101");
+    assert_eq!(line(&house.offer(), "m="), "m=audio 30000 RTP/AVP 96 0 101");
 }
 
 #[test]

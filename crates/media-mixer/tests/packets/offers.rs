@@ -2,17 +2,21 @@
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
-use media_mixer::sdp::{Codec, Direction, LocalMedia, SdpError, Session};
+use media_mixer::sdp::{Codec, Direction, LocalMedia, OpusSettings, SdpError, Session};
 
 use crate::legal::{assert_legal, fixture};
 
-/// A leg of ours on 127.0.0.1, port 16384.
+/// What every phone of the fixtures has.
+const NARROW: [Codec; 2] = [Codec::Pcmu, Codec::Pcma];
+
+/// A leg of ours on 127.0.0.1, port 16384, that speaks G.711.
 pub(crate) fn session() -> Session {
     Session::new(LocalMedia {
         address: IpAddr::V4(Ipv4Addr::LOCALHOST),
         port: 16_384,
-        codecs: Codec::ALL.to_vec(),
+        codecs: NARROW.to_vec(),
         session_id: 42,
+        opus: OpusSettings::default(),
     })
 }
 
@@ -30,13 +34,13 @@ struct Expected {
 const PHONES: [Expected; 9] = [
     expected("linphone", "192.0.2.20:7078", "192.0.2.20:7079", Codec::Pcmu, Some(100)),
     expected("pjsua", "127.0.0.1:4000", "127.0.0.1:4001", Codec::Pcmu, Some(121)),
-    expected("baresip", "127.0.0.1:16480", "127.0.0.1:16480", Codec::Pcma, Some(101)),
+    expected("baresip", "127.0.0.1:16480", "127.0.0.1:16480", Codec::Pcmu, Some(101)),
     expected("yealink", "198.51.100.7:11780", "198.51.100.7:11781", Codec::Pcmu, Some(101)),
     expected("zoiper", "203.0.113.4:52938", "203.0.113.4:52938", Codec::Pcmu, Some(101)),
     expected("sipp", "127.0.0.1:6000", "127.0.0.1:6001", Codec::Pcmu, None),
-    expected("twinkle", "127.0.0.1:8000", "127.0.0.1:8001", Codec::Pcma, Some(101)),
-    Expected { ptime_ms: 30, ..expected("trunk", "192.0.2.201:35000", "192.0.2.201:35001", Codec::Pcma, Some(96)) },
-    Expected { direction: Direction::Away, ..expected("untidy", "10.1.2.3:5062", "10.1.2.3:5063", Codec::Pcma, None) },
+    expected("twinkle", "127.0.0.1:8000", "127.0.0.1:8001", Codec::Pcmu, Some(101)),
+    Expected { ptime_ms: 30, ..expected("trunk", "192.0.2.201:35000", "192.0.2.201:35001", Codec::Pcmu, Some(96)) },
+    Expected { direction: Direction::Away, ..expected("untidy", "10.1.2.3:5062", "10.1.2.3:5063", Codec::Pcmu, None) },
 ];
 
 const fn expected(
@@ -76,7 +80,7 @@ fn every_phone_gets_the_answer_it_can_use() {
 fn an_answer_reads_as_we_mean_it() {
     let (answer, _) = session().answer(&fixture("baresip")).unwrap();
     let expected = "v=0\r\no=- 42 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\n\
-        m=audio 16384 RTP/AVP 8 101\r\na=rtpmap:8 PCMA/8000\r\na=rtpmap:101 telephone-event/8000\r\n\
+        m=audio 16384 RTP/AVP 0 101\r\na=rtpmap:0 PCMU/8000\r\na=rtpmap:101 telephone-event/8000\r\n\
         a=fmtp:101 0-15\r\na=ptime:20\r\na=rtcp-mux\r\na=sendrecv\r\n";
     assert_eq!(String::from_utf8(answer.to_vec()).unwrap(), expected);
 }
