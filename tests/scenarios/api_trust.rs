@@ -8,14 +8,14 @@
 use std::time::Duration;
 
 use baton_tests::by_api::ByApi;
-use baton_tests::desk::{Desk, id_of, person};
+use baton_tests::desk::{Desk, http_client, id_of, person};
 use baton_tests::hearing::Talk;
 use baton_tests::house::{ALICES_NUMBER, CUSTOMERS, DOMAIN, House, tones};
 use baton_tests::people::{Person, SOON, connect};
 use baton_tests::raw::RawCall;
 use baton_tests::shell::Shell;
 use futures_util::{SinkExt, StreamExt};
-use reqwest::{Client, Method};
+use reqwest::Method;
 use serde_json::{Value, json};
 use softphone::LineId;
 use tokio_tungstenite::connect_async;
@@ -63,7 +63,7 @@ impl Bystanders {
 /// A request as text, so that the very bytes of its answer can be looked at.
 async fn raw_answer(house: &House, token: &str, method: Method, path: &str, headers: &[(&str, &str)]) -> (u16, String) {
     let url = format!("http://{}{path}", house.running.http());
-    let mut request = Client::new().request(method, url).timeout(SOON);
+    let mut request = http_client().request(method, url).timeout(SOON);
     if !token.is_empty() {
         request = request.bearer_auth(token);
     }
@@ -295,7 +295,7 @@ async fn e9_names_of_files_are_no_names_of_prompts_calls_or_agents() {
 async fn keyed(api: &ByApi, key: &str, path: &str, body: &Value) -> (u16, Value) {
     let url = format!("http://{}{path}", api.stage.house.running.http());
     let token = admins_token(&api.stage.house);
-    let request = Client::new().post(url).bearer_auth(token).header("idempotency-key", key).json(body).timeout(SOON);
+    let request = http_client().post(url).bearer_auth(token).header("idempotency-key", key).json(body).timeout(SOON);
     let response = request.send().await.expect("an answer");
     (response.status().as_u16(), response.json().await.unwrap_or_default())
 }

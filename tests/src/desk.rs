@@ -50,6 +50,16 @@ pub struct Desk {
     token: String,
 }
 
+/// A client of HTTP. It brings its own TLS, as `reqwest` is built without one.
+///
+/// # Panics
+/// If there is none to be had.
+#[must_use]
+pub fn http_client() -> Client {
+    let tls = secure_wire::Connector::to_own(None).expect("settings of TLS");
+    Client::builder().tls_backend_preconfigured(tls.settings()).no_proxy().build().expect("a client")
+}
+
 impl Desk {
     /// An agent who logged in.
     pub async fn of(house: &House, agent: &str) -> Self {
@@ -75,7 +85,7 @@ impl Desk {
     /// Somebody with this token at a service that is no house of ours.
     #[must_use]
     pub fn at(http: SocketAddr, token: String) -> Self {
-        Self { client: Client::new(), host: http.to_string(), token }
+        Self { client: http_client(), host: http.to_string(), token }
     }
 
     /// GET.

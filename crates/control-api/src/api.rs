@@ -12,13 +12,17 @@ use axum::extract::ConnectInfo;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
+use secure_wire::Acceptor;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
 use tokio::task::{JoinHandle, JoinSet};
 use tracing::debug;
 
 use crate::house::House;
-use crate::limits::{CONNECTIONS, CONNECTIONS_OF_ONE, HEAD_BYTES, HEAD_TIME, HEADERS, STOP_TIME, TAKE_TIME};
+use crate::limits::{
+    CONNECTIONS, CONNECTIONS_OF_ONE, HANDSHAKE_TIME, HEAD_BYTES, HEAD_TIME, HEADERS, STOP_TIME, TAKE_TIME,
+};
 use crate::patient::Patient;
 use crate::settings::ApiSettings;
 
@@ -38,8 +42,9 @@ impl Api {
     pub fn start(listener: TcpListener, house: House, settings: ApiSettings) -> io::Result<Self> {
         let address = listener.local_addr()?;
         let (stop, stopped) = watch::channel(false);
+        let acceptor = settings.identity.as_ref().map(|identity| Acceptor::new(identity, None));
         let router = crate::routes::router(house, settings, stopped.clone());
-        let server = tokio::spawn(serve(listener, router, stopped));
+        let server = tokio::spawn(serve(listener, acceptor, router, stopped));
         Ok(Self { address, stop, server: Some(server) })
     }
 
@@ -65,7 +70,7 @@ impl Drop for Api {
     }
 }
 
-async fn serve(listener: TcpListener, router: Router, mut stopped: watch::Receiver<bool>) {
+async fn serve(listener: TcpListener, acceptor: Option<Acceptor>, router: Router, mut stopped: watch::Receiver<bool>) {
     let places = Arc::new(Semaphore::new(CONNECTIONS));
     let mut connections = JoinSet::new();
     let mut of_address: HashMap<IpAddr, usize> = HashMap::new();
@@ -98,11 +103,15 @@ async fn serve(listener: TcpListener, router: Router, mut stopped: watch::Receiv
                     continue;
                 }
                 *count += 1;
-                let router = router.clone();
-                let stopped = stopped.clone();
+                let (acceptor, router, stopped) = (acceptor.clone(), router.clone(), stopped.clone());
                 connections.spawn(async move {
                     let _place = place;
-                    converse(stream, peer, router, stopped).await;
+                    // A small answer must not wait for the acknowledgement of the one before.
+                    let _best_effort = stream.set_nodelay(true);
+                    match acceptor {
+                        Some(acceptor) => shake_hands(stream, peer, &acceptor, router, stopped).await,
+                        None => converse(stream, peer, router, stopped).await,
+                    }
                     address
                 });
             }
@@ -120,10 +129,30 @@ async fn serve(listener: TcpListener, router: Router, mut stopped: watch::Receiv
     }
 }
 
+/// One connection over TLS, to its end. Whoever does not finish the handshake in time is sent away.
+async fn shake_hands(
+    stream: TcpStream,
+    peer: SocketAddr,
+    acceptor: &Acceptor,
+    router: Router,
+    mut stopped: watch::Receiver<bool>,
+) {
+    let shaken = tokio::select! {
+        shaken = tokio::time::timeout(HANDSHAKE_TIME, acceptor.accept(stream)) => shaken,
+        _ = stopped.wait_for(|stop| *stop) => return,
+    };
+    match shaken {
+        Ok(Ok(stream)) => converse(stream, peer, router, stopped).await,
+        Ok(Err(error)) => debug!(%peer, %error, "no handshake"),
+        Err(_) => debug!(%peer, "no handshake in time"),
+    }
+}
+
 /// One connection, to its end.
-async fn converse(stream: TcpStream, peer: SocketAddr, router: Router, mut stopped: watch::Receiver<bool>) {
-    // A small answer must not wait for the acknowledgement of the one before.
-    let _best_effort = stream.set_nodelay(true);
+async fn converse<S>(stream: S, peer: SocketAddr, router: Router, mut stopped: watch::Receiver<bool>)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
     let service = TowerToHyperService::new(router.layer(axum::Extension(ConnectInfo(peer))));
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())

@@ -9,6 +9,8 @@ pub const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Connections at once; one more waits in the kernel's queue.
 pub(crate) const CONNECTIONS: usize = 2_048;
+/// How long a TLS handshake may take.
+pub(crate) const HANDSHAKE_TIME: Duration = Duration::from_secs(5);
 /// How long the head of a request may take to come.
 pub(crate) const HEAD_TIME: Duration = Duration::from_secs(10);
 /// How long a body may take to come.

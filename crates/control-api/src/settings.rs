@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 
+use secure_wire::Identity;
 use tokio::sync::watch;
 
 use crate::secret::Secret;
@@ -11,6 +12,8 @@ use crate::secret::Secret;
 pub struct ApiSettings {
     /// The token that may do everything.
     pub admin_token: Secret,
+    /// Who the API is over TLS; `None`: it speaks plain HTTP.
+    pub identity: Option<Identity>,
     /// Who is let in, and how often; what is sent here is in force from the next request on.
     pub doors: watch::Sender<Doors>,
 }
@@ -40,6 +43,6 @@ impl ApiSettings {
     /// The defaults, with this admin token.
     #[must_use]
     pub fn new(admin_token: Secret) -> Self {
-        Self { admin_token, doors: watch::Sender::new(Doors::default()) }
+        Self { admin_token, identity: None, doors: watch::Sender::new(Doors::default()) }
     }
 }

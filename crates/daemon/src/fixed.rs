@@ -1,4 +1,4 @@
-//! What a reload leaves as it was: whatever sockets and the mixer are started with.
+//! What a reload leaves as it was: whatever sockets and the mixer are started with. A certificate is replaced where there was one.
 
 use crate::config::{Config, Server};
 
@@ -10,11 +10,12 @@ pub(crate) fn changed(started: &Config, now: &Config) -> Vec<&'static str> {
             Server { retention_days: 0, ..started.server.clone() }
                 != Server { retention_days: 0, ..now.server.clone() },
         ),
-        ("[sip]", started.sip != now.sip),
+        ("[sip]", started.sip != now.sip || started.identity.is_some() != now.identity.is_some()),
         ("[media]", started.media != now.media),
         (
             "[http]",
-            (&started.http.listen, &started.http.admin_token_file) != (&now.http.listen, &now.http.admin_token_file),
+            (&started.http.listen, started.http.secure, &started.http.admin_token_file)
+                != (&now.http.listen, now.http.secure, &now.http.admin_token_file),
         ),
         ("transfer.tail_guard_ms", started.transfer.tail_guard != now.transfer.tail_guard),
     ]

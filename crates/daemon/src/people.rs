@@ -147,14 +147,18 @@ impl People {
             .into_iter()
             .map(|section| format!("{section} has changed: it stays as it was until the service is started again"));
         let notes = notes.collect();
+        if let (Some(running), Some(new)) = (&state.file.identity, &file.identity) {
+            running.replace(new);
+        }
         self.put_in_force(&whole).await;
         // what needs a new start is compared with what was started
         let started = &state.file;
         let (server, sip, media) = (started.server.clone(), started.sip.clone(), started.media.clone());
         let (http, guard) = (started.http.clone(), started.transfer.tail_guard);
+        let identity = started.identity.clone();
         let mut state = State { file, users, whole };
         (state.file.server, state.file.sip, state.file.media, state.file.http) = (server, sip, media, http);
-        state.file.transfer.tail_guard = guard;
+        (state.file.transfer.tail_guard, state.file.identity) = (guard, identity);
         self.set(state);
         Ok(notes)
     }

@@ -21,7 +21,7 @@ use tracing::{error, info, warn};
 use crate::api::{ASKS, Clerk, MediaHealth};
 use crate::carry::{Carry, Edges};
 use crate::clock::Clock;
-use crate::config::Config;
+use crate::config::{Config, Http};
 use crate::freeze::FreezeError;
 use crate::hours;
 use crate::keeper::{self, JustEnded, Keeper};
@@ -48,10 +48,12 @@ pub enum StartError {
     #[error("media: {0}")]
     Media(#[from] media_mixer::StartError),
     /// The address of the API cannot be listened on.
-    #[error("cannot listen on http:{address}: {cause}")]
+    #[error("cannot listen on {}:{address}: {cause}", if *secure { "https" } else { "http" })]
     Http {
         /// Where.
         address: SocketAddr,
+        /// Whether over TLS.
+        secure: bool,
         /// What the operating system says.
         cause: std::io::Error,
     },
@@ -112,7 +114,7 @@ pub struct Running {
 /// # Errors
 /// One clear reason; nothing is left running.
 pub async fn run(config: Config) -> Result<Running, StartError> {
-    let listener = listen(config.http.listen).await?;
+    let listener = listen(&config.http).await?;
     let (store, restored) = Store::open(StoreSettings {
         retention_days: config.server.retention_days,
         ..StoreSettings::new(config.server.data_dir.clone())
@@ -170,8 +172,10 @@ async fn start(config: Config, listener: TcpListener, store: Store, restored: Re
         addresses: endpoint.addresses().iter().map(|(_, address)| *address).collect(),
     });
     let answering = tokio::spawn(Clerk::run(Arc::clone(&clerk), asked));
-    let address = config.http.listen;
-    let api = Api::start(listener, house.clone(), settings).map_err(|cause| StartError::Http { address, cause })?;
+    let (address, secure) = (config.http.listen, config.http.secure);
+    let settings = ApiSettings { identity: config.identity.clone().filter(|_| secure), ..settings };
+    let api =
+        Api::start(listener, house.clone(), settings).map_err(|cause| StartError::Http { address, secure, cause })?;
     let switch = tokio::spawn(switch.run(Sources { inputs: receiver, sip: news.0, media: news.1 }));
     let pulse = MediaHealth::default();
     Ok(Running { inputs, house, api, clerk, answering, endpoint, mixer, store, switch, hours, pulse, _started: config })
@@ -194,8 +198,9 @@ async fn start_edges(config: &Config, restored: &Restored) -> Result<(Edges, Edg
     Ok((Edges { endpoint, mixer, near, behind_nat }, (sip, media)))
 }
 
-async fn listen(address: SocketAddr) -> Result<TcpListener, StartError> {
-    TcpListener::bind(address).await.map_err(|cause| StartError::Http { address, cause })
+async fn listen(http: &Http) -> Result<TcpListener, StartError> {
+    let (address, secure) = (http.listen, http.secure);
+    TcpListener::bind(address).await.map_err(|cause| StartError::Http { address, secure, cause })
 }
 
 impl std::fmt::Debug for Running {

@@ -99,6 +99,8 @@ pub(crate) fn signalling(config: &Config) -> SipSettings {
     SipSettings {
         domain: config.server.domain.clone(),
         listen: config.sip.listen.clone(),
+        identity: config.identity.clone(),
+        trust: None,
         external_address: config.sip.external_address,
         local_networks: config.server.local_networks.clone(),
         digest: config.sip.digest.clone(),
@@ -134,6 +136,7 @@ fn trunk(trunk: &config::Trunk) -> Trunk {
         name: trunk.name.clone(),
         address: trunk.address,
         protocol: trunk.protocol,
+        security: trunk.security.clone(),
         credentials: trunk.credentials.clone(),
         caller_id: trunk.caller_id.clone(),
         accept_from: trunk.accept_from.clone(),

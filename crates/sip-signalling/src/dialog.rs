@@ -8,8 +8,9 @@ use rsip::{Method, Request, Response};
 use serde::{Deserialize, Serialize};
 
 use crate::codec::headers::{CSeq, Contacts, NameAddr, addresses, call_id, contacts, cseq, from, to, tokens};
-use crate::codec::{SipUri, one, push};
+use crate::codec::{Scheme, SipUri, one, push};
 use crate::flow::Flow;
+use crate::settings::Protocol;
 
 #[cfg(test)]
 mod tests;
@@ -45,6 +46,9 @@ pub(crate) struct Dialog {
     pub(crate) flow: Flow,
     /// Whether their Contact and the route say where requests go; else the flow does.
     routed: bool,
+    /// Whether it was made under `sips:`: then both Contacts stay so (RFC 3261 §12.1.1).
+    #[serde(default)]
+    secure: bool,
     /// Whether a REFER of theirs came.
     #[serde(default)]
     referred: bool,
@@ -69,6 +73,9 @@ impl Dialog {
         let from = from(&invite.headers).ok()?;
         let to = to(&invite.headers).ok()?;
         let remote_target = contact(&invite.headers).unwrap_or_else(|| from.uri.clone());
+        let route_set = addresses(&invite.headers, "Record-Route").unwrap_or_default();
+        let next = route_set.first().map_or(&remote_target, |first| &first.uri);
+        let secure = SipUri::from(&invite.uri).scheme == Scheme::Sips || next.scheme == Scheme::Sips;
         Some(Self {
             call_id: call_id(&invite.headers).to_owned(),
             local_tag: local_tag.to_owned(),
@@ -77,10 +84,11 @@ impl Dialog {
             remote: from.to_string(),
             local_cseq: 0,
             remote_cseq: cseq(&invite.headers).ok().map(|cseq| cseq.number),
-            route_set: routes(addresses(&invite.headers, "Record-Route").unwrap_or_default()),
+            route_set: routes(route_set),
             remote_target,
             flow,
             routed,
+            secure,
             referred: false,
             takes_update: takes_update(&invite.headers).unwrap_or(false),
             asserted: None,
@@ -105,6 +113,7 @@ impl Dialog {
             remote_target: contact(&response.headers).unwrap_or_else(|| SipUri::from(&invite.uri)),
             flow,
             routed,
+            secure: SipUri::from(&invite.uri).scheme == Scheme::Sips,
             referred: false,
             takes_update: takes_update(&response.headers).unwrap_or(false),
             asserted: None,
@@ -176,9 +185,15 @@ impl Dialog {
         }
     }
 
-    /// By which way the next request goes. Names are not resolved: then, and to a registered phone, the flow holds.
+    /// Whether it was made under `sips:`.
+    pub(crate) fn is_secure(&self) -> bool {
+        self.secure
+    }
+
+    /// By which way the next request goes. Over TLS by the connection there is: whoever else were to be met at the address of a
+    /// Contact could not prove to be the one (RFC 5923 §3). Names are not resolved: then, and to a registered phone, the flow holds.
     pub(crate) fn way(&self) -> Flow {
-        if !self.routed {
+        if !self.routed || self.flow.protocol == Protocol::Tls {
             return self.flow;
         }
         let hop = match self.route_set.first().and_then(|first| NameAddr::parse(first).ok()) {
@@ -189,7 +204,7 @@ impl Dialog {
         let same = transport.eq_ignore_ascii_case(self.flow.via_transport()) || hop.transport().is_none();
         match hop.ip().map(|ip| ip.to_canonical()) {
             Some(ip) if same && is_reachable(ip, self.flow.peer.ip().to_canonical()) => {
-                self.flow.toward((ip, hop.port.unwrap_or(5060)).into())
+                self.flow.toward((ip, hop.port_or_default()).into())
             }
             Some(_) | None => self.flow,
         }

@@ -25,12 +25,11 @@ use crate::flow::Flow;
 use crate::leg::DialogState;
 use crate::news::News;
 use crate::orders::{self, Given, Orders, Weight};
-use crate::settings::{Protocol, SipSettings};
+use crate::settings::{Doorkeeping, Protocol, SipSettings};
 use crate::stack::{Counts, Output, RegistrationView, Stack};
 use crate::trace::{self, TracedMessage, Tracer};
 use crate::traffic::Traffic;
-use crate::transport::tcp::Connections;
-use crate::transport::{Inbound, read_errors, route_to, tcp, udp};
+use crate::transport::{Connections, Inbound, read_errors, route_to, tcp, udp};
 use crate::wish::Wish;
 
 /// News that wait for the owner before the endpoint keeps them itself and lets no new calls in.
@@ -51,6 +50,9 @@ pub enum StartError {
     /// No address to listen on was given.
     #[error("no address to listen on")]
     NoListener,
+    /// TLS is to be listened on, and nothing proves who we are.
+    #[error("cannot listen on tls:{0}: there is no certificate")]
+    NoIdentity(SocketAddr),
     /// The operating system has no random numbers.
     #[error("no random numbers")]
     Random,
@@ -58,7 +60,7 @@ pub enum StartError {
 
 /// Why one address is not listened on.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot listen on {}:{address}: {cause}", name(*protocol))]
+#[error("cannot listen on {}:{address}: {cause}", protocol.name())]
 pub struct BindError {
     /// Over what.
     pub protocol: Protocol,
@@ -70,13 +72,6 @@ pub struct BindError {
 
 fn lines(refused: &[BindError]) -> String {
     refused.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
-}
-
-fn name(protocol: Protocol) -> &'static str {
-    match protocol {
-        Protocol::Udp => "udp",
-        Protocol::Tcp => "tcp",
-    }
 }
 
 /// What the owner sends into the loop.
@@ -107,6 +102,12 @@ impl Endpoint {
     /// Which addresses could not be bound, and why.
     #[expect(clippy::unused_async, reason = "sockets belong to the runtime this runs in")]
     pub async fn start(settings: SipSettings) -> Result<(Self, mpsc::Receiver<News>), StartError> {
+        let secure = settings.listen.iter().find(|(protocol, _)| *protocol == Protocol::Tls);
+        // a phone is called by the connection it made, and listens for show
+        let must_prove = settings.identity.is_none() && settings.doorkeeping == Doorkeeping::Server;
+        if let Some((_, address)) = secure.filter(|_| must_prove) {
+            return Err(StartError::NoIdentity(*address));
+        }
         let sockets = Sockets::bind(&settings.listen)?;
         let mut seed = [0; 32];
         getrandom::fill(&mut seed).map_err(|_| StartError::Random)?;
@@ -116,10 +117,14 @@ impl Endpoint {
         let lost = Arc::new(AtomicU64::new(0));
         let (mut settings, clock) = (settings, Clock::new());
         let bindings = std::mem::take(&mut settings.bindings);
+        let identity = settings.identity.clone();
+        let clients = settings.directory.clients();
         let mut stack = Stack::new(settings, addresses.to_vec(), Box::new(route_to), seed);
         stack.restore(clock.now(), bindings);
         let (inbound, came) = mpsc::channel(INBOUND);
         let tasks = sockets.read(&inbound);
+        let mut connections = Connections::new(inbound, identity);
+        connections.admit(clients.as_ref());
         let tracer = Tracer::new();
         let traced = tracer.source();
         let running = Running {
@@ -127,7 +132,7 @@ impl Endpoint {
             clock,
             udp: tasks.udp,
             readers: tasks.readers,
-            connections: Connections::new(inbound),
+            connections,
             news,
             backlog: VecDeque::new(),
             lost: Arc::clone(&lost),
@@ -243,7 +248,7 @@ impl Sockets {
                 let socket = udp::bind(address)?;
                 Ok((socket.local_addr()?, Socket::Udp(Arc::new(socket))))
             }
-            Protocol::Tcp => {
+            Protocol::Tcp | Protocol::Tls => {
                 let listener = tcp::bind(address)?;
                 Ok((listener.local_addr()?, Socket::Tcp(listener)))
             }
@@ -256,14 +261,14 @@ impl Sockets {
 
     fn read(self, inbound: &mpsc::Sender<Inbound>) -> Tasks {
         let mut tasks = Tasks { udp: Vec::new(), readers: Vec::new() };
-        for (_, local, socket) in self.bound {
+        for (protocol, local, socket) in self.bound {
             let reader = match socket {
                 Socket::Udp(socket) => {
                     tasks.udp.push((local, Arc::clone(&socket)));
                     tasks.readers.push(tokio::spawn(read_errors(Arc::clone(&socket), local, inbound.clone())));
                     tokio::spawn(udp::read(socket, local, inbound.clone()))
                 }
-                Socket::Tcp(listener) => tokio::spawn(tcp::accept(listener, local, inbound.clone())),
+                Socket::Tcp(listener) => tokio::spawn(tcp::accept(listener, protocol, local, inbound.clone())),
             };
             tasks.readers.push(reader);
         }
@@ -345,7 +350,12 @@ impl Running {
     fn take(&mut self, order: Order) {
         let now = self.clock.now();
         match order {
-            Order::Wish(wish) => self.stack.wish(now, *wish),
+            Order::Wish(wish) => {
+                if let Wish::Reload(directory) = &*wish {
+                    self.connections.admit(directory.clients().as_ref());
+                }
+                self.stack.wish(now, *wish);
+            }
             Order::Thaw(state) => self.stack.thaw(now, *state),
             // whoever asked may have gone; a leg nobody takes goes back
             Order::Freeze(leg, reply) => {
@@ -376,6 +386,11 @@ impl Running {
         match inbound {
             Inbound::Message(flow, message) => self.received(now, flow, *message),
             Inbound::Accepted(flow, stream) => self.connections.accepted(flow, stream),
+            Inbound::Secured(flow, number, proof) => {
+                if self.connections.secured(flow, number) {
+                    self.stack.flow_proved(flow, proof);
+                }
+            }
             Inbound::Ping(flow) => self.connections.send(flow, Bytes::from_static(b"\r\n")),
             Inbound::Unreachable(flow) => self.stack.unreachable(now, flow),
             Inbound::Closed(flow, number) => {
@@ -411,6 +426,7 @@ impl Running {
         while let Some(output) = self.stack.next() {
             match output {
                 Output::Send(flow, bytes) => self.send(flow, bytes),
+                Output::Expect(peer, expected) => self.connections.expect(peer, expected),
                 Output::News(news) => self.tell(news),
             }
         }
@@ -435,7 +451,7 @@ impl Running {
             self.trace(self.clock.now(), flow, true, bytes.clone(), call_id, leg);
         }
         match flow.protocol {
-            Protocol::Tcp => self.connections.send(flow, bytes),
+            Protocol::Tcp | Protocol::Tls => self.connections.send(flow, bytes),
             Protocol::Udp => {
                 let socket = self.udp.iter().find(|(local, _)| *local == flow.local).map(|(_, socket)| socket);
                 // what the kernel does not take now is lost as on the wire; transactions repeat it

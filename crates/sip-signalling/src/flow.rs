@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::settings::Protocol;
 
-/// One of our listeners and one address on the other side. Over TCP there is at most one connection per flow.
+/// One of our listeners and one address on the other side. Over TCP and TLS there is at most one connection per flow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub(crate) struct Flow {
     /// Over what.
@@ -24,7 +24,7 @@ impl Flow {
     pub(crate) fn is_reliable(&self) -> bool {
         match self.protocol {
             Protocol::Udp => false,
-            Protocol::Tcp => true,
+            Protocol::Tcp | Protocol::Tls => true,
         }
     }
 
@@ -38,6 +38,7 @@ impl Flow {
         match self.protocol {
             Protocol::Udp => "UDP",
             Protocol::Tcp => "TCP",
+            Protocol::Tls => "TLS",
         }
     }
 
@@ -46,6 +47,8 @@ impl Flow {
         match self.protocol {
             Protocol::Udp => None,
             Protocol::Tcp => Some("tcp"),
+            // deprecated by RFC 3261 §26.2.2 in favour of sips:, which promises more than one hop; every phone writes it
+            Protocol::Tls => Some("tls"),
         }
     }
 }

@@ -7,9 +7,10 @@ use std::net::{IpAddr, SocketAddr};
 
 use rsip::{Method, Request};
 
-use crate::codec::headers::{accepts, content_type, max_forwards, tokens};
-use crate::codec::{all, one};
-use crate::settings::{Network, Source, Trunk};
+use crate::codec::headers::{Contacts, accepts, contacts, content_type, max_forwards, tokens};
+use crate::codec::{Scheme, SipUri, all, one};
+use crate::flow::Flow;
+use crate::settings::{Network, Protocol, Source, Trunk};
 
 #[cfg(test)]
 mod tests;
@@ -68,6 +69,20 @@ pub(crate) fn form(request: &Request) -> Option<Refusal> {
         return Some(Refusal::plain(483));
     }
     if request.method == Method::Invite || request.method == Method::Update { session_body(request) } else { None }
+}
+
+/// What a request promises that the way it came does not keep: `sips:` means TLS on every hop (RFC 3261 §26.2.2), and whoever
+/// registers such a contact must be reachable that way.
+pub(crate) fn promise(request: &Request, flow: Flow) -> Option<Refusal> {
+    if flow.protocol == Protocol::Tls {
+        return None;
+    }
+    if SipUri::from(&request.uri).scheme == Scheme::Sips {
+        return Some(Refusal::plain(416));
+    }
+    let bound = matches!(contacts(&request.headers), Ok(Contacts::These(these))
+        if these.iter().any(|contact| contact.uri.scheme == Scheme::Sips));
+    (request.method == Method::Register && bound).then(|| Refusal::plain(403))
 }
 
 /// Whether we do what a Require asks; a path is for registrations alone (RFC 3327 §5.3).
@@ -134,7 +149,7 @@ pub(crate) fn accepts_from(trunk: &Trunk, source: SocketAddr) -> bool {
     })
 }
 
-/// The trunk whose calls may come from here; the most exact statement wins.
+/// The trunk whose calls may come from here by their address alone; the most exact statement wins.
 pub(crate) fn trunk_of(trunks: &[Trunk], source: SocketAddr) -> Option<&Trunk> {
     let exactly = |trunk: &&Trunk| {
         trunk.accept_from.iter().any(|from| match from {
@@ -142,7 +157,8 @@ pub(crate) fn trunk_of(trunks: &[Trunk], source: SocketAddr) -> Option<&Trunk> {
             Source::Network(_) => false,
         })
     };
-    trunks.iter().find(exactly).or_else(|| trunks.iter().find(|trunk| accepts_from(trunk, source)))
+    let mut by_address = trunks.iter().filter(|trunk| trunk.security.clients.is_none());
+    by_address.clone().find(exactly).or_else(|| by_address.find(|trunk| accepts_from(trunk, source)))
 }
 
 /// Whether both are the same address, IPv4 in IPv6 included.

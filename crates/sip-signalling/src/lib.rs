@@ -27,7 +27,7 @@ pub use leg::DialogState;
 pub use news::{Arrival, News, Package, ReferId, Referral, ReferredAt, WatchId, WatchedAt};
 pub use settings::{
     Account, Algorithm, Directory, Doorkeeping, Ha1s, Network, Password, Protocol, SavedBinding, Secret, SipSettings,
-    Source, Trunk,
+    Source, Trunk, TrunkSecurity,
 };
 pub use stack::{Counts, RegistrationView};
 pub use trace::TracedMessage;

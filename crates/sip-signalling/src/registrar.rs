@@ -346,7 +346,7 @@ fn is_allowed(contact: &NameAddr, source: SocketAddr, own: &[SocketAddr]) -> boo
         return false;
     }
     let Some(ip) = contact.uri.ip().map(|ip| ip.to_canonical()) else { return true };
-    let port = contact.uri.port.unwrap_or(5060);
+    let port = contact.uri.port_or_default();
     let is_ours = own.iter().any(|own| {
         let everywhere = own.ip().is_unspecified() && ip.is_loopback();
         own.port() == port && (own.ip() == ip || everywhere)

@@ -4,6 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use conference::AgentName;
+use secure_wire::{Identity, Roots};
 
 pub use crate::digest::Ha1s;
 pub use crate::registrar::SavedBinding;
@@ -25,6 +26,33 @@ pub enum Protocol {
     Udp,
     /// TCP, RFC 3261 §18.
     Tcp,
+    /// TLS over TCP, RFC 3261 §26.2.
+    Tls,
+}
+
+impl Protocol {
+    /// Its name in settings and logs: `udp`, `tcp`, `tls`.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Udp => "udp",
+            Self::Tcp => "tcp",
+            Self::Tls => "tls",
+        }
+    }
+}
+
+/// What is told and asked over TLS where a trunk is concerned.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TrunkSecurity {
+    /// Whom we believe that the carrier's server is it; `None`: nobody, so that nothing can be sent there over TLS.
+    pub trust: Option<Roots>,
+    /// The name its certificate must have; empty: the host of its address.
+    pub server_name: String,
+    /// Who we are to a carrier that asks.
+    pub identity: Option<Identity>,
+    /// Its calls come over TLS and with a certificate that one of these vouches for; `None`: its addresses say that they are its.
+    pub clients: Option<Roots>,
 }
 
 /// A range of addresses: `address/prefix`.
@@ -81,6 +109,8 @@ pub struct Trunk {
     pub address: SocketAddr,
     /// Over what.
     pub protocol: Protocol,
+    /// What is told and asked over TLS.
+    pub security: TrunkSecurity,
     /// The name and password for the carrier's digest challenges.
     pub credentials: Option<(String, Secret)>,
     /// The number shown to the carrier; empty: the caller's own.
@@ -116,6 +146,10 @@ pub struct SipSettings {
     pub domain: String,
     /// Where to listen. Port 0 takes a free port (tests).
     pub listen: Vec<(Protocol, SocketAddr)>,
+    /// Who we are over TLS; without it no `Tls` in `listen` can be started.
+    pub identity: Option<Identity>,
+    /// For a phone: whom it believes that its server is it.
+    pub trust: Option<Roots>,
     /// The public address when behind NAT; given to everybody outside `local_networks`.
     pub external_address: Option<IpAddr>,
     /// These get our own address.

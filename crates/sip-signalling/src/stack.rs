@@ -30,10 +30,12 @@ mod register;
 pub use counts::Counts;
 pub use register::RegistrationView;
 mod reliable;
+mod reload;
 mod replaces;
 mod respond;
 mod ring;
 mod secrets;
+mod secure;
 mod session;
 mod subscribe;
 #[cfg(test)]
@@ -63,6 +65,7 @@ use crate::refer::{End, Referring, Refers};
 use crate::registrar::Registrar;
 use crate::settings::{Directory, Protocol, SipSettings};
 use crate::transaction::{Alarms, ClientEvent, ClientId, Out, ServerId, Transactions};
+use crate::transport::Expected;
 use crate::watch::Watches;
 use crate::wish::Wish;
 use account::PhoneState;
@@ -70,6 +73,7 @@ use alarm::Alarm;
 use freeze::Frozen;
 use own::{Own, RouteTo};
 use replaces::Memory;
+use secure::Secure;
 
 /// Legs there may be at once; beyond, calls are answered 503.
 pub(crate) const MOST_LEGS: usize = 20_000;
@@ -81,6 +85,8 @@ const SECURITY_PER_SECOND: u32 = 20;
 pub(crate) enum Output {
     /// To be sent.
     Send(Flow, Bytes),
+    /// Who must be there when a connection to this address is made over TLS.
+    Expect(SocketAddr, Expected),
     /// To be told.
     News(News),
 }
@@ -126,6 +132,7 @@ pub(crate) struct Stack {
     chance: Chance,
     digest: DigestServer,
     secrets: secrets::Secrets,
+    secure: Secure,
     registrar: Registrar<Flow>,
     transactions: Transactions,
     branches: HashMap<ClientId, Branch>,
@@ -177,6 +184,7 @@ impl Stack {
             chance: Chance::new(seed),
             digest,
             secrets: BTreeMap::new(),
+            secure: Secure::new(&settings),
             registrar: Registrar::default(),
             transactions: Transactions::default(),
             branches: HashMap::new(),
@@ -237,6 +245,7 @@ impl Stack {
     pub(crate) fn flow_failed(&mut self, now: Moment, flow: Flow) {
         self.now = now;
         self.stream_lost(flow);
+        self.secure_lost(flow);
         self.transactions.flow_failed(now, flow);
         let gone = self.registrar.flow_ended(&flow);
         self.tell_registrations(gone.into_iter().map(|(aor, _)| aor));
@@ -281,7 +290,7 @@ impl Stack {
         }
         let back = match flow.protocol {
             Protocol::Udp => flow.toward(via.response_target().unwrap_or(flow.peer)),
-            Protocol::Tcp => flow,
+            Protocol::Tcp | Protocol::Tls => flow,
         };
         if request.method == Method::Ack {
             return self.ack(flow, request);
@@ -421,17 +430,6 @@ impl Stack {
             Alarm::Farewell(leg) => self.bye(leg),
             Alarm::Watch(watch) => self.watch_expired(watch),
         }
-    }
-
-    fn reload(&mut self, directory: Directory) {
-        let before = std::mem::take(&mut self.secrets);
-        let old = std::mem::replace(&mut self.settings.directory, directory);
-        (self.secrets, _) = secrets::of(&self.settings.directory, &self.settings.domain, (&old, &before));
-        let secrets = &self.secrets;
-        // whoever registered with a password that holds no longer is not rung any more
-        let gone = self.registrar.keep_only(|aor| secrets.contains_key(aor) && secrets.get(aor) == before.get(aor));
-        self.tell_registrations(gone.into_iter().map(|(aor, _)| aor));
-        self.end_foreign_watches();
     }
 
     fn tell(&mut self, news: News) {

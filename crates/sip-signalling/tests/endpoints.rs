@@ -2,18 +2,31 @@
 
 #![allow(clippy::unwrap_used)]
 
+#[path = "../../secure-wire/tests/authority/mod.rs"]
+mod authority;
 mod common;
 
+use std::net::IpAddr;
 use std::time::Duration;
 
+use authority::{Authority, NAMES};
 use bytes::Bytes;
 use common::{House, Told, house, offered, phone};
-use conference::{AgentName, Caller, Ending, Identity, LegId};
-use sip_signalling::{Callee, Counts, News, Protocol, Wish};
+use conference::{AgentName, Caller, Ending, Identity as Shown, LegId};
+use secure_wire::{Identity, Roots};
+use sip_signalling::{Callee, Counts, News, Protocol, SipSettings, Wish};
 
-async fn calls_both_ways(protocol: Protocol) {
-    let House { endpoint: server, news: mut told } = house(|_| {}).await;
-    let (alice, mut ears) = phone("alice", &server, protocol).await;
+/// Over TLS with certificates of an authority of its own.
+async fn calls_both_ways(protocol: Protocol, ip: &str) {
+    let authority = Authority::new();
+    let House { endpoint: server, news: mut told } = house(|settings| {
+        let issued = authority.issue(NAMES, 30);
+        settings.identity = Some(Identity::load(&issued.certificate, &issued.key).unwrap());
+        settings.listen = vec![(protocol, (ip.parse::<IpAddr>().unwrap(), 0).into())];
+    })
+    .await;
+    let trusting = |settings: &mut SipSettings| settings.trust = Some(Roots::load(&authority.certificate()).unwrap());
+    let (alice, mut ears) = common::phone_that("alice", &server, protocol, trusting).await;
 
     // Alice calls
     let out = LegId::rung(1);
@@ -21,7 +34,7 @@ async fn calls_both_ways(protocol: Protocol) {
     let to =
         Callee::Address { account: Some("alice".into()), uri: "sip:*43@baton.local".into(), server: address, protocol };
     let offer = Bytes::from_static(b"v=0\r\n");
-    alice.wish(Wish::Call { leg: out, to, from: Identity::default(), offer: offer.clone() });
+    alice.wish(Wish::Call { leg: out, to, from: Shown::default(), offer: offer.clone() });
     let arrival = told.arrival().await;
     assert!(matches!(&arrival.caller, Caller::Agent { name, .. } if name.0 == "alice"));
     assert_eq!(arrival.dialled, "*43");
@@ -44,7 +57,7 @@ async fn calls_both_ways(protocol: Protocol) {
     let ring = |leg| Wish::Call {
         leg,
         to: Callee::Agent(AgentName("alice".into())),
-        from: Identity { display: "Customer".into(), user: "+49301112233".into() },
+        from: Shown { display: "Customer".into(), user: "+49301112233".into() },
         offer: Bytes::from_static(b"v=0\r\n"),
     };
     server.wish(ring(LegId::rung(2)));
@@ -73,12 +86,24 @@ async fn calls_both_ways(protocol: Protocol) {
 
 #[tokio::test]
 async fn a_phone_calls_and_is_called_over_udp() {
-    calls_both_ways(Protocol::Udp).await;
+    calls_both_ways(Protocol::Udp, "127.0.0.1").await;
 }
 
 #[tokio::test]
 async fn a_phone_calls_and_is_called_over_tcp() {
-    calls_both_ways(Protocol::Tcp).await;
+    calls_both_ways(Protocol::Tcp, "127.0.0.1").await;
+}
+
+#[tokio::test]
+async fn a_phone_calls_and_is_called_over_tls() {
+    calls_both_ways(Protocol::Tls, "127.0.0.1").await;
+}
+
+#[tokio::test]
+async fn a_phone_calls_and_is_called_over_ipv6_whatever_the_transport() {
+    for protocol in [Protocol::Udp, Protocol::Tcp, Protocol::Tls] {
+        calls_both_ways(protocol, "::1").await;
+    }
 }
 
 #[tokio::test]

@@ -4,6 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use media_mixer::sdp::{Codec, OpusSettings};
+use secure_wire::Roots;
 use sip_signalling::{Algorithm, Directory, Doorkeeping, Protocol, SipSettings};
 
 use crate::line::{LineId, LineView};
@@ -22,6 +23,8 @@ pub struct PhoneSettings {
     pub server: SocketAddr,
     /// Over what it speaks SIP.
     pub protocol: Protocol,
+    /// Over TLS: whom it believes that the server is it.
+    pub trust: Option<Roots>,
     /// Its own address, for SIP and RTP.
     pub address: IpAddr,
     /// Its own SIP port; 0 takes a free one.
@@ -46,6 +49,7 @@ impl PhoneSettings {
             domain: domain.to_owned(),
             server,
             protocol: Protocol::Udp,
+            trust: None,
             address: IpAddr::from([127, 0, 0, 1]),
             port: 0,
             voice,
@@ -129,6 +133,8 @@ pub(crate) fn sip_settings(settings: &PhoneSettings) -> SipSettings {
     SipSettings {
         domain: settings.domain.clone(),
         listen: vec![(settings.protocol, SocketAddr::new(settings.address, settings.port))],
+        identity: None,
+        trust: settings.trust.clone(),
         external_address: None,
         local_networks: Vec::new(),
         digest: vec![Algorithm::Sha256, Algorithm::Md5],

@@ -1,6 +1,7 @@
 //! What the daemon refuses: exit code 1, one line on standard error that ends in the stable code, and nothing changes. What the
 //! command line itself does not understand: exit code 2, and nobody is asked.
 
+use baton_tests::desk::http_client;
 use baton_tests::house::tones;
 use baton_tests::people::SOON;
 use baton_tests::stage::scene;
@@ -76,10 +77,9 @@ async fn what_must_wait_is_refused_with_the_reason() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_agents_token_and_one_that_is_none() {
     let typed = Typed::open().await;
-    let client = reqwest::Client::new();
     let url = format!("http://{}/v1/login", typed.stage.house.running.http());
     let login = serde_json::json!({"name": "carol", "password": "carol-secret"});
-    let answer = client.post(url).json(&login).timeout(SOON).send().await.expect("an answer");
+    let answer = http_client().post(url).json(&login).timeout(SOON).send().await.expect("an answer");
     let known: serde_json::Value = answer.json().await.expect("JSON");
     let carols = typed.shell.with_token(known["token"].as_str().expect("a token"));
     assert_eq!(carols.does(&["calls"]).await, "");

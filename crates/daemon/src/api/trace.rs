@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use conference::{CallId, LegId};
 use control_api::Traced;
-use sip_signalling::{Protocol, TracedMessage};
+use sip_signalling::TracedMessage;
 use tokio::sync::{broadcast, mpsc};
 
 use super::Clerk;
@@ -93,10 +93,7 @@ fn traced(message: TracedMessage, call: Option<CallId>) -> Traced {
         // the signalling counts from 1970
         at: i64::try_from(message.at.0).unwrap_or(i64::MAX),
         sent: message.sent,
-        protocol: match message.protocol {
-            Protocol::Udp => "udp",
-            Protocol::Tcp => "tcp",
-        },
+        protocol: message.protocol.name(),
         peer: message.peer.to_string(),
         call,
         call_id: message.call_id,

@@ -150,7 +150,7 @@ fn invitation(config: &Config, running: &Running) -> String {
     let mut text = String::from("Baton takes calls.\n\n  Type into a softphone:\n");
     let _ = writeln!(text, "    domain     {}", config.server.domain);
     for (protocol, address) in running.addresses() {
-        let _ = writeln!(text, "    server     {address} ({})", format!("{protocol:?}").to_lowercase());
+        let _ = writeln!(text, "    server     {address} ({})", protocol.name());
     }
     if config.agents.is_empty() {
         text.push_str("    user       none yet: add [[agents]] to the settings\n");

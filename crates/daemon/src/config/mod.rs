@@ -9,6 +9,7 @@ mod house;
 mod lines;
 mod mistake;
 mod model;
+mod proof;
 mod reader;
 mod scratch;
 mod tree;
@@ -140,18 +141,33 @@ fn read(text: &str, variables: &Variables, findings: &Findings) -> Option<Config
     environment::lay_over(&mut said, &default, variables, findings);
     let root = Section::root(&said, &default, findings);
     let server = house::server(&root);
-    let sip = wires::sip(&root);
+    let identity = proof::identity(&root.table("sip"));
+    let sip = wires::sip(&root, identity.is_some());
     let media = wires::media(&root);
-    let http = wires::http(&root);
+    let http = wires::http(&root, identity.is_some());
     let mut directory = Directory::default();
     let agents = house::agents(&root, &mut directory);
     let queues = lines::queues(&root, &mut directory);
     let rooms = lines::rooms(&root, &mut directory);
     let trunks = trunks::trunks(&root, &mut directory);
+    trunks::check_ways(&root, &trunks, &sip);
     let transfer = house::transfer(&root, &mut directory);
     directory.check(&trunks, findings);
     unbuilt::warn(&root);
-    Some(Config { server, sip, media, http, transfer, agents, queues, rooms, trunks, source: None, scratch: None })
+    Some(Config {
+        server,
+        identity,
+        sip,
+        media,
+        http,
+        transfer,
+        agents,
+        queues,
+        rooms,
+        trunks,
+        source: None,
+        scratch: None,
+    })
 }
 
 fn default_tree() -> Branch {

@@ -10,7 +10,8 @@ use std::time::Duration;
 
 use conference::{AgentName, Strategy};
 use regex::Regex;
-use sip_signalling::{Algorithm, Ha1s, Network, Protocol, Secret, Source};
+use secure_wire::Identity;
+use sip_signalling::{Algorithm, Ha1s, Network, Protocol, Secret, Source, TrunkSecurity};
 
 use super::scratch::Scratch;
 use crate::hours::Hours;
@@ -20,6 +21,8 @@ use crate::hours::Hours;
 pub struct Config {
     /// `[server]`.
     pub server: Server,
+    /// Who we are over TLS: the certificate of `[sip]`. What a reload replaces in it, it replaces wherever it is used.
+    pub identity: Option<Identity>,
     /// `[sip]`.
     pub sip: Sip,
     /// `[media]`.
@@ -140,6 +143,8 @@ pub struct Opus {
 pub struct Http {
     /// Where it is listened on.
     pub listen: SocketAddr,
+    /// Whether over TLS, with the certificate of `[sip]`.
+    pub secure: bool,
     /// The file of the operator's token.
     pub admin_token_file: PathBuf,
     /// Origins from which browsers may come besides the API's own.
@@ -283,6 +288,8 @@ pub struct Trunk {
     pub address: SocketAddr,
     /// Over what.
     pub protocol: Protocol,
+    /// What is told and asked over TLS.
+    pub security: TrunkSecurity,
     /// Name and password for the carrier.
     pub credentials: Option<(String, Secret)>,
     /// The number shown to the carrier; empty: the caller's own.

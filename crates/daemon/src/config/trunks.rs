@@ -3,11 +3,13 @@
 use std::net::SocketAddr;
 
 use regex::Regex;
-use sip_signalling::{Protocol, Secret, Source};
+use secure_wire::{Connector, Roots};
+use sip_signalling::{Protocol, Secret, Source, TrunkSecurity};
 
 use super::directory::{Directory, target};
 use super::house::{required_name, secret};
-use super::model::{Dialled, NumberRule, Target, TargetKind, Trunk};
+use super::model::{Dialled, NumberRule, Sip, Target, TargetKind, Trunk};
+use super::proof;
 use super::reader::{At, Section};
 use super::tree::{Node, Place};
 use super::values::{flag, number, socket, source, text};
@@ -37,11 +39,13 @@ pub(crate) fn trunks(root: &Section<'_>, directory: &mut Directory) -> Vec<Trunk
 fn trunk(section: &Section<'_>, directory: &mut Directory, sources: &mut Vec<At<Source>>) -> Trunk {
     let name = required_name(section);
     let (protocol, address) = carrier(section);
+    let security = security(section, protocol);
     section.read("register", flag);
     Trunk {
         name: name.value,
         address,
         protocol,
+        security,
         credentials: credentials(section),
         caller_id: section.read("caller_id", caller_id).value,
         accept_from: accept_from(section, sources),
@@ -52,7 +56,48 @@ fn trunk(section: &Section<'_>, directory: &mut Directory, sources: &mut Vec<At<
     }
 }
 
-/// `ADDRESS:PORT`, or with `udp:` or `tcp:` before it.
+/// What is told and asked over TLS.
+fn security(section: &Section<'_>, protocol: Protocol) -> TrunkSecurity {
+    let (ca, clients) = (proof::roots(section, "ca"), proof::roots(section, "client_ca"));
+    let server_name = section.read("server_name", |node| match text(node)? {
+        empty if empty.is_empty() => Ok(empty),
+        name => Connector::check_name(&name).map(|()| name).map_err(|error| format!("is {error}")),
+    });
+    let identity = proof::identity(section);
+    if protocol != Protocol::Tls {
+        for key in ["ca", "server_name", "certificate"].into_iter().filter(|key| section.says(key)) {
+            let what = format!("{} is not used: the address does not begin with tls:", section.path(key));
+            section.findings.warn(&section.place, what);
+        }
+        return TrunkSecurity { clients: clients.value, ..TrunkSecurity::default() };
+    }
+    let trust = ca.value.or_else(|| match Roots::of_this_machine() {
+        Ok(roots) => Some(roots),
+        // the file that is named has been complained of already
+        Err(_) if section.says("ca") => None,
+        Err(error) => {
+            section.mistake("ca", &section.place, &format!("is empty, and {error}"));
+            None
+        }
+    });
+    TrunkSecurity { trust, server_name: server_name.value, identity, clients: clients.value }
+}
+
+/// What is asked over TLS must be answered over TLS: whoever has trunks that need it listens there (RFC 3261 §8.1.1.8).
+pub(super) fn check_ways(root: &Section<'_>, trunks: &[Trunk], sip: &Sip) {
+    let listens = sip.listen.iter().any(|(protocol, _)| *protocol == Protocol::Tls);
+    for (section, trunk) in root.tables("trunks").iter().zip(trunks) {
+        let key = match (trunk.protocol, &trunk.security.clients) {
+            _ if listens => continue,
+            (Protocol::Tls, _) => "address",
+            (_, Some(_)) => "client_ca",
+            (Protocol::Udp | Protocol::Tcp, None) => continue,
+        };
+        section.mistake(key, &section.place, "speaks TLS, which needs a tls: address in sip.listen");
+    }
+}
+
+/// `ADDRESS:PORT`, or with `udp:`, `tcp:` or `tls:` before it.
 fn carrier(section: &Section<'_>) -> (Protocol, SocketAddr) {
     let read = section.read("address", |node| {
         if node.place == Place::Default {
@@ -61,6 +106,7 @@ fn carrier(section: &Section<'_>) -> (Protocol, SocketAddr) {
         let written = text(node)?;
         let (protocol, address) = match written.split_once(':') {
             Some(("tcp", address)) => (Protocol::Tcp, address),
+            Some(("tls", address)) => (Protocol::Tls, address),
             Some(("udp", address)) => (Protocol::Udp, address),
             Some(_) | None => (Protocol::Udp, written.as_str()),
         };

@@ -34,12 +34,6 @@ fn sip(section: &Section<'_>) {
             section.findings.warn(&entry.place, format!("sip.listen: {word}: is not built yet and not listened on"));
         }
     }
-    for key in ["certificate", "private_key"] {
-        let file = section.read(key, text);
-        if !file.value.is_empty() {
-            warn_if(section, key, &file, "is not used yet: tls: and wss: are not built");
-        }
-    }
 }
 
 fn media(section: &Section<'_>) {

@@ -1,6 +1,5 @@
 //! Reads `[sip]`, `[media]` and `[http]`: addresses, ports, codecs, limits.
 
-use std::fs::File;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 
@@ -27,11 +26,14 @@ const RATE: u32 = 1_000_000;
 /// User-Agent fragments that may be dropped.
 const DROPPED: usize = 100;
 
+/// What is wrong with TLS without a certificate.
+const NO_CERTIFICATE: &str = "speaks TLS, which needs sip.certificate and sip.private_key";
+
 /// A way to listen that a file can name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Way {
     Built(Protocol),
-    /// `tls`, `ws`, `wss`: checked, not built yet.
+    /// `ws`, `wss`: checked, not built yet.
     Unbuilt(&'static str),
 }
 
@@ -41,7 +43,7 @@ pub(crate) fn listener(node: &Node) -> Result<(Way, SocketAddr), String> {
     let ways = [
         ("udp", Way::Built(Protocol::Udp)),
         ("tcp", Way::Built(Protocol::Tcp)),
-        ("tls", Way::Unbuilt("tls")),
+        ("tls", Way::Built(Protocol::Tls)),
         ("ws", Way::Unbuilt("ws")),
         ("wss", Way::Unbuilt("wss")),
     ];
@@ -56,22 +58,16 @@ pub(crate) fn listener(node: &Node) -> Result<(Way, SocketAddr), String> {
     }
 }
 
-pub(crate) fn sip(root: &Section<'_>) -> Sip {
+/// `proved`: whether there is a certificate.
+pub(crate) fn sip(root: &Section<'_>, proved: bool) -> Sip {
     let section = root.table("sip");
-    let listen = listeners(&section);
+    let listen = listeners(&section, proved);
     let digest =
         section.list("digest", |node| choice(node, &[("SHA-256", Algorithm::Sha256), ("MD5", Algorithm::Md5)]));
     if digest.value.is_empty() && digest.whole {
         section.mistake("digest", &digest.place, "has nothing in it: nobody could authenticate");
     }
     let session_expires = section.read("session_expires_s", |node| seconds(node, 90, 86_400)).value;
-    let certificate = section.read("certificate", readable);
-    let key = section.read("private_key", readable);
-    let unreadable =
-        (section.says("certificate") && !certificate.said()) || (section.says("private_key") && !key.said());
-    if certificate.value != key.value && !unreadable {
-        section.mistake("certificate", &certificate.place, "and private_key belong together: one of them is empty");
-    }
     let drop = section.list("drop_user_agents", |node| match text(node)?.trim() {
         "" => Err("has an empty string in it, which every User-Agent contains".to_owned()),
         fragment => Ok(fragment.to_ascii_lowercase()),
@@ -90,13 +86,16 @@ pub(crate) fn sip(root: &Section<'_>) -> Sip {
     }
 }
 
-fn listeners(section: &Section<'_>) -> Vec<(Protocol, SocketAddr)> {
+fn listeners(section: &Section<'_>, proved: bool) -> Vec<(Protocol, SocketAddr)> {
     let listen = section.list("listen", listener);
     if listen.value.len() > LISTENERS {
         section.mistake("listen", &listen.place, &format!("has more than {LISTENERS} entries"));
     }
     for (index, entry) in listen.value.iter().enumerate() {
         let (way, address) = entry.value;
+        if way == Way::Built(Protocol::Tls) && !proved && !names_a_certificate(section) {
+            section.mistake("listen", &entry.place, NO_CERTIFICATE);
+        }
         if address.port() != 0 && listen.value[..index].iter().any(|other| other.value == (way, address)) {
             section.mistake("listen", &entry.place, &format!("has {address} twice over the same transport"));
         }
@@ -110,20 +109,17 @@ fn listeners(section: &Section<'_>) -> Vec<(Protocol, SocketAddr)> {
         })
         .collect();
     if built.is_empty() && listen.whole {
-        section.mistake("listen", &listen.place, "has no udp: or tcp: address that this build could listen on");
+        section.mistake("listen", &listen.place, "has no udp:, tcp: or tls: address that this build could listen on");
     }
     built
 }
 
-/// Whether a file is named; one that is named must be readable.
-fn readable(node: &Node) -> Result<bool, String> {
-    match text(node)?.as_str() {
-        "" => Ok(false),
-        path => match File::open(path) {
-            Ok(_) => Ok(true),
-            Err(error) => Err(format!("cannot be read: \"{}\": {error}", path.escape_debug())),
-        },
-    }
+/// Whether one is named: if it is no good, that is what is complained of.
+fn names_a_certificate(section: &Section<'_>) -> bool {
+    ["certificate", "private_key"].iter().any(|key| {
+        let named = section.read(key, text);
+        section.says(key) && !(named.said() && named.value.is_empty())
+    })
 }
 
 pub(crate) fn media(root: &Section<'_>) -> Media {
@@ -216,16 +212,16 @@ fn opus(media: &Section<'_>) -> Opus {
     }
 }
 
-pub(crate) fn http(root: &Section<'_>) -> Http {
+/// `proved`: whether there is a certificate.
+pub(crate) fn http(root: &Section<'_>, proved: bool) -> Http {
     let section = root.table("http");
     let listen = section.read("listen", |node| {
         let written = text(node)?;
         let tls = written.strip_prefix("https:");
         Ok((socket(tls.unwrap_or(&written))?, tls.is_some()))
     });
-    if listen.value.1 {
-        let what = "https: is not built yet: nothing goes unencrypted instead, so name ADDRESS:PORT alone";
-        section.mistake("listen", &listen.place, what);
+    if listen.value.1 && !proved && !names_a_certificate(&root.table("sip")) {
+        section.mistake("listen", &listen.place, NO_CERTIFICATE);
     }
     let file = section.read("admin_token_file", |node| match text(node)? {
         file if file.is_empty() => Err("must be a file".to_owned()),
@@ -242,6 +238,7 @@ pub(crate) fn http(root: &Section<'_>) -> Http {
     }
     Http {
         listen: listen.value.0,
+        secure: listen.value.1,
         admin_token_file: file.value,
         origins: origins.plain(),
         trusted_proxies: proxies.plain(),

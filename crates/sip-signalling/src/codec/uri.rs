@@ -107,6 +107,12 @@ impl SipUri {
         host_ip(&self.host)
     }
 
+    /// The port, or the one that holds where none is written (RFC 3261 §19.1.2).
+    pub(crate) fn port_or_default(&self) -> u16 {
+        let secure = self.scheme == Scheme::Sips || self.transport().as_deref() == Some("tls");
+        self.port.unwrap_or(if secure { 5061 } else { 5060 })
+    }
+
     /// The `transport` parameter in small letters.
     pub(crate) fn transport(&self) -> Option<String> {
         self.params.get("transport").map(str::to_ascii_lowercase)

@@ -25,7 +25,8 @@ fn one_address_and_port_is_no_other_port() {
     let trunk = |name: &str, accept_from| Trunk {
         name: name.into(),
         address: "127.0.0.1:5090".parse().unwrap(),
-        protocol: crate::settings::Protocol::Udp,
+        protocol: Protocol::Udp,
+        security: crate::settings::TrunkSecurity::default(),
         credentials: None,
         caller_id: String::new(),
         accept_from,

@@ -94,6 +94,7 @@ impl Stack {
         let (domain, expires_s) = (state.account.domain.clone(), state.expires_s);
         let (tag, server, protocol) = (state.tag.clone(), state.address(), state.account.protocol);
         let Some(flow) = self.own.flow_to(protocol, server) else { return self.phone_failed(user, 503) };
+        self.expect_server(flow, &domain);
         let registrar = SipUri::new(None, &domain, None);
         let aor = NameAddr::new(SipUri::new(Some(user), &domain, None));
         let from = aor.clone().with_tag(&tag);

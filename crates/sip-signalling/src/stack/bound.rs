@@ -1,9 +1,9 @@
 //! Registrations outlive a restart: told whenever they change, and taken up again at the start.
 //!
 //! ```text
-//!   UDP    rung again at once, by the same listener or the one that stands in its place
-//!   TCP    its connection has ended with the process, and the registration with it, as when a connection breaks: the phone
-//!          makes a new one and registers by it (RFC 5626 §4.2.1)
+//!   UDP        rung again at once, by the same listener or the one that stands in its place
+//!   TCP, TLS   its connection has ended with the process, and the registration with it, as when a connection breaks: the
+//!              phone makes a new one and registers by it (RFC 5626 §4.2.1)
 //! ```
 
 use conference::{AgentName, Moment};
@@ -45,7 +45,7 @@ impl Stack {
         match flow.protocol {
             Protocol::Udp if self.own.listens(flow) => Some(flow),
             Protocol::Udp => self.own.flow_to(flow.protocol, flow.peer),
-            Protocol::Tcp => None,
+            Protocol::Tcp | Protocol::Tls => None,
         }
     }
 

@@ -81,6 +81,9 @@ impl Stack {
             Doorkeeping::Phone => self.contact(flow, user),
         };
         push(headers, "Contact", contact.to_string());
+        if leg.and_then(|leg| self.legs.get(&leg)?.dialog()).is_some_and(Dialog::is_secure) {
+            super::secure::promise(headers);
+        }
         push(headers, "Allow", self.allow);
         let supported = supported(self.settings.doorkeeping);
         push(headers, "Supported", supported);

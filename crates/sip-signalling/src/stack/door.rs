@@ -1,7 +1,7 @@
 //! Who sends a request, as far as it can be proved: agents by digest, trunks by their addresses.
 //!
 //! ```text
-//!   outside a dialog   trunk's address ─> trunk; digest ─> agent; else 401, the same for everybody (B1)
+//!   outside a dialog   trunk's address or certificate ─> trunk; digest ─> agent; else 401, the same for everybody (B1)
 //!   inside a dialog    the leg's own address, its trunk's addresses, or its agent's digest (C9)
 //!   ACK                whoever knows the dialog, as nobody can challenge it; with a description: as above
 //! ```
@@ -36,7 +36,7 @@ pub(super) enum Sender {
 impl Stack {
     /// A request without To tag.
     pub(super) fn outside_dialog(&mut self, flow: Flow, back: Flow, request: Request) {
-        if let Some(refusal) = gate::form(&request) {
+        if let Some(refusal) = gate::form(&request).or_else(|| gate::promise(&request, flow)) {
             return self.refuse(back, &request, &refusal);
         }
         // these belong to a dialog or to nothing, whoever sends them
@@ -69,7 +69,7 @@ impl Stack {
             return Some(Sender::Anyone);
         }
         if request.method != Method::Register
-            && let Some(trunk) = gate::trunk_of(&self.settings.directory.trunks, flow.peer)
+            && let Some(trunk) = self.trunk_of(flow)
         {
             return Some(Sender::Trunk(trunk.name.clone()));
         }
@@ -180,11 +180,5 @@ impl Stack {
                 dialog.flow = to;
             }
         }
-    }
-
-    fn is_trunks(&self, name: &str, flow: Flow) -> bool {
-        let mut trunks = self.settings.directory.trunks.iter();
-        let Some(trunk) = trunks.find(|trunk| trunk.name == name) else { return false };
-        gate::accepts_from(trunk, flow.peer) || trunk.address == flow.peer
     }
 }

@@ -19,7 +19,7 @@ use rsip::Method;
 use super::Stack;
 use super::identity::{ANONYMOUS, NOWHERE, is_anonymous};
 use crate::codec::headers::NameAddr;
-use crate::codec::{SipUri, one, push, set};
+use crate::codec::{Scheme, SipUri, one, push, set};
 use crate::flow::Flow;
 use crate::fork::Branch;
 use crate::leg::upkeep::Upkeep;
@@ -97,12 +97,15 @@ impl Stack {
 
     fn through_trunk(&mut self, name: &str, number: &str) -> Result<Target, u16> {
         let trunk = self.settings.directory.trunks.iter().find(|trunk| trunk.name == name).ok_or(503_u16)?;
-        let (protocol, address) = (trunk.protocol, trunk.address);
+        let address = trunk.address;
         if self.trunk_is_full(name) {
             return Err(503);
         }
-        let flow = self.own.flow_to(protocol, address).ok_or(503_u16)?;
-        let uri = SipUri::at(Some(number), address);
+        let flow = self.way_to_trunk(name).ok_or(503_u16)?;
+        let mut uri = SipUri::at(Some(number), address);
+        if flow.protocol == Protocol::Tls {
+            uri.params.set("transport", flow.uri_transport());
+        }
         Ok(Target {
             flow,
             to: NameAddr::new(uri.clone()),
@@ -121,6 +124,8 @@ impl Stack {
     ) -> Result<Target, u16> {
         let uri = SipUri::parse(uri).map_err(|_| 416_u16)?;
         let flow = self.own.flow_to(protocol, server).ok_or(503_u16)?;
+        let name = account.and_then(|account| self.accounts.get(account)).map(|known| known.domain().to_owned());
+        self.expect_server(flow, &name.unwrap_or_else(|| uri.host.clone()));
         let party = Party::Server(account.map(str::to_owned));
         Ok(Target { flow, to: NameAddr::new(uri.clone()), uri, route: Vec::new(), party })
     }
@@ -138,6 +143,9 @@ impl Stack {
             push(&mut request.headers, "P-Asserted-Identity", asserted);
         }
         self.introduce(flow, &mut request.headers, Some(leg), user.as_deref());
+        if uri.scheme == Scheme::Sips {
+            super::secure::promise(&mut request.headers);
+        }
         if offer.is_empty() {
             // a reliable provisional answer would bring their offer, and its PRACK had to answer it (RFC 3262 §5)
             let supported = one(&request.headers, "Supported").unwrap_or_default().replace(", 100rel", "");

@@ -1,11 +1,16 @@
 //! Sockets: bytes in and out, by flow. What is in them is for others.
 
+mod connections;
 mod icmp;
+mod opening;
 mod route;
+mod stream;
 pub(crate) mod tcp;
 pub(crate) mod udp;
 
+pub(crate) use connections::Connections;
 pub(crate) use icmp::read_errors;
+pub(crate) use opening::Expected;
 pub(crate) use route::route_to;
 
 use rsip::SipMessage;
@@ -21,6 +26,8 @@ pub(crate) enum Inbound {
     Message(Flow, Box<Result<SipMessage, Malformed>>),
     /// Somebody connected.
     Accepted(Flow, TcpStream),
+    /// The handshake of a connection is over; the other side has proved itself by these certificates, DER, or by none.
+    Secured(Flow, u64, Vec<Vec<u8>>),
     /// A keep-alive that wants its answer (RFC 5626 §3.5.1).
     Ping(Flow),
     /// Nobody takes datagrams at the other end of this flow, says whoever stands there or between (ICMP; it can be forged).

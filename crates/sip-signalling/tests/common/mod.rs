@@ -11,7 +11,7 @@ use std::time::Duration;
 use conference::AgentName;
 use sip_signalling::{
     Account, Algorithm, Arrival, Directory, Doorkeeping, Endpoint, Network, News, Password, PhoneAccount, Protocol,
-    Secret, SipSettings, Source, Trunk, Wish,
+    Secret, SipSettings, Source, Trunk, TrunkSecurity, Wish,
 };
 use tokio::sync::mpsc;
 
@@ -72,6 +72,8 @@ pub(crate) fn settings() -> SipSettings {
     SipSettings {
         domain: "baton.local".into(),
         listen: vec![(Protocol::Udp, "127.0.0.1:0".parse().unwrap()), (Protocol::Tcp, "127.0.0.1:0".parse().unwrap())],
+        identity: None,
+        trust: None,
         external_address: None,
         local_networks: vec![Network { address: "127.0.0.0".parse().unwrap(), prefix: 8 }],
         digest: vec![Algorithm::Sha256, Algorithm::Md5],
@@ -81,6 +83,7 @@ pub(crate) fn settings() -> SipSettings {
                 name: "pstn".into(),
                 address: "127.0.0.9:5090".parse().unwrap(),
                 protocol: Protocol::Udp,
+                security: TrunkSecurity::default(),
                 credentials: Some(("baton".into(), Secret("carrier-secret".into()))),
                 caller_id: String::new(),
                 accept_from: vec![Source::Network(Network { address: "127.0.0.2".parse().unwrap(), prefix: 32 })],
@@ -115,10 +118,21 @@ pub(crate) async fn house(change: impl FnOnce(&mut SipSettings)) -> House {
 
 /// A registered phone.
 pub(crate) async fn phone(user: &str, server: &Endpoint, protocol: Protocol) -> (Endpoint, Ears) {
+    phone_that(user, server, protocol, |_| {}).await
+}
+
+/// The same, set up otherwise.
+pub(crate) async fn phone_that(
+    user: &str,
+    server: &Endpoint,
+    protocol: Protocol,
+    change: impl FnOnce(&mut SipSettings),
+) -> (Endpoint, Ears) {
     let mut settings = settings();
     settings.doorkeeping = Doorkeeping::Phone;
     settings.directory = Directory { accounts: Vec::new(), trunks: Vec::new() };
-    settings.listen = vec![(protocol, "127.0.0.1:0".parse().unwrap())];
+    settings.listen = vec![(protocol, (listener(server, protocol).ip(), 0).into())];
+    change(&mut settings);
     let (endpoint, news) = Endpoint::start(settings).await.unwrap();
     let mut news = Ears(news);
     endpoint.wish(Wish::Register(PhoneAccount {

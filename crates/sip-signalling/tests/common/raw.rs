@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use md5::Md5;
 use sha2::{Digest, Sha256};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpStream, UdpSocket};
 
 use super::LIMIT;
@@ -261,11 +261,18 @@ impl Raw {
     }
 }
 
-/// A TCP connection to one server.
-pub(crate) struct Stream {
-    pub(crate) stream: TcpStream,
+/// A connection to one server.
+pub(crate) struct Stream<S = TcpStream> {
+    pub(crate) stream: S,
     pub(crate) local: SocketAddr,
     heard: String,
+}
+
+impl Stream<secure_wire::Stream> {
+    /// Over TLS.
+    pub(crate) fn secured(stream: secure_wire::Stream) -> Self {
+        Self { local: stream.get_ref().0.local_addr().unwrap(), stream, heard: String::new() }
+    }
 }
 
 impl Stream {
@@ -273,7 +280,9 @@ impl Stream {
         let stream = TcpStream::connect(server).await.unwrap();
         Self { local: stream.local_addr().unwrap(), stream, heard: String::new() }
     }
+}
 
+impl<S: AsyncRead + AsyncWrite + Unpin> Stream<S> {
     pub(crate) async fn send(&mut self, text: &str) {
         self.stream.write_all(text.as_bytes()).await.unwrap();
     }

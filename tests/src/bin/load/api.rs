@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use baton_tests::desk::http_client;
 use reqwest::{Client, RequestBuilder};
 use serde_json::{Value, json};
 
@@ -16,7 +17,7 @@ pub(crate) struct Api {
 
 impl Api {
     pub(crate) fn of(house: &House) -> Result<Self, String> {
-        Ok(Self { client: Client::new(), host: house.http.to_string(), token: house.token()? })
+        Ok(Self { client: http_client(), host: house.http.to_string(), token: house.token()? })
     }
 
     pub(crate) async fn get(&self, path: &str) -> Result<Value, String> {

@@ -10,6 +10,7 @@ pub(super) mod wire;
 use std::time::Duration;
 
 use reqwest::{Method, RequestBuilder, StatusCode};
+use secure_wire::Connector;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
@@ -77,6 +78,7 @@ struct Answer {
 pub(super) struct Client {
     http: reqwest::Client,
     place: Place,
+    connector: Connector,
 }
 
 impl Client {
@@ -87,13 +89,15 @@ impl Client {
     pub(super) fn new(reach: &Reach) -> Result<Self, ClientError> {
         let place = Place::find(reach)?;
         // what stands in the environment for browsers must not lead an operator's token elsewhere
+        let connector = connector(&place)?;
         let http = reqwest::Client::builder()
+            .tls_backend_preconfigured(connector.settings())
             .no_proxy()
             .redirect(reqwest::redirect::Policy::none())
             .connect_timeout(CONNECT)
             .build()
             .map_err(|error| ClientError::Unreachable { url: place.url.clone(), why: innermost(&error) })?;
-        Ok(Self { http, place })
+        Ok(Self { http, place, connector })
     }
 
     /// Where the daemon is.
@@ -150,6 +154,12 @@ impl Client {
     pub(super) fn read<T: DeserializeOwned>(&self, value: &Value) -> Result<T, ClientError> {
         T::deserialize(value).map_err(|error| self.odd(&error))
     }
+}
+
+/// Believes the daemon's own certificate, if it is known, and whomever this machine trusts.
+fn connector(place: &Place) -> Result<Connector, PlaceError> {
+    let own = place.certificate.as_deref();
+    Connector::to_own(own).map_err(|error| PlaceError::Certificate(error.to_string()))
 }
 
 /// What a problem document (RFC 9457) says; without one, the status alone.

@@ -1,6 +1,6 @@
 //! Where the daemon is, and the token for it: from the command line, the environment, or the daemon's own settings file.
 //!
-//! Of the settings file only `[http]` is read: a client must not fail for a mistake elsewhere in it.
+//! Of the settings file only `[http]` and the certificate are read: a client must not fail for a mistake elsewhere in it.
 
 use std::path::{Path, PathBuf};
 
@@ -19,6 +19,10 @@ pub(in crate::cli) struct Reach {
     /// The daemon's address: http://127.0.0.1:8080. Also from BATON_URL.
     #[arg(long, value_name = "URL", help_heading = "Connection")]
     pub(in crate::cli) url: Option<String>,
+    /// The daemon's own certificate, where no authority that this machine trusts vouches for it. Without it: the one its settings
+    /// name.
+    #[arg(long, value_name = "FILE", help_heading = "Connection")]
+    pub(in crate::cli) certificate: Option<PathBuf>,
     /// A file with the token. The token itself may stand in BATON_TOKEN.
     #[arg(long, value_name = "FILE", help_heading = "Connection")]
     pub(in crate::cli) token_file: Option<PathBuf>,
@@ -46,6 +50,9 @@ pub(in crate::cli) enum PlaceError {
         /// Why.
         why: String,
     },
+    /// The daemon's certificate cannot be read.
+    #[error("certificate {0}; name another file by --certificate")]
+    Certificate(String),
     /// An address that is none.
     #[error("{0}: not an address of a daemon; it looks like http://127.0.0.1:8080")]
     Address(String),
@@ -57,6 +64,8 @@ pub(in crate::cli) struct Place {
     pub(super) url: String,
     /// The token.
     pub(super) token: String,
+    /// The file of its certificate, if it is known and TLS is spoken.
+    pub(super) certificate: Option<PathBuf>,
 }
 
 impl std::fmt::Debug for Place {
@@ -70,6 +79,8 @@ impl std::fmt::Debug for Place {
 struct Http {
     listen: Option<String>,
     admin_token_file: Option<PathBuf>,
+    /// `sip.certificate`, which is that of the API too.
+    certificate: Option<PathBuf>,
 }
 
 impl Place {
@@ -85,6 +96,7 @@ impl Place {
         };
         let url = reach.url.clone().or_else(|| said("BATON_URL"));
         let knows_both = url.is_some() && (token.is_some() || reach.token_file.is_some());
+        let certificate = reach.certificate.clone().or_else(|| said("BATON_SIP__CERTIFICATE").map(PathBuf::from));
         let http = if knows_both && reach.config.is_none() { Http::default() } else { settings(reach)? };
         let url = url.or_else(|| said("BATON_HTTP__LISTEN")).or(http.listen);
         let url = address(url.as_deref().unwrap_or("127.0.0.1:8080"))?;
@@ -96,7 +108,8 @@ impl Place {
                 read_token(&named.or(http.admin_token_file).unwrap_or_else(|| PathBuf::from("./data/admin.token")))?
             }
         };
-        Ok(Self { url, token: token.trim().to_owned() })
+        let certificate = certificate.or(http.certificate).filter(|_| url.starts_with("https:"));
+        Ok(Self { url, token: token.trim().to_owned(), certificate })
     }
 }
 
@@ -115,11 +128,16 @@ fn settings(reach: &Reach) -> Result<Http, PlaceError> {
 
 fn http_of(text: &str) -> Result<Http, String> {
     let document: DocumentMut = text.parse().map_err(|error: toml_edit::TomlError| error.message().to_owned())?;
-    let key = |name: &str| {
-        let value = document.get("http")?.get(name)?.as_str()?;
+    let key = |section: &str, name: &str| {
+        let value = document.get(section)?.get(name)?.as_str()?;
         Some(value.to_owned()).filter(|value| !value.is_empty())
     };
-    Ok(Http { listen: key("listen"), admin_token_file: key("admin_token_file").map(PathBuf::from) })
+    let file = |section: &str, name: &str| key(section, name).map(PathBuf::from);
+    Ok(Http {
+        listen: key("http", "listen"),
+        admin_token_file: file("http", "admin_token_file"),
+        certificate: file("sip", "certificate"),
+    })
 }
 
 /// The address to ask, of what `http.listen` or `--url` says.
@@ -175,9 +193,11 @@ mod tests {
     }
 
     #[test]
-    fn of_the_settings_only_http_is_read() {
+    fn of_the_settings_only_what_leads_to_the_daemon_is_read() {
         let http = http_of("[http]\nlisten = \"127.0.0.1:1\"\nadmin_token_file = \"/t\"\n[sip]\nlisten = 5\n").unwrap();
-        assert_eq!(http, Http { listen: Some("127.0.0.1:1".to_owned()), admin_token_file: Some(PathBuf::from("/t")) });
+        let (listen, admin_token_file) = (Some("127.0.0.1:1".to_owned()), Some(PathBuf::from("/t")));
+        assert_eq!(http, Http { listen, admin_token_file, certificate: None });
+        assert_eq!(http_of("[sip]\ncertificate = \"/c\"\n").unwrap().certificate, Some(PathBuf::from("/c")));
         assert_eq!(http_of("[sip]\n").unwrap(), Http::default());
         assert!(http_of("[sip").is_err());
     }

@@ -5,11 +5,12 @@ use std::time::Duration;
 
 use futures_util::StreamExt;
 use serde_json::Value;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
+use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::http::HeaderValue;
 use tokio_tungstenite::tungstenite::{Error, Message};
-use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
 
 use super::{ANSWER, CONNECT, Client, ClientError, innermost, refused};
 
@@ -19,14 +20,31 @@ const QUIET: Duration = Duration::from_secs(90);
 /// Bytes of one line.
 const LINE_BYTES: usize = 4 * 1024 * 1024;
 
+/// What a WebSocket goes over, encrypted or not.
+trait Wire: AsyncRead + AsyncWrite + Send + Unpin + std::fmt::Debug {}
+
+impl<T: AsyncRead + AsyncWrite + Send + Unpin + std::fmt::Debug> Wire for T {}
+
 /// Events, one after another.
 #[derive(Debug)]
 pub(in crate::cli) struct Stream {
-    socket: WebSocketStream<MaybeTlsStream<TcpStream>>,
+    socket: WebSocketStream<Box<dyn Wire>>,
     url: String,
 }
 
 impl Client {
+    /// A connection to the daemon.
+    async fn wire(&self) -> std::io::Result<Box<dyn Wire>> {
+        let url = reqwest::Url::parse(self.url()).map_err(std::io::Error::other)?;
+        let host = url.host_str().unwrap_or_default();
+        let addresses = url.socket_addrs(|| None)?;
+        let stream = TcpStream::connect(addresses.as_slice()).await?;
+        match url.scheme() {
+            "https" => Ok(Box::new(self.connector.connect(host, stream).await?)),
+            _ => Ok(Box::new(stream)),
+        }
+    }
+
     /// Opens a stream.
     pub(super) async fn stream(&self, path: &[&str]) -> Result<Stream, ClientError> {
         let url = self.url().to_owned();
@@ -37,7 +55,11 @@ impl Client {
         let mut bearer = HeaderValue::from_str(&bearer).map_err(|_| unreachable("the token is none".to_owned()))?;
         bearer.set_sensitive(true);
         request.headers_mut().insert("authorization", bearer);
-        match tokio::time::timeout(CONNECT, tokio_tungstenite::connect_async(request)).await {
+        let opening = async {
+            let wire = self.wire().await.map_err(Error::Io)?;
+            tokio_tungstenite::client_async(request, wire).await
+        };
+        match tokio::time::timeout(CONNECT, opening).await {
             Ok(Ok((socket, _))) => Ok(Stream { socket, url }),
             Ok(Err(Error::Http(response))) => {
                 let status = reqwest::StatusCode::from_u16(response.status().as_u16()).unwrap_or_default();

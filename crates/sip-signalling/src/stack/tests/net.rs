@@ -62,6 +62,8 @@ pub(super) fn settings(doorkeeping: Doorkeeping) -> SipSettings {
     SipSettings {
         domain: "baton.local".into(),
         listen: Vec::new(),
+        identity: None,
+        trust: None,
         external_address: None,
         local_networks: vec![Network { address: "127.0.0.0".parse().unwrap(), prefix: 8 }],
         digest: vec![Algorithm::Sha256, Algorithm::Md5],
@@ -71,6 +73,7 @@ pub(super) fn settings(doorkeeping: Doorkeeping) -> SipSettings {
                 name: "pstn".into(),
                 address: "127.0.0.9:5060".parse().unwrap(),
                 protocol: Protocol::Udp,
+                security: TrunkSecurity::default(),
                 credentials: Some(("baton".into(), Secret("carrier-secret".into()))),
                 caller_id: "+15550000".into(),
                 accept_from: vec![Source::Network(Network { address: "127.0.0.9".parse().unwrap(), prefix: 32 })],
@@ -139,6 +142,7 @@ impl Net {
             match output {
                 Output::News(news @ News::Bound { .. }) => self.bound.push(news),
                 Output::News(news) => self.news[at].push_back(news),
+                Output::Expect(..) => {}
                 Output::Send(flow, bytes) => self.carry(at, flow, bytes),
             }
         }
