@@ -1,6 +1,7 @@
 //! Tests of the codec as a whole; single values are tested beside their readers.
 #![allow(clippy::unwrap_used)]
 
+mod ipv6;
 mod mutation;
 mod rows;
 mod stream;
