@@ -134,7 +134,10 @@ fn write_settings(person: &Person, control_port: u16) {
     write_file(&person.folder.join("config"), &config);
     let way = if person.registers {
         let (name, password, server) = (person.name, person.password(), person.server);
-        format!("auth_user={name};auth_pass={password};outbound=\"sip:{server}\";regint=600")
+        format!(
+            "auth_user={name};auth_pass={password};outbound=\"sip:{server}{transport}\";regint=600",
+            transport = person.transport()
+        )
     } else {
         "regint=0".to_owned()
     };

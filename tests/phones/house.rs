@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use baton_tests::program::baton;
 
+use super::authority::{Authority, NAMES};
 use super::inside::Inside;
 use super::network::{Host, Network};
 use super::ports::{free_port, rtp_range};
@@ -31,6 +32,14 @@ pub(crate) struct House {
     /// From where a customer's phone calls: not every phone can be bound to an address of its own on loopback.
     customer: SocketAddr,
     folder: PathBuf,
+    /// What it has for TLS, if its agents' phones speak that.
+    secure: Option<Secure>,
+}
+
+/// Where it listens over TLS, and what it shows there.
+struct Secure {
+    address: SocketAddr,
+    authority: Authority,
 }
 
 enum Daemon {
@@ -44,7 +53,27 @@ impl House {
         let folder = fresh_folder(name);
         let [address, carrier, customer] = here();
         let process = serve(None, &folder, &settings_of(&folder, address, carrier, customer, digest));
-        let mut house = House { daemon: Daemon::Program(process), address, carrier, customer, folder };
+        let mut house = House { daemon: Daemon::Program(process), address, carrier, customer, folder, secure: None };
+        house.wait_until_it_answers();
+        house
+    }
+
+    /// The same with agents whose phones speak TLS.
+    pub(crate) fn open_secure(name: &str, digest: &[&str]) -> House {
+        let folder = fresh_folder(name);
+        let [address, carrier, customer] = here();
+        let secure = Secure { address: (Ipv4Addr::LOCALHOST, free_port()).into(), authority: Authority::new() };
+        let issued = secure.authority.issue(NAMES, 30);
+        let usual = settings_of(&folder, address, carrier, customer, digest);
+        let listen = format!(
+            ", \"tls:{}\"]\ncertificate = \"{}\"\nprivate_key = \"{}\"\ndigest",
+            secure.address,
+            issued.certificate.display(),
+            issued.key.display()
+        );
+        let process = serve(None, &folder, &usual.replacen("]\ndigest", &listen, 1));
+        let daemon = Daemon::Program(process);
+        let mut house = House { daemon, address, carrier, customer, folder, secure: Some(secure) };
         house.wait_until_it_answers();
         house
     }
@@ -54,7 +83,7 @@ impl House {
         let folder = fresh_folder(name);
         let [address, carrier, customer] = here();
         let daemon = Box::new(Inside::start(&settings_of(&folder, address, carrier, customer, digest)));
-        House { daemon: Daemon::Inside(daemon), address, carrier, customer, folder }
+        House { daemon: Daemon::Inside(daemon), address, carrier, customer, folder, secure: None }
     }
 
     /// Starts a daemon on the public side of a network of our own.
@@ -65,7 +94,7 @@ impl House {
         let settings = settings_of(&folder, address, carrier, customer, digest);
         let process = serve(Some(&here.namespace), &folder, &settings);
         process.lines.wait(0, STEP, "the daemon's first word", |line| line.contains("Baton takes calls"));
-        House { daemon: Daemon::Program(process), address, carrier, customer, folder }
+        House { daemon: Daemon::Program(process), address, carrier, customer, folder, secure: None }
     }
 
     /// An agent of this house, to be given a phone.
@@ -76,8 +105,9 @@ impl House {
             address: IpAddr::V4(Ipv4Addr::LOCALHOST),
             sip_port: free_port(),
             namespace: None,
+            secure: self.secure.is_some(),
             pitch,
-            server: self.address,
+            server: self.secure.as_ref().map_or(self.address, |secure| secure.address),
             domain: DOMAIN,
             folder: self.folder.join(name),
         }

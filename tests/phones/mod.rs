@@ -4,6 +4,8 @@
 //! (`ear`). These files start, steer and stop the programs. They do not know what a scenario expects, and they speak
 //! no SIP of their own.
 
+#[path = "../../crates/secure-wire/tests/authority/mod.rs"]
+pub(crate) mod authority;
 pub(crate) mod baresip;
 pub(crate) mod ear;
 pub(crate) mod goertzel;
@@ -41,6 +43,8 @@ pub(crate) struct Person {
     pub(crate) namespace: Option<String>,
     /// The pitch of the one tone this person says, in Hz.
     pub(crate) pitch: f64,
+    /// Whether it speaks TLS, signalling alone.
+    pub(crate) secure: bool,
     /// Where the phone registers and sends its calls.
     pub(crate) server: SocketAddr,
     /// The SIP domain of the account.
@@ -61,6 +65,11 @@ impl Person {
         } else {
             format!("sip:{}@{}", self.name, self.address)
         }
+    }
+
+    /// What stands behind the server's address in a URI.
+    pub(crate) fn transport(&self) -> &'static str {
+        if self.secure { ";transport=tls" } else { "" }
     }
 
     /// A program of this person's, to be started where the phone is.

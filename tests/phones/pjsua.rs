@@ -30,6 +30,9 @@ impl Pjsua {
             .arg(person.tone_file())
             .arg("--folder")
             .arg(&person.folder);
+        if person.secure {
+            command.arg("--tls");
+        }
         if person.registers {
             command.args(["--password", &person.password()]);
         }

@@ -56,6 +56,11 @@ impl Lines {
         }
     }
 
+    /// Whether a line matches by now.
+    pub(crate) fn has(&self, matches: impl Fn(&str) -> bool) -> bool {
+        self.lock().iter().any(|line| matches(line))
+    }
+
     /// The last `count` lines.
     pub(crate) fn tail(&self, count: usize) -> String {
         tail(&self.lock(), count)

@@ -13,4 +13,5 @@ mod rooms;
 mod rows;
 mod services;
 mod talking;
+mod transports;
 mod watchers;

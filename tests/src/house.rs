@@ -84,6 +84,12 @@ pub struct Setup {
     pub queue: &'static str,
     /// More tables.
     pub more: &'static str,
+    /// More listeners, each with a comma before it.
+    pub listen: &'static str,
+    /// More lines of `[sip]`.
+    pub sip: &'static str,
+    /// More lines of `[media]`.
+    pub media: &'static str,
     /// The agents' names; their passwords are `NAME-secret`, their extensions 101, 102 ….
     pub agents: &'static [&'static str],
 }
@@ -101,6 +107,9 @@ impl Setup {
         rtp_ports: RTP_SPAN,
         queue: "",
         more: "",
+        listen: "",
+        sip: "",
+        media: "",
         agents: &["alice", "bob", "carol"],
     };
 }
@@ -173,6 +182,14 @@ impl House {
     #[must_use]
     pub fn settings(&self, setup: &Setup) -> Config {
         settings(setup, self.carrier, self.rtp_ports, &self.data.0)
+    }
+
+    /// Where it listens over this, by IPv6 or by IPv4.
+    #[must_use]
+    pub fn listening(&self, wanted: Protocol, six: bool) -> SocketAddr {
+        let all = self.running.addresses();
+        let found = all.into_iter().find(|(protocol, address)| *protocol == wanted && address.is_ipv6() == six);
+        found.map(|(_, address)| address).expect("it listens")
     }
 
     /// A registered phone of an agent.
@@ -333,9 +350,9 @@ fn settings(setup: &Setup, carrier: SocketAddr, (first, last): (u16, u16), data:
     let text = format!(
         "[server]\ndomain = \"{DOMAIN}\"\ndata_dir = \"{data}\"\n\
          [http]\nlisten = \"127.0.0.1:0\"\nadmin_token_file = \"{data}/admin.token\"\n\
-         [sip]\nlisten = [\"udp:127.0.0.1:0\", \"tcp:127.0.0.1:0\"]\nban_loopback = {ban}\n\
+         [sip]\nlisten = [\"udp:127.0.0.1:0\", \"tcp:127.0.0.1:0\"{listen}]\nban_loopback = {ban}\n{sip}\
          [media]\naddress = \"127.0.0.1\"\nrtp_ports = [{first}, {last}]\ncodecs = [\"opus\", \"G722\", \"PCMU\", \"PCMA\"]\nworkers = 1\n\
-         media_timeout_s = {media_timeout_s}\n\
+         media_timeout_s = {media_timeout_s}\n{media}\n\
          [transfer]\nring_timeout_s = {ring_timeout_s}\nrecall_s = {recall_s}\nheld_alone_s = {held_alone_s}\n\
          fallback = \"{fallback}\"\n\
          {agents}\
@@ -353,6 +370,9 @@ fn settings(setup: &Setup, carrier: SocketAddr, (first, last): (u16, u16), data:
         trunk = setup.trunk,
         queue = setup.queue,
         more = setup.more,
+        listen = setup.listen,
+        sip = setup.sip,
+        media = setup.media,
         data = data.display(),
     );
     let file = data.join("baton.toml");

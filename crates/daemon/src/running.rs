@@ -194,8 +194,9 @@ async fn start_edges(config: &Config, restored: &Restored) -> Result<(Edges, Edg
             return Err(error.into());
         }
     };
-    let (near, behind_nat) = (config.media.address, config.sip.external_address.is_some());
-    Ok((Edges { endpoint, mixer, near, behind_nat }, (sip, media)))
+    let (near, apart) =
+        (config.media.address, config.sip.external_address.is_some() || config.media.address_v6.is_some());
+    Ok((Edges { endpoint, mixer, near, apart }, (sip, media)))
 }
 
 async fn listen(http: &Http) -> Result<TcpListener, StartError> {

@@ -4,14 +4,14 @@
 //! rules of its own.
 
 use std::collections::BTreeMap;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 
 use conference::record::Cause;
 use conference::{
     AgentName, CallId, CallView, Command, Destination, Event, LegId, Output, Refusal, Report, Switchboard,
 };
 use media_mixer::MediaNews;
-use sip_signalling::{News, Wish};
+use sip_signalling::{News, Place, Wish};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::Instant;
 use tracing::error;
@@ -19,7 +19,7 @@ use tracing::error;
 use crate::carry::{Acknowledged, Carry, GateId, Settled, next_of};
 use crate::cause;
 use crate::clock::Clock;
-use crate::config::Config;
+use crate::config::{Config, Trunk};
 use crate::dialplan::DialPlan;
 use crate::freeze::FreezeError;
 use crate::hours::Hours;
@@ -320,7 +320,7 @@ impl Switch {
     /// Puts new settings in force. Calls go on.
     fn configure(&mut self, config: &Config) {
         self.plan = DialPlan::new(config);
-        self.carry.trunks = config.trunks.iter().map(|trunk| (trunk.name.clone(), trunk.address.ip())).collect();
+        self.carry.trunks = config.trunks.iter().map(|trunk| (trunk.name.clone(), whereabouts(trunk))).collect();
         self.extensions = translate::extensions(config);
         let settings = translate::core(config, &self.plan);
         if let Err(refusal) = self.command(Command::Configure(settings)) {
@@ -351,5 +351,16 @@ impl Switch {
             waits: self.carry.waits(),
             draining: self.draining,
         }
+    }
+}
+
+/// Stands for whoever's address is not known: nobody's (RFC 5737 §3), and outside every network of ours.
+const OUTSIDE: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
+
+/// From where a trunk's calls are answered, as far as it is known before they are.
+fn whereabouts(trunk: &Trunk) -> IpAddr {
+    match &trunk.place {
+        Place::Address(address) => address.ip(),
+        Place::Name { .. } => OUTSIDE,
     }
 }

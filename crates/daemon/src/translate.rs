@@ -100,6 +100,7 @@ pub(crate) fn signalling(config: &Config) -> SipSettings {
         domain: config.server.domain.clone(),
         listen: config.sip.listen.clone(),
         identity: config.identity.clone(),
+        name_servers: config.sip.name_servers.clone(),
         trust: None,
         external_address: config.sip.external_address,
         local_networks: config.server.local_networks.clone(),
@@ -134,7 +135,7 @@ pub(crate) fn directory(config: &Config) -> Directory {
 fn trunk(trunk: &config::Trunk) -> Trunk {
     Trunk {
         name: trunk.name.clone(),
-        address: trunk.address,
+        place: trunk.place.clone(),
         protocol: trunk.protocol,
         security: trunk.security.clone(),
         credentials: trunk.credentials.clone(),
@@ -155,6 +156,7 @@ pub(crate) fn media(config: &Config) -> MediaSettings {
     });
     MediaSettings {
         address: config.media.address,
+        address_v6: config.media.address_v6,
         external_address: config.sip.external_address,
         rtp_ports: config.media.rtp_ports,
         codecs: codecs.collect(),

@@ -1,7 +1,8 @@
-//! From where each agent's phones were last heard: behind a NAT, a phone outside is offered our public address.
+//! From where each agent's phones were last heard: behind a NAT, a phone outside is offered our public address, and a phone of IPv6
+//! our address of that family.
 //!
 //! Asked of the signalling whenever registrations change, one question at a time; nothing waits for the answer. Without
-//! a public address nobody needs to know, and nothing is asked.
+//! a second address nobody needs to know, and nothing is asked.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;

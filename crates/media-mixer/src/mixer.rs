@@ -138,7 +138,7 @@ impl Mixer {
     /// # Errors
     /// As [`StartError`] says; nothing runs then.
     pub fn start(settings: MediaSettings) -> Result<(Self, mpsc::Receiver<MediaNews>), StartError> {
-        let net = PlainNet::new(settings.address, settings.rtp_ports)?;
+        let net = PlainNet::new(settings.rtp_ports)?;
         let sounds = Sounds::load(&settings.hold_music, &settings.queue_music)?;
         let (news, receiver) = mpsc::channel(NEWS);
         let automatic = settings.workers == 0;

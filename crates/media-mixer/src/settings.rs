@@ -30,6 +30,8 @@ pub struct MediaSettings {
     pub address: IpAddr,
     /// Written into descriptions for peers that are not on this machine or in its networks, if it differs from `address`.
     pub external_address: Option<IpAddr>,
+    /// Where media is received of whoever is reached over IPv6, if `address` is not an IPv6 address.
+    pub address_v6: Option<IpAddr>,
     /// First and last port of the range for RTP and RTCP.
     pub rtp_ports: (u16, u16),
     /// In order of preference.
@@ -58,6 +60,7 @@ impl Default for MediaSettings {
         Self {
             address: IpAddr::from([127, 0, 0, 1]),
             external_address: None,
+            address_v6: None,
             rtp_ports: (16_384, 32_767),
             codecs: Codec::ALL.to_vec(),
             opus: OpusSettings::default(),

@@ -25,11 +25,12 @@ use crate::flow::Flow;
 use crate::leg::DialogState;
 use crate::news::News;
 use crate::orders::{self, Given, Orders, Weight};
+use crate::servers::Question;
 use crate::settings::{Doorkeeping, Protocol, SipSettings};
 use crate::stack::{Counts, Output, RegistrationView, Stack};
 use crate::trace::{self, TracedMessage, Tracer};
 use crate::traffic::Traffic;
-use crate::transport::{Connections, Inbound, read_errors, route_to, tcp, udp};
+use crate::transport::{Connections, Inbound, Names, read_errors, route_to, tcp, udp};
 use crate::wish::Wish;
 
 /// News that wait for the owner before the endpoint keeps them itself and lets no new calls in.
@@ -117,13 +118,13 @@ impl Endpoint {
         let lost = Arc::new(AtomicU64::new(0));
         let (mut settings, clock) = (settings, Clock::new());
         let bindings = std::mem::take(&mut settings.bindings);
-        let identity = settings.identity.clone();
+        let (identity, name_servers) = (settings.identity.clone(), settings.name_servers.clone());
         let clients = settings.directory.clients();
         let mut stack = Stack::new(settings, addresses.to_vec(), Box::new(route_to), seed);
         stack.restore(clock.now(), bindings);
         let (inbound, came) = mpsc::channel(INBOUND);
         let tasks = sockets.read(&inbound);
-        let mut connections = Connections::new(inbound, identity);
+        let mut connections = Connections::new(inbound.clone(), identity);
         connections.admit(clients.as_ref());
         let tracer = Tracer::new();
         let traced = tracer.source();
@@ -133,6 +134,9 @@ impl Endpoint {
             udp: tasks.udp,
             readers: tasks.readers,
             connections,
+            names: None,
+            name_servers,
+            inbound,
             news,
             backlog: VecDeque::new(),
             lost: Arc::clone(&lost),
@@ -304,6 +308,10 @@ struct Running {
     udp: Vec<(SocketAddr, Arc<UdpSocket>)>,
     readers: Vec<JoinHandle<()>>,
     connections: Connections,
+    /// Whom to ask where names lead; nobody is before a name comes up.
+    names: Option<Names>,
+    name_servers: Vec<SocketAddr>,
+    inbound: mpsc::Sender<Inbound>,
     news: mpsc::Sender<News>,
     backlog: VecDeque<News>,
     lost: Arc<AtomicU64>,
@@ -392,6 +400,7 @@ impl Running {
                 }
             }
             Inbound::Ping(flow) => self.connections.send(flow, Bytes::from_static(b"\r\n")),
+            Inbound::Found(trunk, question, found) => self.stack.found(now, &trunk, &question, found),
             Inbound::Unreachable(flow) => self.stack.unreachable(now, flow),
             Inbound::Closed(flow, number) => {
                 if self.connections.closed(flow, number) {
@@ -427,11 +436,23 @@ impl Running {
             match output {
                 Output::Send(flow, bytes) => self.send(flow, bytes),
                 Output::Expect(peer, expected) => self.connections.expect(peer, expected),
+                Output::Find(trunk, question) => self.find(trunk, question),
                 Output::News(news) => self.tell(news),
             }
         }
         let lags = !self.backlog.is_empty() || self.news.capacity() < NEWS / 4;
         self.stack.set_congested(lags && !self.news.is_closed());
+    }
+
+    /// Asks DNS, beside the loop.
+    fn find(&mut self, trunk: String, question: Question) {
+        let names = self.names.get_or_insert_with(|| Names::new(&self.name_servers)).clone();
+        let inbound = self.inbound.clone();
+        tokio::spawn(async move {
+            let found = names.find(&question).await;
+            // when the endpoint is gone nobody needs to know
+            let _gone = inbound.send(Inbound::Found(trunk, question, found)).await;
+        });
     }
 
     fn tell(&mut self, news: News) {

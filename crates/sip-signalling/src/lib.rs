@@ -13,6 +13,7 @@ mod news;
 mod orders;
 mod refer;
 mod registrar;
+mod servers;
 mod settings;
 mod stack;
 mod trace;
@@ -26,8 +27,8 @@ pub use endpoint::{BindError, Endpoint, StartError};
 pub use leg::DialogState;
 pub use news::{Arrival, News, Package, ReferId, Referral, ReferredAt, WatchId, WatchedAt};
 pub use settings::{
-    Account, Algorithm, Directory, Doorkeeping, Ha1s, Network, Password, Protocol, SavedBinding, Secret, SipSettings,
-    Source, Trunk, TrunkSecurity,
+    Account, Algorithm, Directory, Doorkeeping, Ha1s, Network, Password, Place, Protocol, SavedBinding, Secret,
+    SipSettings, Source, Trunk, TrunkSecurity,
 };
 pub use stack::{Counts, RegistrationView};
 pub use trace::TracedMessage;

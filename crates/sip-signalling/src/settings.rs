@@ -100,15 +100,35 @@ pub enum Password {
     Hashed(Ha1s),
 }
 
+/// Where a carrier is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// There.
+    Address(SocketAddr),
+    /// Wherever this name leads (RFC 3263): with a port to its addresses, without one to the servers that DNS names.
+    Name {
+        /// The name.
+        host: String,
+        /// The port.
+        port: Option<u16>,
+    },
+}
+
+impl From<SocketAddr> for Place {
+    fn from(address: SocketAddr) -> Self {
+        Self::Address(address)
+    }
+}
+
 /// A carrier or another system that brings customers' calls and takes calls to outside numbers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Trunk {
     /// Its name.
     pub name: String,
     /// Where calls to outside numbers go.
-    pub address: SocketAddr,
-    /// Over what.
-    pub protocol: Protocol,
+    pub place: Place,
+    /// Over what; `None`: as DNS says of a name, UDP to an address.
+    pub protocol: Option<Protocol>,
     /// What is told and asked over TLS.
     pub security: TrunkSecurity,
     /// The name and password for the carrier's digest challenges.
@@ -148,6 +168,8 @@ pub struct SipSettings {
     pub listen: Vec<(Protocol, SocketAddr)>,
     /// Who we are over TLS; without it no `Tls` in `listen` can be started.
     pub identity: Option<Identity>,
+    /// Whom to ask where names lead; empty: whom this machine asks.
+    pub name_servers: Vec<SocketAddr>,
     /// For a phone: whom it believes that its server is it.
     pub trust: Option<Roots>,
     /// The public address when behind NAT; given to everybody outside `local_networks`.

@@ -1,5 +1,4 @@
 //! The user agent: messages, wishes and time in; messages and news out. No socket, no clock, no task.
-//!
 //! One file per duty below; each is an `impl Stack`. This one keeps the state, takes the inputs and hands them on.
 //!
 //! ```text
@@ -15,6 +14,7 @@ mod arrive;
 mod bound;
 mod branch;
 mod build;
+mod carriers;
 mod counts;
 mod door;
 mod freeze;
@@ -44,6 +44,7 @@ mod unreachable;
 mod upkeep;
 mod watch;
 mod watching;
+mod wide;
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::net::SocketAddr;
@@ -63,6 +64,7 @@ use crate::leg::{Leg, Party};
 use crate::news::{News, ReferId, WatchId};
 use crate::refer::{End, Referring, Refers};
 use crate::registrar::Registrar;
+use crate::servers::Question;
 use crate::settings::{Directory, Protocol, SipSettings};
 use crate::transaction::{Alarms, ClientEvent, ClientId, Out, ServerId, Transactions};
 use crate::transport::Expected;
@@ -70,10 +72,12 @@ use crate::watch::Watches;
 use crate::wish::Wish;
 use account::PhoneState;
 use alarm::Alarm;
+use carriers::Carriers;
 use freeze::Frozen;
 use own::{Own, RouteTo};
 use replaces::Memory;
 use secure::Secure;
+use wide::Wide;
 
 /// Legs there may be at once; beyond, calls are answered 503.
 pub(crate) const MOST_LEGS: usize = 20_000;
@@ -87,6 +91,8 @@ pub(crate) enum Output {
     Send(Flow, Bytes),
     /// Who must be there when a connection to this address is made over TLS.
     Expect(SocketAddr, Expected),
+    /// To be looked up: where a trunk's name leads.
+    Find(String, Question),
     /// To be told.
     News(News),
 }
@@ -133,6 +139,8 @@ pub(crate) struct Stack {
     digest: DigestServer,
     secrets: secrets::Secrets,
     secure: Secure,
+    carriers: Carriers,
+    wide: Wide,
     registrar: Registrar<Flow>,
     transactions: Transactions,
     branches: HashMap<ClientId, Branch>,
@@ -185,6 +193,8 @@ impl Stack {
             digest,
             secrets: BTreeMap::new(),
             secure: Secure::new(&settings),
+            carriers: Carriers::default(),
+            wide: Wide::default(),
             registrar: Registrar::default(),
             transactions: Transactions::default(),
             branches: HashMap::new(),
@@ -354,10 +364,13 @@ impl Stack {
     fn client_event(&mut self, client: ClientId, event: ClientEvent) {
         let invite = self.branches.contains_key(&client);
         match (invite, event) {
+            (_, ClientEvent::Failed) if self.narrowed(client) => {}
             (true, ClientEvent::Response(response, source)) => self.invited(client, &response, source),
             (true, ClientEvent::Timeout) => self.invite_failed(client, 408),
             (true, ClientEvent::Failed) => self.invite_failed(client, 503),
             (true, ClientEvent::Ended) => {
+                self.wide.forget(client);
+                self.alarms.disarm(&Alarm::NextServer(client));
                 self.alarms.disarm(&Alarm::GiveUp(client));
                 self.alarms.disarm(&Alarm::Patience(client));
                 let early = self.branches.remove(&client).and_then(|branch| branch.early);
@@ -370,6 +383,7 @@ impl Stack {
             (false, ClientEvent::Timeout) => self.unanswered(client, 408),
             (false, ClientEvent::Failed) => self.unanswered(client, 503),
             (false, ClientEvent::Ended) => {
+                self.wide.forget(client);
                 self.pending.remove(&client);
             }
         }
@@ -418,6 +432,7 @@ impl Stack {
                 self.invite_given_up(client);
                 self.transactions.abandon(client);
             }
+            Alarm::NextServer(client) => self.server_is_silent(client),
             Alarm::Challenge(server, stale) => self.late_challenge(server, stale),
             Alarm::KeepAlive(aor, contact) => self.keep_alive(&aor, &contact),
             Alarm::Bindings => self.expire_bindings(),

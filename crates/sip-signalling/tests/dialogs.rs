@@ -264,7 +264,7 @@ async fn b16_a_carrier_gets_its_digest_and_no_more_than_two_tries() {
     let carrier_address = "127.0.0.9";
     let socket = tokio::net::UdpSocket::bind((carrier_address, 0)).await.unwrap();
     let carrier_at = socket.local_addr().unwrap();
-    let mut server = house(|settings| settings.directory.trunks[0].address = carrier_at).await;
+    let mut server = house(|settings| settings.directory.trunks[0].place = carrier_at.into()).await;
     let carrier = Raw { local: carrier_at, socket, server: listener(&server.endpoint, Protocol::Udp) };
     let call = |leg| Wish::Call {
         leg: LegId::rung(leg),

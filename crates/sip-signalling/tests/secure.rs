@@ -238,7 +238,7 @@ async fn a_carrier_must_prove_its_name_before_it_is_told_anything() {
         let (address, heard) = carrier(Acceptor::new(&identity(&issuer.issue(names, days)), None)).await;
         let (mut server, own) = secure_house(&authority, |settings| {
             let trunk = &mut settings.directory.trunks[0];
-            (trunk.address, trunk.protocol) = (address, Protocol::Tls);
+            (trunk.place, trunk.protocol) = (address.into(), Some(Protocol::Tls));
             trunk.security = TrunkSecurity { trust: Some(roots(&authority)), ..TrunkSecurity::default() };
         })
         .await;
@@ -264,7 +264,7 @@ async fn a_carrier_that_asks_is_shown_who_we_are() {
         let (address, heard) = carrier(acceptor).await;
         let (mut server, _) = secure_house(&authority, |settings| {
             let trunk = &mut settings.directory.trunks[0];
-            (trunk.address, trunk.protocol) = (address, Protocol::Tls);
+            (trunk.place, trunk.protocol) = (address.into(), Some(Protocol::Tls));
             let ours = shown.then(|| identity(&house_authority.issue("DNS:baton.local", 30)));
             trunk.security =
                 TrunkSecurity { trust: Some(roots(&authority)), identity: ours, ..TrunkSecurity::default() };

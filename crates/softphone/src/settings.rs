@@ -134,6 +134,7 @@ pub(crate) fn sip_settings(settings: &PhoneSettings) -> SipSettings {
         domain: settings.domain.clone(),
         listen: vec![(settings.protocol, SocketAddr::new(settings.address, settings.port))],
         identity: None,
+        name_servers: Vec::new(),
         trust: settings.trust.clone(),
         external_address: None,
         local_networks: Vec::new(),

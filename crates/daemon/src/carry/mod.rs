@@ -65,8 +65,8 @@ pub(crate) struct Edges {
     pub(crate) mixer: Mixer,
     /// Our own media address.
     pub(crate) near: IpAddr,
-    /// Whether we have a public address besides.
-    pub(crate) behind_nat: bool,
+    /// Whether phones are told different addresses of ours: a public one besides, or one of each family.
+    pub(crate) apart: bool,
 }
 
 /// Something to be said, once every tightening that it stands behind is in force.
@@ -121,7 +121,7 @@ impl Carry {
             endpoint: edges.endpoint,
             mixer: edges.mixer,
             near: edges.near,
-            whereabouts: Whereabouts::new(edges.behind_nat),
+            whereabouts: Whereabouts::new(edges.apart),
             trunks: BTreeMap::new(),
             legs: Legs::default(),
             referrals: Referrals::default(),

@@ -144,6 +144,7 @@ fn read(text: &str, variables: &Variables, findings: &Findings) -> Option<Config
     let identity = proof::identity(&root.table("sip"));
     let sip = wires::sip(&root, identity.is_some());
     let media = wires::media(&root);
+    wires::check_families(&root, &sip, &media);
     let http = wires::http(&root, identity.is_some());
     let mut directory = Directory::default();
     let agents = house::agents(&root, &mut directory);

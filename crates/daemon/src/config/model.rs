@@ -11,7 +11,7 @@ use std::time::Duration;
 use conference::{AgentName, Strategy};
 use regex::Regex;
 use secure_wire::Identity;
-use sip_signalling::{Algorithm, Ha1s, Network, Protocol, Secret, Source, TrunkSecurity};
+use sip_signalling::{Algorithm, Ha1s, Network, Place, Protocol, Secret, Source, TrunkSecurity};
 
 use super::scratch::Scratch;
 use crate::hours::Hours;
@@ -63,6 +63,8 @@ pub struct Server {
 pub struct Sip {
     /// Where to listen, over what is built.
     pub listen: Vec<(Protocol, SocketAddr)>,
+    /// Whom to ask where names lead; empty: whom this machine asks.
+    pub name_servers: Vec<SocketAddr>,
     /// The public address behind a NAT.
     pub external_address: Option<IpAddr>,
     /// Challenges in order of preference.
@@ -106,6 +108,8 @@ pub enum HoldMusic {
 pub struct Media {
     /// The address media is received at.
     pub address: IpAddr,
+    /// The one for phones that are reached over IPv6, if `address` is not.
+    pub address_v6: Option<IpAddr>,
     /// First and last RTP port.
     pub rtp_ports: (u16, u16),
     /// Codecs, in order of preference.
@@ -285,9 +289,9 @@ pub struct Trunk {
     /// The name.
     pub name: String,
     /// Where outside numbers go.
-    pub address: SocketAddr,
-    /// Over what.
-    pub protocol: Protocol,
+    pub place: Place,
+    /// Over what; `None`: as DNS says of a name, UDP to an address.
+    pub protocol: Option<Protocol>,
     /// What is told and asked over TLS.
     pub security: TrunkSecurity,
     /// Name and password for the carrier.

@@ -4,14 +4,14 @@ use std::net::SocketAddr;
 
 use regex::Regex;
 use secure_wire::{Connector, Roots};
-use sip_signalling::{Protocol, Secret, Source, TrunkSecurity};
+use sip_signalling::{Place, Protocol, Secret, Source, TrunkSecurity};
 
 use super::directory::{Directory, target};
 use super::house::{required_name, secret};
 use super::model::{Dialled, NumberRule, Sip, Target, TargetKind, Trunk};
 use super::proof;
 use super::reader::{At, Section};
-use super::tree::{Node, Place};
+use super::tree::{self, Node};
 use super::values::{flag, number, socket, source, text};
 
 /// Entries of one trunk's `numbers`.
@@ -38,12 +38,12 @@ pub(crate) fn trunks(root: &Section<'_>, directory: &mut Directory) -> Vec<Trunk
 
 fn trunk(section: &Section<'_>, directory: &mut Directory, sources: &mut Vec<At<Source>>) -> Trunk {
     let name = required_name(section);
-    let (protocol, address) = carrier(section);
-    let security = security(section, protocol);
+    let (protocol, place) = carrier(section);
+    let security = security(section, protocol, &place);
     section.read("register", flag);
     Trunk {
         name: name.value,
-        address,
+        place,
         protocol,
         security,
         credentials: credentials(section),
@@ -57,14 +57,16 @@ fn trunk(section: &Section<'_>, directory: &mut Directory, sources: &mut Vec<At<
 }
 
 /// What is told and asked over TLS.
-fn security(section: &Section<'_>, protocol: Protocol) -> TrunkSecurity {
+fn security(section: &Section<'_>, protocol: Option<Protocol>, place: &Place) -> TrunkSecurity {
     let (ca, clients) = (proof::roots(section, "ca"), proof::roots(section, "client_ca"));
     let server_name = section.read("server_name", |node| match text(node)? {
         empty if empty.is_empty() => Ok(empty),
         name => Connector::check_name(&name).map(|()| name).map_err(|error| format!("is {error}")),
     });
     let identity = proof::identity(section);
-    if protocol != Protocol::Tls {
+    // DNS may say that a name is reached over TLS
+    let may_be = protocol.is_none() && matches!(place, Place::Name { port: None, .. });
+    if protocol != Some(Protocol::Tls) && !may_be {
         for key in ["ca", "server_name", "certificate"].into_iter().filter(|key| section.says(key)) {
             let what = format!("{} is not used: the address does not begin with tls:", section.path(key));
             section.findings.warn(&section.place, what);
@@ -74,7 +76,7 @@ fn security(section: &Section<'_>, protocol: Protocol) -> TrunkSecurity {
     let trust = ca.value.or_else(|| match Roots::of_this_machine() {
         Ok(roots) => Some(roots),
         // the file that is named has been complained of already
-        Err(_) if section.says("ca") => None,
+        Err(_) if section.says("ca") || may_be => None,
         Err(error) => {
             section.mistake("ca", &section.place, &format!("is empty, and {error}"));
             None
@@ -89,37 +91,60 @@ pub(super) fn check_ways(root: &Section<'_>, trunks: &[Trunk], sip: &Sip) {
     for (section, trunk) in root.tables("trunks").iter().zip(trunks) {
         let key = match (trunk.protocol, &trunk.security.clients) {
             _ if listens => continue,
-            (Protocol::Tls, _) => "address",
+            (Some(Protocol::Tls), _) => "address",
             (_, Some(_)) => "client_ca",
-            (Protocol::Udp | Protocol::Tcp, None) => continue,
+            (Some(Protocol::Udp | Protocol::Tcp) | None, None) => continue,
         };
         section.mistake(key, &section.place, "speaks TLS, which needs a tls: address in sip.listen");
     }
 }
 
-/// `ADDRESS:PORT`, or with `udp:`, `tcp:` or `tls:` before it.
-fn carrier(section: &Section<'_>) -> (Protocol, SocketAddr) {
+/// `ADDRESS:PORT`, `NAME` or `NAME:PORT`, or one of these with `udp:`, `tcp:` or `tls:` before it.
+fn carrier(section: &Section<'_>) -> (Option<Protocol>, Place) {
     let read = section.read("address", |node| {
-        if node.place == Place::Default {
-            return Ok((Protocol::Udp, SocketAddr::from(([0, 0, 0, 0], 0))));
+        if node.place == tree::Place::Default {
+            return Ok((None, Place::Address(SocketAddr::from(([0, 0, 0, 0], 0)))));
         }
         let written = text(node)?;
-        let (protocol, address) = match written.split_once(':') {
-            Some(("tcp", address)) => (Protocol::Tcp, address),
-            Some(("tls", address)) => (Protocol::Tls, address),
-            Some(("udp", address)) => (Protocol::Udp, address),
-            Some(_) | None => (Protocol::Udp, written.as_str()),
+        let (protocol, place) = match written.split_once(':') {
+            Some(("tcp", place)) => (Some(Protocol::Tcp), place),
+            Some(("tls", place)) => (Some(Protocol::Tls), place),
+            Some(("udp", place)) => (Some(Protocol::Udp), place),
+            Some(_) | None => (None, written.as_str()),
         };
-        let address = socket(address)?;
-        if address.port() == 0 || address.ip().is_unspecified() {
-            return Err(format!("must be an address and a port that calls can be sent to, not {address}"));
-        }
-        Ok((protocol, address))
+        Ok((protocol, place_of(place)?))
     });
     if !read.said() && !section.says("address") {
         section.findings.mistake(&section.place, format!("{} has no address", section.name));
     }
     read.value
+}
+
+fn place_of(written: &str) -> Result<Place, String> {
+    if let Some(name) = name_of(written) {
+        return Ok(name);
+    }
+    let address = socket(written).map_err(|_| {
+        format!("must be ADDRESS:PORT (IPv6 in brackets), NAME or NAME:PORT, not \"{}\"", written.escape_debug())
+    })?;
+    if address.port() == 0 || address.ip().is_unspecified() {
+        return Err(format!("must be an address and a port that calls can be sent to, not {address}"));
+    }
+    Ok(Place::Address(address))
+}
+
+/// `NAME` or `NAME:PORT`. Whatever ends in digits only was to be an address (RFC 1123 §2.1).
+fn name_of(written: &str) -> Option<Place> {
+    let (host, port) = written.split_once(':').map_or((written, None), |(host, port)| (host, Some(port)));
+    let letters =
+        |label: &str| !label.is_empty() && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+    let last = host.rsplit('.').next().unwrap_or_default();
+    let is_name = host.len() <= 253 && host.split('.').all(letters) && !last.bytes().all(|byte| byte.is_ascii_digit());
+    let port = match port {
+        None => None,
+        Some(port) => Some(port.parse().ok().filter(|port| *port != 0)?),
+    };
+    is_name.then(|| Place::Name { host: host.to_ascii_lowercase(), port })
 }
 
 fn credentials(section: &Section<'_>) -> Option<(String, Secret)> {

@@ -67,6 +67,7 @@ pub(crate) fn sip(root: &Section<'_>, proved: bool) -> Sip {
     if digest.value.is_empty() && digest.whole {
         section.mistake("digest", &digest.place, "has nothing in it: nobody could authenticate");
     }
+    let name_servers = section.list("name_servers", name_server).plain();
     let session_expires = section.read("session_expires_s", |node| seconds(node, 90, 86_400)).value;
     let drop = section.list("drop_user_agents", |node| match text(node)?.trim() {
         "" => Err("has an empty string in it, which every User-Agent contains".to_owned()),
@@ -77,12 +78,35 @@ pub(crate) fn sip(root: &Section<'_>, proved: bool) -> Sip {
     }
     Sip {
         listen,
+        name_servers,
         external_address: section.read("external_address", optional_ip).value,
         digest: digest.plain(),
         session_expires,
         keep_alive: section.read("keep_alive_s", |node| seconds(node, 5, 3600)).value,
         drop_user_agents: drop.plain(),
         ban_loopback: section.read("ban_loopback", flag).value,
+    }
+}
+
+/// `ADDRESS`, or `ADDRESS:PORT`.
+fn name_server(node: &Node) -> Result<SocketAddr, String> {
+    let written = text(node)?;
+    written.parse().or_else(|_| ip(node).map(|address| SocketAddr::new(address, 53)))
+}
+
+/// Whoever calls over a family of addresses needs sound over it, too.
+pub(crate) fn check_families(root: &Section<'_>, sip: &Sip, media: &Media) {
+    let section = root.table("sip");
+    let listen = section.list("listen", listener);
+    let sound = |six: bool| {
+        if six { media.address.is_ipv6() || media.address_v6.is_some() } else { media.address.is_ipv4() }
+    };
+    for (six, family) in [(false, "IPv4"), (true, "IPv6")] {
+        let mut of_it = listen.value.iter().filter(|entry| entry.value.1.is_ipv6() == six);
+        let Some(entry) = of_it.next().filter(|_| !sound(six) && !sip.listen.is_empty()) else { continue };
+        let key = if six { "media.address_v6" } else { "media.address" };
+        let what = format!("has an {family} address, and {key} is none: phones there would have no sound");
+        section.mistake("listen", &entry.place, &what);
     }
 }
 
@@ -129,10 +153,16 @@ pub(crate) fn media(root: &Section<'_>) -> Media {
         let what = format!("must be an address that phones can send to, not {}", address.value);
         section.mistake("address", &address.place, &what);
     }
+    let address_v6 = section.read("address_v6", optional_ip);
+    if address_v6.value.is_some_and(|six| six.is_ipv4() || six.is_unspecified() || is_group(six)) {
+        let what = "must be an IPv6 address that phones can send to, or empty";
+        section.mistake("address_v6", &address_v6.place, what);
+    }
     let workers = section.read("workers", |node| number(node, 0, 256));
     section.read("srtp", |node| choice(node, &[("auto", ()), ("off", ()), ("optional", ()), ("required", ())]));
     Media {
         address: address.value,
+        address_v6: address_v6.value,
         rtp_ports: rtp_ports(&section),
         codecs: codecs(&section),
         opus: opus(&section),

@@ -28,7 +28,7 @@ impl Desk {
         }
         let now_us = self.now_us();
         let chance = chance()?;
-        let wires = self.net.bind(now_us)?;
+        let wires = self.net.bind(self.own_address(signalling), now_us)?;
         let local = LocalMedia {
             address: self.described_address(signalling),
             port: wires.port,
@@ -178,7 +178,7 @@ impl Desk {
     pub(crate) fn thaw(&mut self, state: LegState) -> Result<(), OpenError> {
         let (now_us, arrival) = (self.now_us(), self.arrival());
         if !self.legs.contains_key(&state.leg) {
-            let wires = self.net.rebind(state.port)?;
+            let wires = self.net.rebind(self.own_address(state.signalling), state.port)?;
             let media = Box::new(Leg::thaw(&state, wires, now_us, arrival));
             let snapshot = media.snapshot(now_us);
             let at = Whereabouts::Lobby(media);
@@ -261,8 +261,18 @@ impl Desk {
     fn described_address(&self, signalling: IpAddr) -> IpAddr {
         match self.external_address {
             Some(external) if !is_near(signalling) && external.is_ipv4() == signalling.is_ipv4() => external,
-            Some(_) | None if self.address.is_unspecified() => way_to(signalling).unwrap_or(self.address),
-            Some(_) | None => self.address,
+            Some(_) | None => match self.own_address(signalling) {
+                everywhere if everywhere.is_unspecified() => way_to(signalling).unwrap_or(everywhere),
+                own => own,
+            },
+        }
+    }
+
+    /// Where we receive what is sent by somebody whose signalling comes from there.
+    fn own_address(&self, signalling: IpAddr) -> IpAddr {
+        match signalling.to_canonical() {
+            IpAddr::V4(_) => self.address,
+            IpAddr::V6(_) => self.address_v6.unwrap_or(self.address),
         }
     }
 }

@@ -74,6 +74,7 @@ struct CallRecord {
 pub(crate) struct Desk {
     net: Box<dyn Net>,
     address: IpAddr,
+    address_v6: Option<IpAddr>,
     external_address: Option<IpAddr>,
     codecs: Vec<Codec>,
     opus: OpusSettings,
@@ -99,6 +100,7 @@ impl Desk {
         Self {
             net,
             address: settings.address,
+            address_v6: settings.address_v6,
             external_address: settings.external_address,
             codecs: settings.codecs.clone(),
             opus: settings.opus,

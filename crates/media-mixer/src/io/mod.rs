@@ -6,7 +6,7 @@
 mod plain;
 pub(crate) mod virtual_net;
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use crate::ports::PortError;
 pub(crate) use plain::PlainNet;
@@ -62,11 +62,11 @@ impl Wire for NoWire {
 
 /// Where ports come from.
 pub(crate) trait Net: Send {
-    /// A free pair.
-    fn bind(&mut self, now_us: u64) -> Result<Wires, PortError>;
+    /// A free pair at this address of ours.
+    fn bind(&mut self, address: IpAddr, now_us: u64) -> Result<Wires, PortError>;
 
     /// Exactly this pair, which a leg had before a restart.
-    fn rebind(&mut self, port: u16) -> Result<Wires, PortError>;
+    fn rebind(&mut self, address: IpAddr, port: u16) -> Result<Wires, PortError>;
 
     /// Takes a pair back whose wires are dropped already.
     fn free(&mut self, port: u16, now_us: u64);

@@ -8,25 +8,24 @@ use super::{Datagram, Net, Wire, Wires};
 use crate::ports::{PortError, PortPair, PortRange};
 use crate::realtime;
 
-/// The ports of one address.
+/// The ports of this machine.
 pub(crate) struct PlainNet {
-    address: IpAddr,
     range: PortRange,
 }
 
 impl PlainNet {
-    pub(crate) fn new(address: IpAddr, (first, last): (u16, u16)) -> Result<Self, PortError> {
-        Ok(Self { address, range: PortRange::new(first, last)? })
+    pub(crate) fn new((first, last): (u16, u16)) -> Result<Self, PortError> {
+        Ok(Self { range: PortRange::new(first, last)? })
     }
 }
 
 impl Net for PlainNet {
-    fn bind(&mut self, now_us: u64) -> Result<Wires, PortError> {
-        Ok(wires(self.range.bind(self.address, now_us)?))
+    fn bind(&mut self, address: IpAddr, now_us: u64) -> Result<Wires, PortError> {
+        Ok(wires(self.range.bind(address, now_us)?))
     }
 
-    fn rebind(&mut self, port: u16) -> Result<Wires, PortError> {
-        Ok(wires(self.range.rebind(self.address, port)?))
+    fn rebind(&mut self, address: IpAddr, port: u16) -> Result<Wires, PortError> {
+        Ok(wires(self.range.rebind(address, port)?))
     }
 
     fn free(&mut self, port: u16, now_us: u64) {

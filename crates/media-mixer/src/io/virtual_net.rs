@@ -102,13 +102,13 @@ impl VirtualNet {
 }
 
 impl Net for VirtualNet {
-    fn bind(&mut self, _now_us: u64) -> Result<Wires, PortError> {
+    fn bind(&mut self, _address: IpAddr, _now_us: u64) -> Result<Wires, PortError> {
         let port = self.shelves().next_port;
         self.shelves().next_port = port.wrapping_add(2).max(FIRST_PORT);
         Ok(self.wires(port))
     }
 
-    fn rebind(&mut self, port: u16) -> Result<Wires, PortError> {
+    fn rebind(&mut self, _address: IpAddr, port: u16) -> Result<Wires, PortError> {
         Ok(self.wires(port))
     }
 

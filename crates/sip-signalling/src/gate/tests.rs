@@ -24,8 +24,8 @@ fn a_range_holds_its_addresses_and_no_others() {
 fn one_address_and_port_is_no_other_port() {
     let trunk = |name: &str, accept_from| Trunk {
         name: name.into(),
-        address: "127.0.0.1:5090".parse().unwrap(),
-        protocol: Protocol::Udp,
+        place: crate::settings::Place::Address("127.0.0.1:5090".parse().unwrap()),
+        protocol: None,
         security: crate::settings::TrunkSecurity::default(),
         credentials: None,
         caller_id: String::new(),

@@ -14,6 +14,8 @@ pub(crate) mod upkeep;
 
 pub use state::DialogState;
 
+use std::collections::VecDeque;
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -23,6 +25,7 @@ use serde::{Deserialize, Serialize};
 use crate::dialog::Dialog;
 use crate::flow::Flow;
 use crate::fork::Failures;
+use crate::settings::Protocol;
 use crate::transaction::{ClientId, ServerId};
 use reliable::Reliable;
 use upkeep::Upkeep;
@@ -89,6 +92,8 @@ pub(crate) struct Arrived {
 pub(crate) struct Ringing {
     /// Those still open.
     pub(crate) open: Vec<ClientId>,
+    /// Of a trunk: the servers that were not tried yet.
+    pub(crate) servers: VecDeque<(Protocol, SocketAddr)>,
     /// How the others failed.
     pub(crate) failures: Failures,
     /// Whether it was told that it rings.

@@ -22,6 +22,8 @@ pub(super) enum Alarm {
     Patience(ClientId),
     /// A cancelled INVITE got no final answer.
     GiveUp(ClientId),
+    /// A carrier's server has said nothing, and there is another.
+    NextServer(ClientId),
     /// A challenge that was held back after wrong passwords.
     Challenge(ServerId, bool),
     /// A contact is kept alive.

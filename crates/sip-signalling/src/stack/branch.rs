@@ -87,6 +87,7 @@ impl Stack {
     pub(super) fn made_dialog(&self, client: ClientId, response: &Response) -> Option<Dialog> {
         let (request, flow) = self.transactions.sent(client)?;
         let routed = matches!(self.branches.get(&client)?.party, Party::Trunk(_));
+        let flow = self.meant(client, flow);
         let mut dialog = Dialog::calling(request, response, flow, routed)?;
         self.goes_on(client, &mut dialog);
         Some(dialog)
@@ -186,6 +187,9 @@ impl Stack {
                 return self.close_unproved(leg);
             }
         }
+        if status == 503 && !again && wanted && self.next_server(client, leg) {
+            return;
+        }
         if status == 422 && wanted && self.longer(client, leg, again, response) {
             return;
         }
@@ -216,7 +220,12 @@ impl Stack {
     }
 
     /// The same INVITE, changed by what its answer asked for, takes its place.
-    fn invite_again(&mut self, client: ClientId, flow: Flow, request: Request, tries: u8) {
+    pub(super) fn invite_again(&mut self, client: ClientId, flow: Flow, mut request: Request, tries: u8) {
+        // what had become large may be small now, or the other way round
+        let meant = self.meant(client, flow);
+        if meant != flow {
+            self.sign(meant, &mut request);
+        }
         let Some(old) = self.branches.get(&client) else { return };
         let mut branch = Branch::new(old.leg, old.party.clone(), old.offered);
         (branch.again, branch.tries, branch.intervals) = (old.again, tries, old.intervals);
@@ -228,7 +237,7 @@ impl Stack {
             }
             Some(Phase::Arrived(_)) | None => {}
         }
-        self.send_invite(flow, request, branch);
+        self.send_invite(meant, request, branch);
     }
 
     /// A cancelled INVITE got no final answer: it counts as cancelled (RFC 3261 §9.1). With a re-INVITE the offer is all that
@@ -248,7 +257,12 @@ impl Stack {
         let Some(branch) = self.branches.get_mut(&client).filter(|branch| !branch.closed) else { return };
         branch.closed = true;
         let (leg, again) = (branch.leg, branch.again);
-        if again { self.offer_refused(leg, status) } else { self.branch_failed(client, leg, status) }
+        if again {
+            return self.offer_refused(leg, status);
+        }
+        if !self.next_server(client, leg) {
+            self.branch_failed(client, leg, status);
+        }
     }
 
     fn branch_failed(&mut self, client: ClientId, leg: LegId, status: u16) {

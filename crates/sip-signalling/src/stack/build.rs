@@ -50,7 +50,10 @@ impl Stack {
 
     /// The same with a Via already there.
     pub(super) fn send_signed(&mut self, flow: Flow, request: Request, user: User, tries: u8) -> ClientId {
+        let mut request = request;
+        let (flow, meant) = if self.is_for_trunk(&user) { self.widened(flow, &mut request) } else { (flow, None) };
         let client = self.transactions.send(self.now, flow, request);
+        self.note_widened(client, meant);
         self.pending.insert(client, Pending { user, tries });
         client
     }
@@ -69,17 +72,7 @@ impl Stack {
     /// (RFC 4579 §5.1): its user part is the leg's name, by which a REFER outside the dialog finds it. That of a phone has
     /// the user part given.
     pub(super) fn introduce(&mut self, flow: Flow, headers: &mut Headers, leg: Option<LegId>, user: Option<&str>) {
-        let contact = match self.settings.doorkeeping {
-            Doorkeeping::Server => {
-                let room = leg.and_then(|leg| self.legs.get(&leg)?.focus.clone());
-                let mut contact = self.contact(flow, room.or_else(|| leg.map(|leg| leg.to_string())).as_deref());
-                if leg.is_some() {
-                    contact.params.set("isfocus", None);
-                }
-                contact
-            }
-            Doorkeeping::Phone => self.contact(flow, user),
-        };
+        let contact = self.contact_in(flow, leg, user);
         push(headers, "Contact", contact.to_string());
         if leg.and_then(|leg| self.legs.get(&leg)?.dialog()).is_some_and(Dialog::is_secure) {
             super::secure::promise(headers);
@@ -89,6 +82,21 @@ impl Stack {
         push(headers, "Supported", supported);
         if self.settings.doorkeeping == Doorkeeping::Server {
             push(headers, "Allow-Events", EVENTS);
+        }
+    }
+
+    /// Our Contact in a leg.
+    pub(super) fn contact_in(&mut self, flow: Flow, leg: Option<LegId>, user: Option<&str>) -> NameAddr {
+        match self.settings.doorkeeping {
+            Doorkeeping::Server => {
+                let room = leg.and_then(|leg| self.legs.get(&leg)?.focus.clone());
+                let mut contact = self.contact(flow, room.or_else(|| leg.map(|leg| leg.to_string())).as_deref());
+                if leg.is_some() {
+                    contact.params.set("isfocus", None);
+                }
+                contact
+            }
+            Doorkeeping::Phone => self.contact(flow, user),
         }
     }
 

@@ -1,5 +1,7 @@
 //! How legs end from our side: BYE, CANCEL, a final status; and BYEs that are challenged.
 
+use std::net::IpAddr;
+
 use conference::{Ending, LegId, Moment};
 use rsip::{Method, Request, Response, SipMessage};
 
@@ -102,6 +104,7 @@ impl Stack {
         let Some((request, flow)) = self.transactions.sent(client) else { return };
         let number = cseq(&request.headers).map_or(0, |cseq| cseq.number);
         let routed = self.branches.get(&client).is_some_and(|branch| matches!(branch.party, Party::Trunk(_)));
+        let flow = self.meant(client, flow);
         let Some(dialog) = Dialog::called_again(request, response, flow, routed) else { return };
         let mut ack = dialog.ack(number);
         let way = dialog.way();
@@ -193,7 +196,7 @@ impl Stack {
     ) -> Option<(Flow, Request)> {
         let (request, flow) = self.transactions.sent(client)?;
         let mut request = request.clone();
-        let (mut digest, host) = match self.credentials(party) {
+        let (mut digest, host) = match self.credentials(party, flow.peer.ip()) {
             Some((digest, host)) if same_ip(host, source.peer.ip()) && same_ip(host, flow.peer.ip()) => (digest, host),
             Some(_) | None => {
                 self.alert("digest-leak", source.peer, format!("challenge to {}", request.method));
@@ -214,12 +217,13 @@ impl Stack {
         Some((flow, request))
     }
 
-    fn credentials(&self, party: &Party) -> Option<(DigestClient, std::net::IpAddr)> {
+    /// What a challenge is answered with, and who may challenge; `sent_to`: where the request went.
+    fn credentials(&self, party: &Party, sent_to: IpAddr) -> Option<(DigestClient, IpAddr)> {
         match party {
             Party::Trunk(name) => {
-                let trunk = self.settings.directory.trunks.iter().find(|trunk| trunk.name == *name)?;
+                let trunk = self.trunk(name).filter(|trunk| self.is_host_of(trunk, sent_to))?;
                 let (user, password) = trunk.credentials.as_ref()?;
-                Some((DigestClient::new(user, password), trunk.address.ip()))
+                Some((DigestClient::new(user, password), sent_to))
             }
             Party::Server(Some(account)) => self.accounts.get(account).map(|known| known.credentials()),
             Party::Server(None) | Party::Agent { .. } => None,

@@ -41,7 +41,8 @@ impl Own {
     pub(crate) fn shown(&mut self, flow: Flow) -> SocketAddr {
         let peer = flow.peer.ip().to_canonical();
         let is_local = self.local_networks.iter().any(|network| contains(network, peer));
-        if let Some(external) = self.external.filter(|_| !is_local) {
+        let external = self.external.filter(|external| !is_local && external.is_ipv4() == peer.is_ipv4());
+        if let Some(external) = external {
             return (external, flow.local.port()).into();
         }
         if !flow.local.ip().is_unspecified() {
@@ -74,6 +75,21 @@ impl Own {
         let mut fitting = self.listeners.iter().filter(fits);
         let (protocol, local) = *fitting.clone().find(best).or_else(|| fitting.next())?;
         Some(Flow { protocol, local, peer })
+    }
+
+    /// What we speak, in no order.
+    pub(crate) fn protocols(&self) -> Vec<Protocol> {
+        let mut protocols: Vec<_> = self.listeners.iter().map(|(protocol, _)| *protocol).collect();
+        protocols.sort_unstable();
+        protocols.dedup();
+        protocols
+    }
+
+    /// Whether we reach addresses of IPv4, and of IPv6.
+    pub(crate) fn families(&self) -> (bool, bool) {
+        let both = |local: &SocketAddr| local.is_ipv6() && local.ip().is_unspecified();
+        let four = self.listeners.iter().any(|(_, local)| local.is_ipv4() || both(local));
+        (four, self.listeners.iter().any(|(_, local)| local.is_ipv6()))
     }
 
     /// Whether one of our listeners stands at this end of a flow.

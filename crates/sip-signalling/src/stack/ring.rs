@@ -17,6 +17,7 @@ use conference::{AgentName, Identity, LegId, Phone};
 use rsip::Method;
 
 use super::Stack;
+use super::carriers::Outgoing;
 use super::identity::{ANONYMOUS, NOWHERE, is_anonymous};
 use crate::codec::headers::NameAddr;
 use crate::codec::{Scheme, SipUri, one, push, set};
@@ -26,11 +27,11 @@ use crate::leg::upkeep::Upkeep;
 use crate::leg::{Leg, Party, Phase, Ringing};
 use crate::news::News;
 use crate::registrar::Binding;
-use crate::settings::Protocol;
+use crate::settings::{Place, Protocol};
 use crate::wish::Callee;
 
 /// One INVITE to be sent.
-struct Target {
+pub(super) struct Target {
     flow: Flow,
     uri: SipUri,
     to: NameAddr,
@@ -44,7 +45,16 @@ impl Stack {
         if self.legs.contains_key(&leg) || self.frozen.contains_key(&leg) {
             return;
         }
-        let targets = match self.targets(to) {
+        let targets = match to {
+            Callee::Agent(name) => Ok(self.phones(name)),
+            Callee::Trunk { trunk, number } => {
+                return self.call_out(&Outgoing { leg, trunk, number, from, offer: &offer });
+            }
+            Callee::Address { account, uri, server, protocol } => {
+                self.by_address(account.as_deref(), uri, *server, *protocol).map(|target| vec![target])
+            }
+        };
+        let targets = match targets {
             Ok(targets) => targets,
             Err(status) => return self.tell(News::Failed { leg, status }),
         };
@@ -56,16 +66,6 @@ impl Stack {
         self.add_leg(Leg { id: leg, party, phase, focus: None });
         for target in targets {
             self.invite(leg, target, from, &offer);
-        }
-    }
-
-    fn targets(&mut self, to: &Callee) -> Result<Vec<Target>, u16> {
-        match to {
-            Callee::Agent(name) => Ok(self.phones(name)),
-            Callee::Trunk { trunk, number } => self.through_trunk(trunk, number).map(|target| vec![target]),
-            Callee::Address { account, uri, server, protocol } => {
-                self.by_address(account.as_deref(), uri, *server, *protocol).map(|target| vec![target])
-            }
         }
     }
 
@@ -95,24 +95,16 @@ impl Stack {
         Phone(binding.instance().map_or_else(|| binding.contact.to_string(), str::to_owned))
     }
 
-    fn through_trunk(&mut self, name: &str, number: &str) -> Result<Target, u16> {
-        let trunk = self.settings.directory.trunks.iter().find(|trunk| trunk.name == name).ok_or(503_u16)?;
-        let address = trunk.address;
-        if self.trunk_is_full(name) {
-            return Err(503);
-        }
-        let flow = self.way_to_trunk(name).ok_or(503_u16)?;
-        let mut uri = SipUri::at(Some(number), address);
+    /// A number at a trunk that is reached by this flow.
+    pub(super) fn outside_number(&self, trunk: &str, number: &str, flow: Flow) -> Target {
+        let mut uri = match self.trunk(trunk).map(|trunk| &trunk.place) {
+            Some(Place::Name { host, port }) => SipUri::new(Some(number), host, *port),
+            Some(Place::Address(_)) | None => SipUri::at(Some(number), flow.peer),
+        };
         if flow.protocol == Protocol::Tls {
             uri.params.set("transport", flow.uri_transport());
         }
-        Ok(Target {
-            flow,
-            to: NameAddr::new(uri.clone()),
-            uri,
-            route: Vec::new(),
-            party: Party::Trunk(name.to_owned()),
-        })
+        Target { flow, to: NameAddr::new(uri.clone()), uri, route: Vec::new(), party: Party::Trunk(trunk.to_owned()) }
     }
 
     fn by_address(
@@ -130,7 +122,7 @@ impl Stack {
         Ok(Target { flow, to: NameAddr::new(uri.clone()), uri, route: Vec::new(), party })
     }
 
-    fn invite(&mut self, leg: LegId, target: Target, from: &Identity, offer: &Bytes) {
+    pub(super) fn invite(&mut self, leg: LegId, target: Target, from: &Identity, offer: &Bytes) {
         let Target { flow, uri, to, route, party } = target;
         let shown = self.shown_as(&party, flow, from);
         let asserted = self.asserted(&party, flow, from);
@@ -159,11 +151,14 @@ impl Stack {
     }
 
     /// Sends an INVITE (or re-INVITE) for a leg and keeps its branch until its transaction is forgotten.
-    pub(super) fn send_invite(&mut self, flow: Flow, request: rsip::Request, mut branch: Branch) {
+    pub(super) fn send_invite(&mut self, flow: Flow, mut request: rsip::Request, mut branch: Branch) {
+        let for_trunk = matches!(branch.party, Party::Trunk(_));
+        let (flow, meant) = if for_trunk { self.widened(flow, &mut request) } else { (flow, None) };
         let leg = branch.leg;
         branch.early = Self::early_key(&request).filter(|_| !branch.again);
         let early = branch.early.clone();
         let client = self.transactions.send(self.now, flow, request);
+        self.note_widened(client, meant);
         self.branches.insert(client, branch);
         let Some(early) = early else { return };
         self.early.insert(early, client);
@@ -179,8 +174,7 @@ impl Stack {
         let (user, host) = match party {
             Party::Agent { .. } => (from.user.clone(), self.settings.domain.clone()),
             Party::Trunk(name) => {
-                let trunk = self.settings.directory.trunks.iter().find(|trunk| trunk.name == *name);
-                let number = trunk.map(|trunk| trunk.caller_id.clone()).filter(|number| !number.is_empty());
+                let number = self.trunk(name).map(|trunk| trunk.caller_id.clone()).filter(|number| !number.is_empty());
                 match number {
                     Some(number) if is_anonymous(from) => {
                         return NameAddr::new(SipUri::new(Some(&number), &self.settings.domain, None));

@@ -13,7 +13,7 @@ use crate::codec::{Scheme, set};
 use crate::flow::Flow;
 use crate::gate;
 use crate::leg::Party;
-use crate::settings::{Directory, Protocol, SipSettings, Trunk};
+use crate::settings::{Directory, Place, Protocol, SipSettings, Trunk};
 use crate::transport::Expected;
 
 /// Connections and servers as far as certificates tell of them.
@@ -104,10 +104,9 @@ impl Stack {
 
     /// Whether requests by this flow are a trunk's: its calls come from there, or its calls go there.
     pub(super) fn is_trunks(&self, name: &str, flow: Flow) -> bool {
-        let mut trunks = self.settings.directory.trunks.iter();
-        let Some(trunk) = trunks.find(|trunk| trunk.name == name) else { return false };
+        let Some(trunk) = self.trunk(name) else { return false };
         let by_address = trunk.security.clients.is_none() && gate::accepts_from(trunk, flow.peer);
-        by_address || self.is_proved(trunk, flow) || trunk.address == flow.peer
+        by_address || self.is_proved(trunk, flow) || self.is_reached_at(trunk, flow.peer)
     }
 
     fn is_proved(&self, trunk: &Trunk, flow: Flow) -> bool {
@@ -117,8 +116,7 @@ impl Stack {
 
     /// By which way a trunk's calls go; whom to expect there is told to the transport.
     pub(super) fn way_to_trunk(&mut self, name: &str) -> Option<Flow> {
-        let trunk = self.settings.directory.trunks.iter().find(|trunk| trunk.name == name)?;
-        let (protocol, address) = (trunk.protocol, trunk.address);
+        let (protocol, address) = self.known_server(self.trunk(name)?)?;
         let flow = self.own.flow_to(protocol, address)?;
         self.expect_trunk(name, flow);
         Some(flow)
@@ -126,10 +124,12 @@ impl Stack {
 
     /// Tells the transport whom it must find at the end of a trunk's flow.
     pub(super) fn expect_trunk(&mut self, name: &str, flow: Flow) {
-        let Some(trunk) = self.settings.directory.trunks.iter().find(|trunk| trunk.name == name) else { return };
-        let meant = match trunk.security.server_name.as_str() {
-            "" => trunk.address.ip().to_string(),
-            said => said.to_owned(),
+        let Some(trunk) = self.trunk(name) else { return };
+        let meant = match (trunk.security.server_name.as_str(), &trunk.place) {
+            ("", Place::Address(address)) => address.ip().to_string(),
+            // the name that was meant, not the one that DNS made of it (RFC 5922 §4)
+            ("", Place::Name { host, .. }) => host.clone(),
+            (said, _) => said.to_owned(),
         };
         let connector = self.secure.connectors.get(name).cloned();
         self.expect(flow, meant, connector);

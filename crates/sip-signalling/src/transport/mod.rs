@@ -2,6 +2,7 @@
 
 mod connections;
 mod icmp;
+mod names;
 mod opening;
 mod route;
 mod stream;
@@ -10,6 +11,7 @@ pub(crate) mod udp;
 
 pub(crate) use connections::Connections;
 pub(crate) use icmp::read_errors;
+pub(crate) use names::Names;
 pub(crate) use opening::Expected;
 pub(crate) use route::route_to;
 
@@ -18,6 +20,7 @@ use tokio::net::TcpStream;
 
 use crate::codec::Malformed;
 use crate::flow::Flow;
+use crate::servers::{Found, Question};
 
 /// What the sockets bring.
 #[derive(Debug)]
@@ -32,6 +35,8 @@ pub(crate) enum Inbound {
     Ping(Flow),
     /// Nobody takes datagrams at the other end of this flow, says whoever stands there or between (ICMP; it can be forged).
     Unreachable(Flow),
+    /// DNS has said where a trunk's name leads, or nothing.
+    Found(String, Question, Option<Found>),
     /// A connection is gone, or could not be made. The number tells it from a later one of the same flow.
     Closed(Flow, u64),
 }

@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use conference::AgentName;
 use sip_signalling::{
-    Account, Algorithm, Arrival, Directory, Doorkeeping, Endpoint, Network, News, Password, PhoneAccount, Protocol,
-    Secret, SipSettings, Source, Trunk, TrunkSecurity, Wish,
+    Account, Algorithm, Arrival, Directory, Doorkeeping, Endpoint, Network, News, Password, PhoneAccount, Place,
+    Protocol, Secret, SipSettings, Source, Trunk, TrunkSecurity, Wish,
 };
 use tokio::sync::mpsc;
 
@@ -73,6 +73,7 @@ pub(crate) fn settings() -> SipSettings {
         domain: "baton.local".into(),
         listen: vec![(Protocol::Udp, "127.0.0.1:0".parse().unwrap()), (Protocol::Tcp, "127.0.0.1:0".parse().unwrap())],
         identity: None,
+        name_servers: Vec::new(),
         trust: None,
         external_address: None,
         local_networks: vec![Network { address: "127.0.0.0".parse().unwrap(), prefix: 8 }],
@@ -81,8 +82,8 @@ pub(crate) fn settings() -> SipSettings {
             accounts: vec![account("alice"), account("bob"), account("carol")],
             trunks: vec![Trunk {
                 name: "pstn".into(),
-                address: "127.0.0.9:5090".parse().unwrap(),
-                protocol: Protocol::Udp,
+                place: Place::Address("127.0.0.9:5090".parse().unwrap()),
+                protocol: Some(Protocol::Udp),
                 security: TrunkSecurity::default(),
                 credentials: Some(("baton".into(), Secret("carrier-secret".into()))),
                 caller_id: String::new(),

@@ -282,7 +282,26 @@ impl Stream {
     }
 }
 
+impl Stream {
+    /// One that came.
+    pub(crate) fn over(stream: TcpStream) -> Self {
+        Self { local: stream.local_addr().unwrap(), stream, heard: String::new() }
+    }
+}
+
 impl<S: AsyncRead + AsyncWrite + Unpin> Stream<S> {
+    /// Answers a request it received.
+    pub(crate) async fn reply(&mut self, request: &Message, status: &str, tag: &str, more: &str, body: &str) {
+        let (via, from, to) = (request.one("Via"), request.one("From"), request.one("To"));
+        let (call_id, cseq) = (request.one("Call-ID"), request.one("CSeq"));
+        self.send(&format!(
+            "SIP/2.0 {status}\r\nVia: {via}\r\nFrom: {from}\r\nTo: {to};tag={tag}\r\nCall-ID: {call_id}\r\nCSeq: {cseq}\r\n\
+             {more}Content-Length: {}\r\n\r\n{body}",
+            body.len()
+        ))
+        .await;
+    }
+
     pub(crate) async fn send(&mut self, text: &str) {
         self.stream.write_all(text.as_bytes()).await.unwrap();
     }

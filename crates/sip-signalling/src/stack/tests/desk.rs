@@ -154,7 +154,7 @@ impl Desk {
         while let Some(output) = self.server.next() {
             match output {
                 Output::News(news) => self.news.push(news),
-                Output::Expect(..) => {}
+                Output::Expect(..) | Output::Find(..) => {}
                 Output::Send(flow, bytes) => self.carry(true, flow, bytes),
             }
         }

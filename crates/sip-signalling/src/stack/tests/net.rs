@@ -63,6 +63,7 @@ pub(super) fn settings(doorkeeping: Doorkeeping) -> SipSettings {
         domain: "baton.local".into(),
         listen: Vec::new(),
         identity: None,
+        name_servers: Vec::new(),
         trust: None,
         external_address: None,
         local_networks: vec![Network { address: "127.0.0.0".parse().unwrap(), prefix: 8 }],
@@ -71,8 +72,8 @@ pub(super) fn settings(doorkeeping: Doorkeeping) -> SipSettings {
             accounts: vec![account("alice"), account("bob")],
             trunks: vec![Trunk {
                 name: "pstn".into(),
-                address: "127.0.0.9:5060".parse().unwrap(),
-                protocol: Protocol::Udp,
+                place: Place::Address("127.0.0.9:5060".parse().unwrap()),
+                protocol: Some(Protocol::Udp),
                 security: TrunkSecurity::default(),
                 credentials: Some(("baton".into(), Secret("carrier-secret".into()))),
                 caller_id: "+15550000".into(),
@@ -142,7 +143,7 @@ impl Net {
             match output {
                 Output::News(news @ News::Bound { .. }) => self.bound.push(news),
                 Output::News(news) => self.news[at].push_back(news),
-                Output::Expect(..) => {}
+                Output::Expect(..) | Output::Find(..) => {}
                 Output::Send(flow, bytes) => self.carry(at, flow, bytes),
             }
         }

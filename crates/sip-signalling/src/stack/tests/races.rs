@@ -175,7 +175,7 @@ fn who_was_not_told_yet_is_told_before_the_sockets_close() {
     let said: Vec<_> = std::iter::from_fn(|| server.next())
         .filter_map(|output| match output {
             Output::Send(_, bytes) => Some(String::from_utf8(bytes.to_vec()).unwrap()),
-            Output::News(_) | Output::Expect(..) => None,
+            Output::News(_) | Output::Expect(..) | Output::Find(..) => None,
         })
         .filter_map(|text| text.split(' ').next().map(str::to_owned))
         .filter(|method| matches!(method.as_str(), "BYE" | "CANCEL"))

@@ -68,7 +68,7 @@ fn anything_in_a_subscribe_breaks_nothing_and_nothing_grows() {
                     told += 1;
                     open.push((watch, package));
                 }
-                Output::News(_) | Output::Expect(..) => {}
+                Output::News(_) | Output::Expect(..) | Output::Find(..) => {}
                 // names that nobody can read are repeated as they came
                 Output::Send(_, bytes) => {
                     match parse(&bytes).unwrap_or_else(|_| SipMessage::Response(Response::default())) {
