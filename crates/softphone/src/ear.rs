@@ -67,6 +67,10 @@ impl Mark {
     pub fn now() -> Self {
         Self(Instant::now())
     }
+
+    pub(crate) const fn instant(self) -> Instant {
+        self.0
+    }
 }
 
 impl Ear {

@@ -12,7 +12,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use crate::desk::{Desk, locked};
-use crate::ear::Ear;
+use crate::ear::{Ear, Mark};
 use crate::line::{LineId, LineState, LineView};
 use crate::settings::{Hold, PhoneError, PhoneSettings, sip_settings};
 use crate::sound::Sound;
@@ -219,6 +219,13 @@ impl Phone {
     /// No such line.
     pub fn ear(&self, line: LineId) -> Result<Ear, PhoneError> {
         locked(&self.desk.ears).get(&line).cloned().ok_or_else(|| self.no_line(line))
+    }
+
+    /// The longest time between two marks for which this phone's own thread was not let run by the machine: what it says after that
+    /// comes late by as much.
+    #[must_use]
+    pub fn stood_still(&self, from: Mark, to: Mark) -> Duration {
+        self.desk.sound.stood_still(from.instant(), to.instant())
     }
 
     /// All lines, those that are over included.

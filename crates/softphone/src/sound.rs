@@ -27,6 +27,10 @@ const STEPS_PER_FRAME: u32 = 4;
 const MOST_BYTES: usize = 1_400;
 /// Packets a second, if they are 20 ms long.
 const FRAMES: u32 = 50;
+/// A phone that is this much behind its clock stood still: three ticks are more than an ordinary scheduler takes.
+const STOOD_STILL: Duration = Duration::from_millis(20);
+/// The most stops that are remembered.
+const MOST_STOPS: usize = 10_000;
 /// Losses for which a line's Opus repeats its frames, in percent.
 const EXPECTED_LOSS_PERCENT: u8 = 10;
 /// Attempts to find an even port with a free odd neighbour.
@@ -56,11 +60,14 @@ struct Channel {
 }
 
 type Channels = Arc<Mutex<BTreeMap<LineId, Channel>>>;
+/// From when to when a phone's thread was not let run.
+type Stops = Arc<Mutex<Vec<(Instant, Instant)>>>;
 
 /// The handle of a phone's sound thread.
 #[derive(Debug)]
 pub(crate) struct Sound {
     channels: Channels,
+    stops: Stops,
     stop: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
 }
@@ -68,12 +75,20 @@ pub(crate) struct Sound {
 impl Sound {
     pub(crate) fn start(name: &str) -> std::io::Result<Self> {
         let channels = Channels::default();
+        let stops = Stops::default();
         let stop = Arc::new(AtomicBool::new(false));
         let thread = std::thread::Builder::new().name(format!("sound-{name}")).spawn({
-            let (channels, stop) = (channels.clone(), stop.clone());
-            move || run(&channels, &stop)
+            let (channels, stops, stop) = (channels.clone(), stops.clone(), stop.clone());
+            move || run(&channels, &stops, &stop)
         })?;
-        Ok(Self { channels, stop, thread: Some(thread) })
+        Ok(Self { channels, stops, stop, thread: Some(thread) })
+    }
+
+    /// The longest time within `from` to `to` for which the thread was not let run: what it said then came late, whoever sent it on.
+    pub(crate) fn stood_still(&self, from: Instant, to: Instant) -> Duration {
+        let stops = self.stops.lock().unwrap_or_else(PoisonError::into_inner);
+        let within = stops.iter().filter(|(began, ended)| *ended > from && *began < to);
+        within.map(|(began, ended)| *ended - *began).max().unwrap_or_default()
     }
 
     /// Opens a line's sockets and returns the RTP port and the line's ear.
@@ -182,11 +197,15 @@ fn bind_pair(address: IpAddr) -> std::io::Result<(UdpSocket, UdpSocket)> {
     Err(last)
 }
 
-fn run(channels: &Channels, stop: &AtomicBool) {
+fn run(channels: &Channels, stops: &Stops, stop: &AtomicBool) {
     let start = Instant::now();
     let mut step: u32 = 0;
     while !stop.load(Ordering::Relaxed) {
         let now = Instant::now();
+        let due = start + STEP * step;
+        if now.duration_since(due) > STOOD_STILL {
+            note_stop(stops, due, now);
+        }
         for channel in locked(channels).values_mut() {
             channel.listen(now);
             channel.journey.deliver(&channel.rtp, now);
@@ -199,6 +218,16 @@ fn run(channels: &Channels, stop: &AtomicBool) {
         if let Some(rest) = due.checked_duration_since(Instant::now()) {
             std::thread::sleep(rest);
         }
+    }
+}
+
+/// Steps that are made up for afterwards belong to the stop that made them late.
+fn note_stop(stops: &Stops, due: Instant, now: Instant) {
+    let mut stops = stops.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some((_, ended)) = stops.last_mut().filter(|(_, ended)| *ended >= due) {
+        *ended = now;
+    } else if stops.len() < MOST_STOPS {
+        stops.push((due, now));
     }
 }
 

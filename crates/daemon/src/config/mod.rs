@@ -104,14 +104,26 @@ pub fn from_text(text: &str) -> Result<Config, Mistakes> {
         config.http.listen = SocketAddr::from(([127, 0, 0, 1], 0));
     }
     if !says("server", "data_dir") {
-        let scratch = Scratch::new();
-        config.server.data_dir = scratch.path().to_owned();
-        config.scratch = Some(Arc::new(scratch));
+        config.use_scratch();
     }
     if !says("http", "admin_token_file") {
         config.http.admin_token_file = config.server.data_dir.join("admin.token");
     }
     Ok(config)
+}
+
+impl Config {
+    /// Keeps everything in a folder of its own, which is gone when the settings are.
+    pub(crate) fn keep_in_scratch(&mut self) {
+        self.use_scratch();
+        self.http.admin_token_file = self.server.data_dir.join("admin.token");
+    }
+
+    fn use_scratch(&mut self) {
+        let scratch = Scratch::new();
+        self.server.data_dir = scratch.path().to_owned();
+        self.scratch = Some(Arc::new(scratch));
+    }
 }
 
 /// Reads a text under the given variables.

@@ -1,12 +1,17 @@
 //! Compares what every ear heard with what it should have heard, and says so in a sentence. It prints nothing.
 
+use std::time::Duration;
+
 use softphone::{Heard, Mark};
 
 use super::cast::{Person, Who};
 use super::stage::{OPENING, SETTLE};
 
-/// The longest hole in what must be heard, in milliseconds.
+/// The longest hole in what must be heard, in milliseconds, beyond what the speaker's phone itself left out because the machine did not
+/// let it run.
 const LONGEST_HOLE_MS: usize = 40;
+/// What a phone left out is heard so much later at most: the deepest its packets wait, and the way.
+const LATER: Duration = Duration::from_millis(500);
 /// Hold music lies between these.
 const MUSIC_DBFS: std::ops::Range<f64> = -32.0..-10.0;
 
@@ -66,10 +71,13 @@ pub(super) fn check(people: &[Person], from: Mark, to: Mark, expected: Expected)
         Expected::Voices(_, voices) => {
             let names: Vec<&str> = voices.iter().map(|who| who.name()).collect();
             let said = voices.iter().filter_map(|who| people.iter().find(|person| person.who == *who));
-            let holes: Vec<Option<usize>> = said.map(|speaker| hole(&settled, speaker.says)).collect();
-            let longest = holes.iter().flatten().max().copied().unwrap_or(0);
-            let so = holes.iter().all(Option::is_some) && longest <= LONGEST_HOLE_MS;
-            (so, format!("{name} hears {}, nobody else (longest hole {longest} ms)", names.join(" and ")))
+            let holes: Vec<Hole> = said.map(|speaker| Hole::of(&settled, speaker, from.after(OPENING), to)).collect();
+            let longest = holes.iter().max_by_key(|hole| hole.length_ms.unwrap_or(usize::MAX));
+            let so = holes.iter().all(Hole::is_bearable);
+            (
+                so,
+                format!("{name} hears {}, nobody else ({})", names.join(" and "), longest.copied().unwrap_or_default()),
+            )
         }
     }
 }
@@ -83,11 +91,10 @@ pub(super) fn never(people: &[Person], listener: Who, tones: &[f64], (from, to):
 /// Whether somebody heard another without a hole between two marks.
 pub(super) fn unbroken(people: &[Person], listener: Who, speaker: Who, from: Mark, to: Mark) -> Verdict {
     let settled = heard(people, listener, from, to);
-    let says = people.iter().find(|person| person.who == speaker).map_or(0.0, |person| person.says);
-    let hole = hole(&settled, says);
+    let person = people.iter().find(|person| person.who == speaker);
+    let hole = person.map(|person| Hole::of(&settled, person, from, to)).unwrap_or_default();
     let (listener, speaker) = (listener.name(), speaker.name());
-    let said = format!("{listener} hears {speaker} all the while (longest hole {} ms)", hole.unwrap_or(0));
-    (hole.is_some_and(|hole| hole <= LONGEST_HOLE_MS), said)
+    (hole.is_bearable(), format!("{listener} hears {speaker} all the while ({hole})"))
 }
 
 /// What each line of somebody heard.
@@ -102,7 +109,38 @@ fn heard_ms(people: &[Person], listener: Who, tones: &[f64], from: Mark, to: Mar
     lines.iter().flat_map(|line| tones.iter().map(|tone| line.present_ms(*tone))).max().unwrap_or(0)
 }
 
-/// The longest hole in a voice, on the line where it is heard; `None`: it is heard on none.
-fn hole(lines: &[Heard], hertz: f64) -> Option<usize> {
-    lines.iter().filter(|line| line.hears(hertz)).map(|line| line.longest_hole_ms(hertz)).min()
+/// The longest hole in a voice, on the line where it is heard.
+#[derive(Clone, Copy, Debug, Default)]
+struct Hole {
+    /// `None`: it is heard on none.
+    length_ms: Option<usize>,
+    /// For so long the speaker's own phone stood still.
+    stood_still_ms: usize,
+}
+
+impl Hole {
+    fn of(lines: &[Heard], speaker: &Person, from: Mark, to: Mark) -> Self {
+        let says = speaker.says;
+        let length_ms = lines.iter().filter(|line| line.hears(says)).map(|line| line.longest_hole_ms(says)).min();
+        let stood_still = speaker.phone.stood_still(from.before(LATER), to).as_millis();
+        Self { length_ms, stood_still_ms: usize::try_from(stood_still).unwrap_or(usize::MAX) }
+    }
+
+    /// Whether it is one that people would not mind, the speaker's own silence apart.
+    fn is_bearable(&self) -> bool {
+        self.length_ms.is_some_and(|length| length.saturating_sub(self.stood_still_ms) <= LONGEST_HOLE_MS)
+    }
+}
+
+impl std::fmt::Display for Hole {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.length_ms {
+            Some(length) => write!(f, "longest hole {length} ms")?,
+            None => write!(f, "not heard")?,
+        }
+        match self.stood_still_ms {
+            0 => Ok(()),
+            stood => write!(f, ", the speaker's phone was not let run for {stood} ms"),
+        }
+    }
 }

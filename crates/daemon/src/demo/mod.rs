@@ -21,7 +21,8 @@ use crate::running::{Running, StartError, run};
 use cast::{Person, Who};
 use stage::{Played, Stage};
 
-/// The demo's settings: those that `scripts/run` starts, but for the ports.
+/// The demo's settings: those that `scripts/run` starts, but for the ports and for where things are kept: beside a service that runs,
+/// and any number of times, the demo is the same.
 const SETTINGS: &str = include_str!("../../../../config/baton.toml");
 
 /// Which law of the mixer is broken, for a build with the `break` feature only.
@@ -126,6 +127,8 @@ fn settings(options: &Options) -> Result<Config, DemoError> {
     for (_, address) in &mut config.sip.listen {
         address.set_port(0);
     }
+    config.http.listen.set_port(0);
+    config.keep_in_scratch();
     #[cfg(feature = "break")]
     {
         config.media.break_law = options.broken.map(|Broken(law)| law);

@@ -12,8 +12,9 @@ use super::watch::{Chapter, Sample, Watch, Watched};
 
 /// After a change is confirmed, packets sent before it may still be read for so long.
 pub(super) const SETTLE: Duration = Duration::from_millis(25);
-/// A newly opened pair is heard by then: the guard of law 3 and a tick.
-pub(super) const OPENING: Duration = Duration::from_millis(400);
+/// A newly opened pair is heard without a hole by then: the guard of law 3 (300 ms at most), what waits in the jitter buffer for the
+/// jitter of [`super::scenes`] (150 ms), and the filling of a hole with older speech (up to 160 ms), which the law keeps back too.
+pub(super) const OPENING: Duration = Duration::from_millis(700);
 /// What a keypad asked for is heard by then.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// How often it is listened whether it is.
