@@ -27,6 +27,7 @@ pub mod rtp;
 pub mod sdp;
 mod settings;
 mod sounds;
+pub mod srtp;
 pub mod tone;
 
 pub use engine::stats::{LATENESS_US, Stats, WorkerStats};
