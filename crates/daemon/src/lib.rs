@@ -36,6 +36,7 @@ mod told;
 mod translate;
 mod view;
 mod watching;
+mod ways;
 mod whereabouts;
 
 pub use control_api::Told;

@@ -50,7 +50,7 @@ impl Switch {
             News::Probed { leg, alive } => self.about(leg, Report::Probed { leg, alive }),
             News::Registered { agent, phones } => {
                 info!(%agent, phones, "registered");
-                self.carry.whereabouts.changed(&self.carry.endpoint);
+                self.carry.ways.phones.changed(&self.carry.endpoint);
                 let phones = u32::try_from(phones).unwrap_or(u32::MAX);
                 self.report(Report::Registered { agent, phones });
             }
@@ -99,7 +99,8 @@ impl Switch {
         if self.carry.legs.is_full() {
             return self.turn_away(leg, NO_ROOM, "too many legs");
         }
-        if let Err(error) = self.carry.mixer.open(leg, arrival.source.ip()) {
+        let way = self.carry.ways.from(&arrival.caller, arrival.source.ip(), arrival.secure);
+        if let Err(error) = self.carry.mixer.open(leg, way) {
             return self.turn_away(leg, NO_ROOM, &error.to_string());
         }
         let to = self.plan.look_up(&arrival.caller, &arrival.dialled, arrival.ours);
@@ -132,7 +133,9 @@ impl Switch {
     /// For a leg that the core never heard of.
     fn turn_away(&mut self, leg: LegId, status: u16, why: &str) {
         events::leg(leg, None, &format!("turned away: {}", masked(why)), status);
-        self.carry.endpoint.wish(Wish::Reject { leg, status, reason: None });
+        // whoever looks for the reason at the phone should find it there
+        let reason = (status == NOT_ACCEPTABLE).then(|| masked(why));
+        self.carry.endpoint.wish(Wish::Reject { leg, status, reason });
     }
 
     fn progress(&mut self, leg: LegId, status: u16) {
@@ -158,7 +161,7 @@ impl Switch {
             Err(error) => {
                 let why = format!("its answer cannot be used: {}", masked(&error.to_string()));
                 events::leg(leg, self.carry.legs.call(leg), &why, NOT_ACCEPTABLE);
-                let reason = Some("no common codec".to_owned());
+                let reason = Some(error.reason());
                 self.carry.endpoint.wish(Wish::End { leg, status: Some(NOT_ACCEPTABLE), reason });
                 self.report(Report::Failed { leg, status: NOT_ACCEPTABLE });
                 self.carry.close(leg);

@@ -78,6 +78,7 @@ fn agent(file: &Config, user: &StoredUser) -> Option<Agent> {
         supervisor: user.supervisor,
         max_calls: user.max_calls,
         skills: std::collections::BTreeMap::new(),
+        srtp: None,
     })
 }
 

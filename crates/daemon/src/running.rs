@@ -194,9 +194,9 @@ async fn start_edges(config: &Config, restored: &Restored) -> Result<(Edges, Edg
             return Err(error.into());
         }
     };
-    let (near, apart) =
-        (config.media.address, config.sip.external_address.is_some() || config.media.address_v6.is_some());
-    Ok((Edges { endpoint, mixer, near, apart }, (sip, media)))
+    let secure = config.sip.listen.iter().any(|(protocol, _)| *protocol == Protocol::Tls);
+    let apart = config.sip.external_address.is_some() || config.media.address_v6.is_some() || secure;
+    Ok((Edges { endpoint, mixer, near: config.media.address, apart }, (sip, media)))
 }
 
 async fn listen(http: &Http) -> Result<TcpListener, StartError> {

@@ -4,14 +4,11 @@
 //! rules of its own.
 
 use std::collections::BTreeMap;
-use std::net::{IpAddr, Ipv4Addr};
 
 use conference::record::Cause;
-use conference::{
-    AgentName, CallId, CallView, Command, Destination, Event, LegId, Output, Refusal, Report, Switchboard,
-};
+use conference::{CallId, CallView, Command, Destination, Event, LegId, Output, Refusal, Report, Switchboard};
 use media_mixer::MediaNews;
-use sip_signalling::{News, Place, Wish};
+use sip_signalling::{News, Wish};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::Instant;
 use tracing::error;
@@ -19,7 +16,7 @@ use tracing::error;
 use crate::carry::{Acknowledged, Carry, GateId, Settled, next_of};
 use crate::cause;
 use crate::clock::Clock;
-use crate::config::{Config, Trunk};
+use crate::config::Config;
 use crate::dialplan::DialPlan;
 use crate::freeze::FreezeError;
 use crate::hours::Hours;
@@ -29,6 +26,7 @@ use crate::referred::Guesses;
 use crate::translate;
 use crate::view::Masks;
 use crate::watching::Watches;
+use crate::whereabouts::Seen;
 
 #[cfg(test)]
 pub(crate) mod tests;
@@ -117,7 +115,7 @@ enum Woken {
     Deadline,
     Acknowledged(Acknowledged),
     Settled(Settled),
-    Whereabouts(BTreeMap<AgentName, IpAddr>),
+    Whereabouts(Seen),
     Input(Option<Input>),
     Media(Option<MediaNews>),
     Sip(Option<Box<News>>),
@@ -159,7 +157,7 @@ impl Switch {
                     self.settle();
                 }
                 Woken::Settled(settled) => self.carry.settled(settled),
-                Woken::Whereabouts(seen) => self.carry.whereabouts.learn(seen, &self.carry.endpoint),
+                Woken::Whereabouts(seen) => self.carry.ways.phones.learn(seen, &self.carry.endpoint),
                 Woken::Input(None | Some(Input::Quit)) => return self.finish().await,
                 Woken::Input(Some(input)) => self.take(input).await,
                 Woken::Media(Some(news)) => self.hear_media(news),
@@ -210,7 +208,7 @@ impl Switch {
             () = at(deadline) => Woken::Deadline,
             acknowledged = next_of(&mut self.carry.acknowledgements) => Woken::Acknowledged(acknowledged),
             settled = next_of(&mut self.carry.settled) => Woken::Settled(settled),
-            seen = self.carry.whereabouts.answer() => Woken::Whereabouts(seen),
+            seen = self.carry.ways.phones.answer() => Woken::Whereabouts(seen),
             input = sources.inputs.recv() => Woken::Input(input),
             news = sources.media.recv() => Woken::Media(news),
             news = sources.sip.recv() => Woken::Sip(news.map(Box::new)),
@@ -320,7 +318,7 @@ impl Switch {
     /// Puts new settings in force. Calls go on.
     fn configure(&mut self, config: &Config) {
         self.plan = DialPlan::new(config);
-        self.carry.trunks = config.trunks.iter().map(|trunk| (trunk.name.clone(), whereabouts(trunk))).collect();
+        self.carry.ways.configure(config);
         self.extensions = translate::extensions(config);
         let settings = translate::core(config, &self.plan);
         if let Err(refusal) = self.command(Command::Configure(settings)) {
@@ -351,16 +349,5 @@ impl Switch {
             waits: self.carry.waits(),
             draining: self.draining,
         }
-    }
-}
-
-/// Stands for whoever's address is not known: nobody's (RFC 5737 §3), and outside every network of ours.
-const OUTSIDE: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
-
-/// From where a trunk's calls are answered, as far as it is known before they are.
-fn whereabouts(trunk: &Trunk) -> IpAddr {
-    match &trunk.place {
-        Place::Address(address) => address.ip(),
-        Place::Name { .. } => OUTSIDE,
     }
 }

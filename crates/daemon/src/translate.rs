@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use conference::{AgentSettings, QueueSettings, RoomSettings, Settings, TransferSettings};
 use control_api::Doors;
 use media_mixer::sdp::{Codec, OpusSettings};
-use media_mixer::{HoldMusic, MediaSettings, Nat};
+use media_mixer::{HoldMusic, MediaSettings, Nat, Srtp};
 use sip_signalling::{Account, Directory, Doorkeeping, Password, SipSettings, Trunk};
 
 use crate::config::{self, AudioCodec, Config};
@@ -166,6 +166,7 @@ pub(crate) fn media(config: &Config) -> MediaSettings {
             fec: opus.fec,
             dtx: opus.dtx,
         },
+        srtp: srtp(config.media.srtp),
         nat: if config.media.nat { Nat::Auto } else { Nat::Off },
         workers: config.media.workers,
         hold_music: music(&config.media.hold_music),
@@ -174,6 +175,16 @@ pub(crate) fn media(config: &Config) -> MediaSettings {
         tail_guard: config.transfer.tail_guard,
         #[cfg(feature = "break")]
         break_law: config.media.break_law,
+    }
+}
+
+/// Whether sound is encrypted.
+pub(crate) const fn srtp(setting: config::Srtp) -> Srtp {
+    match setting {
+        config::Srtp::Auto => Srtp::Auto,
+        config::Srtp::Off => Srtp::Off,
+        config::Srtp::Optional => Srtp::Optional,
+        config::Srtp::Required => Srtp::Required,
     }
 }
 

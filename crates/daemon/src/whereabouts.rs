@@ -1,17 +1,27 @@
-//! From where each agent's phones were last heard: behind a NAT, a phone outside is offered our public address, and a phone of IPv6
-//! our address of that family.
+//! From where and how each agent's phones were last heard: behind a NAT, a phone outside is offered our public address, a phone of IPv6
+//! our address of that family, and a phone over TLS encrypted sound.
 //!
 //! Asked of the signalling whenever registrations change, one question at a time; nothing waits for the answer. Without
-//! a second address nobody needs to know, and nothing is asked.
+//! a second address or TLS nobody needs to know, and nothing is asked.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use conference::AgentName;
-use sip_signalling::Endpoint;
+use sip_signalling::{Endpoint, Protocol};
 use tokio::task::JoinSet;
 
-type Seen = BTreeMap<AgentName, IpAddr>;
+/// By agent.
+pub(crate) type Seen = BTreeMap<AgentName, Heard>;
+
+/// Of an agent's phones.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Heard {
+    /// Where the last of them is.
+    pub(crate) address: IpAddr,
+    /// Whether every one of them speaks TLS: they are all rung with one offer.
+    pub(crate) secure: bool,
+}
 
 /// What is known.
 #[derive(Debug)]
@@ -28,8 +38,8 @@ impl Whereabouts {
         Self { wanted, seen: Seen::new(), question: JoinSet::new(), again: false }
     }
 
-    /// Where an agent's phone was last heard.
-    pub(crate) fn of(&self, agent: &AgentName) -> Option<IpAddr> {
+    /// Where and how an agent's phones were last heard.
+    pub(crate) fn of(&self, agent: &AgentName) -> Option<Heard> {
         self.seen.get(agent).copied()
     }
 
@@ -45,7 +55,13 @@ impl Whereabouts {
         let endpoint = endpoint.clone();
         self.question.spawn(async move {
             let phones = endpoint.registrations().await;
-            phones.into_iter().map(|phone| (AgentName(phone.agent), phone.source.ip())).collect()
+            let mut seen = Seen::new();
+            for phone in phones {
+                let (address, secure) = (phone.source.ip(), phone.protocol == Protocol::Tls);
+                let others = seen.get(&AgentName(phone.agent.clone())).is_none_or(|heard| heard.secure);
+                seen.insert(AgentName(phone.agent), Heard { address, secure: secure && others });
+            }
+            seen
         });
     }
 

@@ -169,11 +169,15 @@ fn serve_names_every_address_in_use() {
 #[test]
 fn what_is_not_built_yet_is_one_warning_each_and_the_service_starts() {
     let text = HOUSE.replace("[media]", "[media]\nsrtp = \"optional\"\ncodecs = [\"opus\", \"G722\", \"PCMA\"]");
-    let service = Service::start(&Settings::new("unbuilt", &text));
+    let settings = Settings::new(
+        "unbuilt",
+        &format!("{text}\n[[trunks]]\nname = \"far\"\naddress = \"127.0.0.1:9\"\nregister = true\n"),
+    );
+    let service = Service::start(&settings);
     service.signal("TERM");
     let (code, log) = service.end();
     assert_eq!(code, 0, "{log}");
-    for (key, warnings) in [("media.srtp", 1), ("media.codecs", 0)] {
+    for (key, warnings) in [("trunks[1].register", 1), ("media.srtp", 0), ("media.codecs", 0)] {
         let lines = log.lines().filter(|line| line.contains("WARN") && line.contains(&format!(" {key}"))).count();
         assert_eq!(lines, warnings, "{key}: {log}");
     }

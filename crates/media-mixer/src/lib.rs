@@ -34,5 +34,5 @@ pub use engine::stats::{LATENESS_US, Stats, WorkerStats};
 pub use leg::{DropReason, Drops, LegState, LegStats};
 pub use mixer::{Applied, Audibility, LegError, MediaNews, Mixer, OpenError, StartError};
 pub use realtime::Scheduling;
-pub use settings::{HoldMusic, MAX_CALLS, MAX_LEGS, MAX_SEATS, MediaSettings, Nat};
+pub use settings::{HoldMusic, MAX_CALLS, MAX_LEGS, MAX_SEATS, MediaSettings, Nat, Signalling, Srtp};
 pub use sounds::QueueMusicError;

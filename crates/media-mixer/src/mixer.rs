@@ -29,7 +29,7 @@ use crate::io::PlainNet;
 use crate::leg::{LegState, LegStats};
 use crate::realtime;
 use crate::sdp::Wish;
-use crate::settings::{COMMANDS, HoldMusic, Laws, MediaSettings, NEWS, WORDS};
+use crate::settings::{COMMANDS, HoldMusic, Laws, MediaSettings, NEWS, Signalling, WORDS};
 use crate::sounds::{QueueMusic, QueueMusicError, Sounds};
 pub use errors::{LegError, OpenError, StartError};
 
@@ -168,12 +168,13 @@ impl Mixer {
         Self { house: Arc::new(House { desk: Mutex::new(desk), abandoned, threads: Mutex::new(Vec::new()) }) }
     }
 
-    /// A leg comes into being: it gets ports and waits, in no call, hearing nothing. `signalling`: where its SIP comes from.
+    /// A leg comes into being: it gets ports and waits, in no call, hearing nothing. `signalling`: where its SIP comes from,
+    /// and how; an address alone stands for signalling in the clear.
     ///
     /// # Errors
     /// As [`OpenError`] says.
-    pub fn open(&self, leg: LegId, signalling: IpAddr) -> Result<(), OpenError> {
-        self.desk().open(leg, signalling)
+    pub fn open(&self, leg: LegId, signalling: impl Into<Signalling>) -> Result<(), OpenError> {
+        self.desk().open(leg, signalling.into())
     }
 
     /// Our offer for a leg.

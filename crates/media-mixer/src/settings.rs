@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::latch;
-use crate::sdp::{Codec, OpusSettings};
+use crate::sdp::{Codec, Encryption, OpusSettings};
 
 /// Legs and waiting places of one media thread.
 pub const MAX_LEGS: usize = 16_384;
@@ -38,6 +38,8 @@ pub struct MediaSettings {
     pub codecs: Vec<Codec>,
     /// How Opus is spoken.
     pub opus: OpusSettings,
+    /// Whether media is encrypted.
+    pub srtp: Srtp,
     /// Whether sources behind address translators are learned.
     pub nat: Nat,
     /// Media threads; 0: cores − 1, at least one.
@@ -64,6 +66,7 @@ impl Default for MediaSettings {
             rtp_ports: (16_384, 32_767),
             codecs: Codec::ALL.to_vec(),
             opus: OpusSettings::default(),
+            srtp: Srtp::Off,
             nat: Nat::Auto,
             workers: 0,
             hold_music: HoldMusic::Builtin,
@@ -73,6 +76,48 @@ impl Default for MediaSettings {
             #[cfg(feature = "break")]
             break_law: None,
         }
+    }
+}
+
+/// `media.srtp`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Srtp {
+    /// Never.
+    Off,
+    /// With whom can.
+    Optional,
+    /// With everybody: who cannot is turned away.
+    Required,
+    /// Required where signalling is encrypted, so that keys are read by nobody on the way; optional elsewhere.
+    Auto,
+}
+
+impl Srtp {
+    /// What it means for a leg whose signalling is like this.
+    pub(crate) fn of(self, signalling: Signalling) -> Encryption {
+        match (self, signalling.secure) {
+            (Self::Off, _) => Encryption::Off,
+            (Self::Required, _) | (Self::Auto, true) => Encryption::Required,
+            (Self::Optional, _) | (Self::Auto, false) => Encryption::Optional,
+        }
+    }
+}
+
+/// Where a leg's SIP comes from, and how.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Signalling {
+    /// Its address.
+    pub address: IpAddr,
+    /// It is encrypted (TLS).
+    pub secure: bool,
+    /// What is set for this peer; `None`: as for everybody.
+    pub srtp: Option<Srtp>,
+}
+
+impl From<IpAddr> for Signalling {
+    /// From there, in the clear.
+    fn from(address: IpAddr) -> Self {
+        Self { address, secure: false, srtp: None }
     }
 }
 

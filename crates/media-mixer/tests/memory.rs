@@ -12,7 +12,7 @@ use media_mixer::dtmf::{Digit, Receiver, Sender};
 use media_mixer::latch::{Latch, Mode};
 use media_mixer::rtcp::{Clock, MAX_COMPOUND, Reporter};
 use media_mixer::rtp::{MAX_PACKET, Packet, Stamp};
-use media_mixer::sdp::{Codec, LocalMedia, OpusSettings, SdpError, Session};
+use media_mixer::sdp::{Codec, LocalMedia, OpusSettings, SdpError, Session, SrtpTerms};
 
 thread_local! {
     static CALLS: Cell<usize> = const { Cell::new(0) };
@@ -73,6 +73,7 @@ fn session() -> Session {
         codecs: Codec::ALL.to_vec(),
         session_id: 1,
         opus: OpusSettings::default(),
+        srtp: SrtpTerms::default(),
     })
 }
 

@@ -10,7 +10,8 @@ use lab::*;
 use media_mixer::codec::{Codec, Rate};
 use media_mixer::lab::{Parcel, SLOT_US};
 use media_mixer::sdp::OpusSettings;
-use media_mixer::{HoldMusic, MediaSettings};
+use media_mixer::srtp::{MasterKey, Suite};
+use media_mixer::{HoldMusic, MediaSettings, Srtp};
 
 /// Runs `frames` of 20 ms in which everybody talks, and counts what the media thread allocates; the phones' own work and the
 /// listening side are not counted.
@@ -48,12 +49,23 @@ fn full_house(legs: u64) -> House {
     let queue_music = [("support".to_owned(), HoldMusic::Builtin), ("sales".to_owned(), HoldMusic::Silence)];
     let codecs = [&Codec::ALL[..], &[Codec::L16]].concat();
     let opus = OpusSettings { dtx: true, ..OpusSettings::default() };
-    let media = MediaSettings { queue_music: queue_music.into(), codecs: codecs.clone(), opus, ..settings() };
+    let media = MediaSettings {
+        queue_music: queue_music.into(),
+        codecs: codecs.clone(),
+        opus,
+        srtp: Srtp::Optional,
+        ..settings()
+    };
     let mut house = House::new(&media);
     for n in 1..=legs {
         let ptime = ["", "a=ptime:10\r\n", "a=ptime:30\r\n", "a=ptime:60\r\n"][n as usize % 4];
         let opus = ["", "a=fmtp:96 useinbandfec=1;usedtx=1\r\n", "a=fmtp:96 maxplaybackrate=16000\r\n"][n as usize % 3];
-        house.phone_with(n, codecs[n as usize % codecs.len()], n % 4 != 0, &format!("{opus}{ptime}"));
+        let (codec, extra) = (codecs[n as usize % codecs.len()], format!("{opus}{ptime}"));
+        // every suite with every codec, and plain ones between them
+        match Suite::ALL.get((n / 5) as usize % 4) {
+            Some(suite) => house.protected(n, codec, MasterKey::random(*suite).unwrap(), &extra),
+            None => house.phone_with(n, codec, n % 4 != 0, &extra),
+        };
     }
     house
 }
@@ -116,8 +128,15 @@ fn changes_joins_and_ends_allocate_nothing_on_the_media_thread() {
         house.mixer.relay(LegId::arrived(n), &[Key { digit: '7', duration_ms: 100 }; 3]);
         house.mixer.collect(LegId::arrived(n));
         house.mixer.digit(LegId::arrived(n), '6', 100);
-        let offer = house.phones[&LegId::arrived(n)].offer("a=sendonly\r\n");
+        // encrypted legs are held by an offer with new keys
+        let fresh =
+            house.phones[&LegId::arrived(n)].shield.is_some().then(|| MasterKey::random(Suite::Gcm256).unwrap());
+        let held = format!("a=sendonly\r\n{}", fresh.as_ref().map_or(String::new(), crypto));
+        let offer = house.phones[&LegId::arrived(n)].offer(&held);
         house.mixer.answer(LegId::arrived(n), offer.as_bytes()).unwrap();
+        if let Some(key) = fresh {
+            house.shield(LegId::arrived(n), key);
+        }
         calls += allocations(&mut house, 2, &mut chance);
         house.mixer.close(LegId::arrived(n));
         house.phones.remove(&LegId::arrived(n));

@@ -26,6 +26,8 @@ pub struct Arrival {
     pub offer: Option<Bytes>,
     /// Where it came from.
     pub source: SocketAddr,
+    /// Whether it came encrypted (TLS).
+    pub secure: bool,
     /// Its Call-ID, for logs and captures.
     pub call_id: String,
     /// The leg whose place it takes: its INVITE has a Replaces that names it exactly, and its sender owns it (RFC 3891).

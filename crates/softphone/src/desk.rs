@@ -41,6 +41,7 @@ impl Desk {
             codecs: settings.codecs.clone(),
             session_id: line.0 & 0xffff_ffff,
             opus: settings.opus,
+            srtp: settings.srtp.clone(),
         }))
     }
 

@@ -3,7 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-use media_mixer::sdp::{Codec, OpusSettings};
+use media_mixer::sdp::{Codec, OpusSettings, SrtpTerms};
 use secure_wire::Roots;
 use sip_signalling::{Algorithm, Directory, Doorkeeping, Protocol, SipSettings};
 
@@ -35,6 +35,8 @@ pub struct PhoneSettings {
     pub codecs: Vec<Codec>,
     /// How it speaks Opus.
     pub opus: OpusSettings,
+    /// How it protects its media.
+    pub srtp: SrtpTerms,
     /// When it hangs up a line on which it pressed Transfer.
     pub goodbye: Goodbye,
 }
@@ -55,6 +57,7 @@ impl PhoneSettings {
             voice,
             codecs: vec![Codec::Pcmu, Codec::Pcma],
             opus: OpusSettings::default(),
+            srtp: SrtpTerms::default(),
             goodbye: Goodbye::AtSuccess,
         }
     }

@@ -13,6 +13,7 @@ use media_mixer::codec::Encoder;
 use media_mixer::dtmf;
 use media_mixer::rtp::{Packet, Stamp};
 use media_mixer::sdp::{Agreement, Codec};
+use media_mixer::srtp::{RTP_OVERHEAD, Shield};
 
 use crate::decode::Decoding;
 use crate::ear::Ear;
@@ -43,6 +44,8 @@ struct Channel {
     /// Kept so that RTCP to us finds a port; it is read and thrown away.
     rtcp: UdpSocket,
     agreement: Option<Agreement>,
+    /// Its ciphers; `None` with an agreement that has keys: it says and hears nothing.
+    shield: Option<Shield>,
     sending: bool,
     speaking: Speaking,
     keys: dtmf::Sender,
@@ -100,6 +103,7 @@ impl Sound {
             rtp,
             rtcp,
             agreement: None,
+            shield: None,
             sending: false,
             speaking: Speaking::new(voice),
             keys: dtmf::Sender::default(),
@@ -242,6 +246,10 @@ impl Channel {
             }
             self.pending.clear();
         }
+        let pair = agreement.srtp.map(|protection| protection.pair);
+        if self.shield.as_ref().map(Shield::pair) != pair {
+            self.shield = agreement.srtp.and_then(|protection| Shield::new(&protection).ok());
+        }
         self.keys.set_clock(agreement.dtmf_clock);
         self.digits.set_clock(agreement.dtmf_clock);
         self.agreement = Some(agreement);
@@ -250,13 +258,21 @@ impl Channel {
     fn listen(&mut self, now: Instant) {
         let mut datagram = [0_u8; 2_048];
         while let Ok((length, from)) = self.rtp.recv_from(&mut datagram) {
-            self.take(now, &datagram[..length], from);
+            self.take(now, &mut datagram[..length], from);
         }
         while self.rtcp.recv_from(&mut datagram).is_ok() {}
     }
 
-    fn take(&mut self, now: Instant, datagram: &[u8], _from: SocketAddr) {
+    fn take(&mut self, now: Instant, datagram: &mut [u8], _from: SocketAddr) {
         let Some(agreement) = self.agreement else { return };
+        let datagram = match (&mut self.shield, agreement.srtp) {
+            (_, None) => &*datagram,
+            (Some(shield), Some(_)) => match shield.open_rtp(datagram) {
+                Ok(opened) => &datagram[..opened.length],
+                Err(_) => return,
+            },
+            (None, Some(_)) => return,
+        };
         let Ok(packet) = Packet::read(datagram) else { return };
         if Some(packet.payload_type) == agreement.dtmf_receive_pt {
             for key in self.digits.packet(packet.timestamp, packet.payload, self.clock_us(now)) {
@@ -322,7 +338,13 @@ impl Channel {
 
     fn send(&mut self, stamp: Stamp, payload: &[u8], remote: SocketAddr) {
         let mut packet = [0_u8; 1_500];
-        if let Ok(length) = stamp.packet(payload, &mut packet) {
+        debug_assert!(packet.len() >= payload.len() + RTP_OVERHEAD);
+        let protected = self.agreement.is_some_and(|agreement| agreement.srtp.is_some());
+        let length = stamp.packet(payload, &mut packet).ok().and_then(|length| match &mut self.shield {
+            Some(shield) if protected => shield.seal_rtp(&mut packet, length),
+            Some(_) | None => (!protected).then_some(length),
+        });
+        if let Some(length) = length {
             self.journey.send(&self.rtp, Instant::now(), &packet[..length], remote);
         }
         self.sequence = self.sequence.wrapping_add(1);

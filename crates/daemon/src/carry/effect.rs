@@ -2,11 +2,9 @@
 //!
 //! Descriptions meet here: the leg's waiting offer, and the mixer that answers it.
 
-use std::net::IpAddr;
-
 use bytes::Bytes;
 use conference::{CallId, Destination, Direction, Effect, Ending, Identity, LegId, Output, Refusal, Report};
-use media_mixer::LegError;
+use media_mixer::{LegError, Signalling};
 use sip_signalling::{Callee, Wish};
 use tracing::{error, info};
 
@@ -102,14 +100,14 @@ impl Carry {
 
     fn ring(&mut self, call: CallId, leg: LegId, to: Destination, shown: Identity) {
         let rung = if let Destination::Agent(name) = &to { Some(name.clone()) } else { None };
-        let (callee, whereabouts) = match to {
+        let (callee, way) = match to {
             Destination::Agent(name) => {
-                let address = self.whereabouts.of(&name).unwrap_or(self.near);
-                (Callee::Agent(name), address)
+                let way = self.ways.to_agent(&name);
+                (Callee::Agent(name), way)
             }
             Destination::Outside { trunk, number } => {
-                let address = self.trunks.get(&trunk).copied().unwrap_or(self.near);
-                (Callee::Trunk { trunk, number }, address)
+                let way = self.ways.to_trunk(&trunk);
+                (Callee::Trunk { trunk, number }, way)
             }
             // nobody has a phone there
             Destination::Queue(_)
@@ -121,7 +119,7 @@ impl Carry {
                 return;
             }
         };
-        match self.open(leg, whereabouts) {
+        match self.open(leg, way) {
             Ok(offer) => {
                 let known = Leg { call: Some(call), rung, ..Leg::new(Waiting::Ours, Direction::Both) };
                 self.legs.add(leg, known);
@@ -135,8 +133,8 @@ impl Carry {
         }
     }
 
-    fn open(&self, leg: LegId, whereabouts: IpAddr) -> Result<Bytes, String> {
-        self.mixer.open(leg, whereabouts).map_err(|error| error.to_string())?;
+    fn open(&self, leg: LegId, way: Signalling) -> Result<Bytes, String> {
+        self.mixer.open(leg, way).map_err(|error| error.to_string())?;
         self.mixer.offer(leg).map_err(|error| {
             self.mixer.close(leg);
             error.to_string()

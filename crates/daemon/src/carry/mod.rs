@@ -36,7 +36,7 @@ use crate::events;
 use crate::metrics::Metrics;
 use crate::told::Teller;
 use crate::view::{CallMasks, Masks};
-use crate::whereabouts::Whereabouts;
+use crate::ways::Ways;
 
 /// A mixer that has not said so long that a tightening is in force raises the alarm, and the call is silenced.
 const ACKNOWLEDGED_WITHIN: Duration = Duration::from_millis(100);
@@ -65,7 +65,7 @@ pub(crate) struct Edges {
     pub(crate) mixer: Mixer,
     /// Our own media address.
     pub(crate) near: IpAddr,
-    /// Whether phones are told different addresses of ours: a public one besides, or one of each family.
+    /// Whether it matters where and how a phone is reached: it is told one of several addresses of ours, or to encrypt.
     pub(crate) apart: bool,
 }
 
@@ -79,12 +79,8 @@ struct Word {
 pub(crate) struct Carry {
     pub(crate) endpoint: Endpoint,
     pub(crate) mixer: Mixer,
-    /// Our own address: where a phone is taken to be until it is known better.
-    near: IpAddr,
-    /// Where the agents' phones are.
-    pub(crate) whereabouts: Whereabouts,
-    /// Where the trunks are.
-    pub(crate) trunks: BTreeMap<String, IpAddr>,
+    /// Where and how everybody is reached.
+    pub(crate) ways: Ways,
     pub(crate) legs: Legs,
     /// The REFERs that wait for a word.
     pub(crate) referrals: Referrals,
@@ -120,9 +116,7 @@ impl Carry {
         Self {
             endpoint: edges.endpoint,
             mixer: edges.mixer,
-            near: edges.near,
-            whereabouts: Whereabouts::new(edges.apart),
-            trunks: BTreeMap::new(),
+            ways: Ways::new(edges.near, edges.apart),
             legs: Legs::default(),
             referrals: Referrals::default(),
             view: Masks::default(),

@@ -13,6 +13,7 @@ use super::model::{Agent, Codes, Config, Server, Target, TargetKind, Transfer};
 use super::reader::{At, Section};
 use super::tree::{Content, Node, Place};
 use super::values::{choice, code, extension, flag, milliseconds, name, network, number, seconds, text};
+use super::wires::own_srtp;
 
 /// Seconds of the longest time that can be set.
 pub(super) const DAY_S: u32 = 86_400;
@@ -131,6 +132,7 @@ fn agent(section: &Section<'_>, directory: &mut Directory) -> (Agent, Place) {
         supervisor: role.value,
         max_calls: section.read("max_calls", |node| number(node, 1, 1000)).value,
         skills: skills(section),
+        srtp: own_srtp(section),
     };
     (agent, place)
 }

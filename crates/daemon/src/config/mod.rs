@@ -28,7 +28,7 @@ use std::sync::Arc;
 pub use mistake::{Mistake, Mistakes};
 pub use model::{
     Agent, AudioCodec, Codes, Config, Dialled, HoldMusic, Http, Media, NumberRule, Opus, Queue, Room, Server, Sip,
-    Target, TargetKind, Transfer, Trunk,
+    Srtp, Target, TargetKind, Transfer, Trunk,
 };
 pub use scratch::Scratch;
 pub use tree::Place;

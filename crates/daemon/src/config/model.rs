@@ -116,6 +116,8 @@ pub struct Media {
     pub codecs: Vec<AudioCodec>,
     /// How Opus is spoken.
     pub opus: Opus,
+    /// Whether sound is encrypted.
+    pub srtp: Srtp,
     /// Whether sources are learnt (`trust.md`, rule 1); false: only the address of the SDP.
     pub nat: bool,
     /// Media threads, at least 1.
@@ -127,6 +129,19 @@ pub struct Media {
     /// Which of the mixer's laws is broken, for the demo of a build that can; no key of the file sets it.
     #[cfg(feature = "break")]
     pub break_law: Option<u8>,
+}
+
+/// `media.srtp`, and the same of one agent or trunk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Srtp {
+    /// Required over TLS, optional else.
+    Auto,
+    /// Never.
+    Off,
+    /// With whom can.
+    Optional,
+    /// With everybody.
+    Required,
 }
 
 /// `[media.opus]`.
@@ -231,6 +246,8 @@ pub struct Agent {
     pub max_calls: u32,
     /// What they can, and how well.
     pub skills: BTreeMap<String, u8>,
+    /// Whether the sound of their phones is encrypted; `None`: as everybody's.
+    pub srtp: Option<Srtp>,
 }
 
 /// One of `[[queues]]`.
@@ -308,6 +325,8 @@ pub struct Trunk {
     pub match_out: Option<Regex>,
     /// Calls at once.
     pub max_calls: u32,
+    /// Whether its sound is encrypted; `None`: as everybody's.
+    pub srtp: Option<Srtp>,
 }
 
 /// One entry of a trunk's `numbers`.

@@ -13,6 +13,7 @@ use super::proof;
 use super::reader::{At, Section};
 use super::tree::{self, Node};
 use super::values::{flag, number, socket, source, text};
+use super::wires::own_srtp;
 
 /// Entries of one trunk's `numbers`.
 const NUMBERS: usize = 10_000;
@@ -53,6 +54,7 @@ fn trunk(section: &Section<'_>, directory: &mut Directory, sources: &mut Vec<At<
         numbers: numbers(section, directory),
         match_out: match_out(section),
         max_calls: section.read("max_calls", |node| number(node, 1, 100_000)).value,
+        srtp: own_srtp(section),
     }
 }
 

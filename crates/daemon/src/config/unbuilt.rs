@@ -3,14 +3,13 @@
 //!
 //! Only what the file or the environment says is mentioned: nobody is warned of a default he did not choose.
 
-use super::reader::{At, Section};
+use super::reader::Section;
 use super::values::text;
 use super::wires::{Way, listener};
 
 pub(crate) fn warn(root: &Section<'_>) {
     server(&root.table("server"));
     sip(&root.table("sip"));
-    media(&root.table("media"));
     for trunk in root.tables("trunks") {
         let register = trunk.read("register", super::values::flag);
         if register.value {
@@ -33,18 +32,5 @@ fn sip(section: &Section<'_>) {
         if let Way::Unbuilt(word) = entry.value.0 {
             section.findings.warn(&entry.place, format!("sip.listen: {word}: is not built yet and not listened on"));
         }
-    }
-}
-
-fn media(section: &Section<'_>) {
-    let srtp = section.read("srtp", text);
-    if !srtp.value.eq_ignore_ascii_case("off") {
-        warn_if(section, "srtp", &srtp, "is not built yet: sound goes unencrypted");
-    }
-}
-
-fn warn_if<T>(section: &Section<'_>, key: &str, read: &At<T>, what: &str) {
-    if read.said() {
-        section.findings.warn(&read.place, format!("{} {what}", section.path(key)));
     }
 }

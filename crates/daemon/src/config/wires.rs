@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use sip_signalling::{Algorithm, Protocol};
 
 use super::lines::music;
-use super::model::{AudioCodec, Http, Media, Opus, Sip};
+use super::model::{AudioCodec, Http, Media, Opus, Sip, Srtp};
 use super::reader::Section;
 use super::tree::{Content, Node};
 use super::values::{choice, flag, ip, number, optional_ip, seconds, socket, text};
@@ -159,13 +159,13 @@ pub(crate) fn media(root: &Section<'_>) -> Media {
         section.mistake("address_v6", &address_v6.place, what);
     }
     let workers = section.read("workers", |node| number(node, 0, 256));
-    section.read("srtp", |node| choice(node, &[("auto", ()), ("off", ()), ("optional", ()), ("required", ())]));
     Media {
         address: address.value,
         address_v6: address_v6.value,
         rtp_ports: rtp_ports(&section),
         codecs: codecs(&section),
         opus: opus(&section),
+        srtp: section.read("srtp", |node| choice(node, &SRTP)).value,
         nat: section.read("nat", |node| choice(node, &[("auto", true), ("off", false)])).value,
         workers: threads(workers.value),
         hold_music: section.read("hold_music", music).value,
@@ -173,6 +173,19 @@ pub(crate) fn media(root: &Section<'_>) -> Media {
         #[cfg(feature = "break")]
         break_law: None,
     }
+}
+
+/// What `srtp` may be for everybody.
+const SRTP: [(&str, Srtp); 4] =
+    [("auto", Srtp::Auto), ("off", Srtp::Off), ("optional", Srtp::Optional), ("required", Srtp::Required)];
+
+/// `srtp` of one agent or trunk; empty: as everybody's.
+pub(super) fn own_srtp(section: &Section<'_>) -> Option<Srtp> {
+    let read = section.read("srtp", |node| match text(node)?.as_str() {
+        "" => Ok(None),
+        _ => choice(node, &SRTP).map(Some),
+    });
+    read.value
 }
 
 const fn is_group(address: IpAddr) -> bool {

@@ -95,5 +95,7 @@ pub(super) const fn drop(reason: DropReason) -> &'static str {
         DropReason::UnsoundRtcp => "unsound_rtcp",
         DropReason::Unheard => "unheard",
         DropReason::Unplayable => "unplayable",
+        DropReason::Unproved => "unproved",
+        DropReason::Replayed => "replayed",
     }
 }

@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use conference::Asker;
+use conference::{AgentName, Asker};
 use tokio::sync::oneshot::error::TryRecvError;
 
 use super::*;

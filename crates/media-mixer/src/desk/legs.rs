@@ -15,14 +15,17 @@ use crate::jitter::Arrival;
 use crate::latch::Latch;
 use crate::leg::{Chance, Gear, Leg, LegState, LegStats};
 use crate::mixer::{LegError, OpenError};
-use crate::sdp::{Agreement, LocalMedia, Session, Wish};
+use crate::sdp::{Agreement, LocalMedia, Session, SrtpTerms, Wish};
+use crate::settings::Signalling;
 
 /// For so long an agreement may be on its way to the media thread.
 const ON_ITS_WAY_US: u64 = 50_000;
 
 impl Desk {
     /// A leg comes into being: it gets ports and waits.
-    pub(crate) fn open(&mut self, leg: LegId, signalling: IpAddr) -> Result<(), OpenError> {
+    pub(crate) fn open(&mut self, leg: LegId, signalling: Signalling) -> Result<(), OpenError> {
+        let srtp = SrtpTerms::new(signalling.srtp.unwrap_or(self.srtp).of(signalling));
+        let signalling = signalling.address;
         if self.legs.contains_key(&leg) {
             return Err(OpenError::Known { leg });
         }
@@ -36,6 +39,7 @@ impl Desk {
             // below 2^63: some phones read it as a signed number
             session_id: (chance.name >> 64) as u64 ^ u64::from(chance.ssrc) << 24,
             opus: self.opus,
+            srtp,
         };
         let port = wires.port;
         let latch = Latch::new(self.nat, None, signalling);

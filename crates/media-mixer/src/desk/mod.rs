@@ -21,7 +21,7 @@ use crate::latch::Mode;
 use crate::leg::{Leg, Snapshot};
 use crate::mixer::MediaNews;
 use crate::sdp::{Codec, OpusSettings, Session};
-use crate::settings::{Laws, MediaSettings};
+use crate::settings::{Laws, MediaSettings, Srtp};
 use departed::Departed;
 pub(crate) use line::Line;
 use roster::{Parted, Roster};
@@ -78,6 +78,7 @@ pub(crate) struct Desk {
     external_address: Option<IpAddr>,
     codecs: Vec<Codec>,
     opus: OpusSettings,
+    srtp: Srtp,
     nat: Mode,
     laws: Laws,
     lines: Vec<Line>,
@@ -104,6 +105,7 @@ impl Desk {
             external_address: settings.external_address,
             codecs: settings.codecs.clone(),
             opus: settings.opus,
+            srtp: settings.srtp,
             nat: settings.nat.into(),
             laws: Laws::new(settings),
             lines,

@@ -1,6 +1,7 @@
 //! Whose RTP a leg believes, and where it sends its own: plain RTP source latching, `trust.md` rule 1, parts 3 and 4.
 //!
-//! Sans-IO: addresses and times come in, verdicts go out. It reads no payload and knows no SRTP (there the key decides).
+//! Sans-IO: addresses and times come in, verdicts go out. It reads no payload and proves nothing. Of packets that were proved by
+//! their key (rule 2) it only learns where they came from: [`Latch::proved`].
 //!
 //! | rank | a source at | may be believed |
 //! |---|---|---|
@@ -151,6 +152,30 @@ impl Latch {
         verdict
     }
 
+    /// Learns from one RTP packet that was proved to be the peer's: media goes to where its newest comes from. Only with `nat =
+    /// "off"` may it be dropped, if it is not from the SDP's address and port. Does not allocate.
+    pub fn proved(&mut self, from: SocketAddr, ssrc: u32, sequence: u16, newest: bool, now_us: u64) -> Verdict {
+        let Some(rank) = self.rank(from).or((self.mode == Mode::Auto).then_some(Rank::Signalling)) else {
+            return self.dropped(Reason::NotSdp);
+        };
+        if newest || !self.is_locked() {
+            self.kept = None;
+            self.state = State::Locked { rank, source: Contender::new(from, ssrc, sequence, now_us) };
+        }
+        Verdict::Accept
+    }
+
+    /// The same of RTCP.
+    pub fn proved_rtcp(&mut self, from: SocketAddr, newest: bool) -> Verdict {
+        if self.mode == Mode::Off && Some(from) != self.sdp_rtcp && Some(from) != self.sdp {
+            return self.dropped(Reason::NotSdp);
+        }
+        if newest {
+            self.learned_rtcp = Some(from);
+        }
+        Verdict::Accept
+    }
+
     /// Judges one RTCP packet by its relation to the RTP: from the SDP's RTCP address, from the believed RTP source itself
     /// (rtcp-mux), or, unless `nat = "off"`, from another port of that source's address.
     pub fn admit_rtcp(&mut self, from: SocketAddr) -> Verdict {
@@ -165,8 +190,7 @@ impl Latch {
             return Verdict::Accept;
         }
         let reason = if self.mode == Mode::Off { Reason::NotSdp } else { Reason::Stranger };
-        self.drops[reason as usize] += 1;
-        Verdict::Drop(reason)
+        self.dropped(reason)
     }
 
     /// Where our RTP goes: the SDP's address until a source is locked, then that source. `None` on hold by address zero.
@@ -215,6 +239,11 @@ impl Latch {
     /// Packets dropped, in the order of [`Reason::ALL`].
     pub fn drops(&self) -> [u64; Reason::ALL.len()] {
         self.drops
+    }
+
+    fn dropped(&mut self, reason: Reason) -> Verdict {
+        self.drops[reason as usize] += 1;
+        Verdict::Drop(reason)
     }
 
     fn rank(&self, from: SocketAddr) -> Option<Rank> {

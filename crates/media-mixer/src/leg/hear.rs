@@ -17,6 +17,7 @@ use crate::mix;
 use crate::resample::past;
 use crate::rtp::{MAX_PACKET, Packet, is_rtcp};
 use crate::sdp::{Agreement, Direction};
+use crate::srtp::Refused;
 
 /// Datagrams read in one tick at most, so that a flood costs its own leg and nobody else's time (`trust.md` D9).
 const READS: u32 = 32;
@@ -57,11 +58,15 @@ pub enum DropReason {
     Unheard,
     /// The jitter buffer had no use for it: too late, twice, or empty.
     Unplayable,
+    /// It is encrypted media's turn, and this is not by who has the key.
+    Unproved,
+    /// It is by who has the key, and has come before or is too old to say.
+    Replayed,
 }
 
 impl DropReason {
     /// Every reason, in the order of [`Drops`].
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 12] = [
         Self::Unsound,
         Self::PayloadType,
         Self::NotAgreed,
@@ -72,6 +77,8 @@ impl DropReason {
         Self::UnsoundRtcp,
         Self::Unheard,
         Self::Unplayable,
+        Self::Unproved,
+        Self::Replayed,
     ];
 
     /// The label for counters.
@@ -88,6 +95,8 @@ impl DropReason {
             Self::UnsoundRtcp => "unsound_rtcp",
             Self::Unheard => "unheard",
             Self::Unplayable => "unplayable",
+            Self::Unproved => "unproved",
+            Self::Replayed => "replayed",
         }
     }
 }
@@ -99,6 +108,16 @@ impl From<Reason> for DropReason {
             Reason::Stranger => Self::Stranger,
             Reason::Locked => Self::Locked,
             Reason::Outranked => Self::Outranked,
+        }
+    }
+}
+
+impl From<Refused> for DropReason {
+    fn from(refused: Refused) -> Self {
+        match refused {
+            Refused::Unsound => Self::Unsound,
+            Refused::Unproved => Self::Unproved,
+            Refused::Replayed => Self::Replayed,
         }
     }
 }
@@ -157,7 +176,7 @@ impl Leg {
         if slow {
             for _ in 0..READS {
                 let Some(datagram) = self.wires.rtcp.receive(room, now_us) else { break };
-                told.bye |= self.control(&room[..datagram.length], datagram, now_us);
+                told.bye |= self.control(&mut room[..datagram.length], datagram, now_us);
             }
         }
         self.keys.expire(now_us);
@@ -179,7 +198,7 @@ impl Leg {
         while read < quota {
             let Some(datagram) = self.wires.rtp.receive(room, now_us) else { break };
             read += 1;
-            let heard = self.datagram(&room[..datagram.length], datagram, now_us, resting || stale, opening);
+            let heard = self.datagram(&mut room[..datagram.length], datagram, now_us, resting || stale, opening);
             told.bye |= heard.bye;
             if heard.behind {
                 quota = quota.max(READS);
@@ -189,7 +208,14 @@ impl Leg {
         self.stale = stale && read == BACKLOG;
     }
 
-    fn datagram(&mut self, bytes: &[u8], datagram: Datagram, now_us: u64, unheard: bool, opening: Opening) -> Heard {
+    fn datagram(
+        &mut self,
+        bytes: &mut [u8],
+        datagram: Datagram,
+        now_us: u64,
+        unheard: bool,
+        opening: Opening,
+    ) -> Heard {
         let nothing = Heard { bye: false, behind: true };
         let Some(agreement) = self.agreement else {
             self.drops.count(DropReason::NotAgreed);
@@ -202,6 +228,15 @@ impl Leg {
             self.drops.count(DropReason::Unsound);
             return nothing;
         }
+        // nothing of it is looked at, and nothing learnt from it, before it is proved
+        let (bytes, proved) = match self.wall.open(bytes) {
+            None => (&*bytes, None),
+            Some(Ok(opened)) => (&bytes[..opened.length], Some(opened)),
+            Some(Err(refused)) => {
+                self.drops.count(refused.into());
+                return nothing;
+            }
+        };
         let Ok(packet) = Packet::read(bytes) else {
             self.drops.count(DropReason::Unsound);
             return nothing;
@@ -210,7 +245,12 @@ impl Leg {
             self.drops.count(DropReason::PayloadType);
             return nothing;
         }
-        if let Verdict::Drop(reason) = self.latch.admit(datagram.from, packet.ssrc, packet.sequence, now_us) {
+        let (from, ssrc, sequence) = (datagram.from, packet.ssrc, packet.sequence);
+        let verdict = match proved {
+            Some(opened) => self.latch.proved(from, ssrc, sequence, opened.newest, now_us),
+            None => self.latch.admit(from, ssrc, sequence, now_us),
+        };
+        if let Verdict::Drop(reason) = verdict {
             self.drops.count(reason.into());
             return nothing;
         }
@@ -270,8 +310,16 @@ impl Leg {
     }
 
     /// Takes an RTCP compound; true if the peer says goodbye.
-    fn control(&mut self, bytes: &[u8], datagram: Datagram, now_us: u64) -> bool {
-        if let Verdict::Drop(reason) = self.latch.admit_rtcp(datagram.from) {
+    fn control(&mut self, bytes: &mut [u8], datagram: Datagram, now_us: u64) -> bool {
+        let (bytes, verdict) = match self.wall.open_control(bytes) {
+            None => (&*bytes, self.latch.admit_rtcp(datagram.from)),
+            Some(Ok(opened)) => (&bytes[..opened.length], self.latch.proved_rtcp(datagram.from, opened.newest)),
+            Some(Err(refused)) => {
+                self.drops.count(refused.into());
+                return false;
+            }
+        };
+        if let Verdict::Drop(reason) = verdict {
             self.drops.count(reason.into());
             return false;
         }

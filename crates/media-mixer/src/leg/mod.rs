@@ -7,6 +7,7 @@ mod coder;
 mod hear;
 mod keys;
 mod overlay;
+mod protect;
 mod say;
 mod state;
 
@@ -25,11 +26,13 @@ use crate::law::{self, Path, Timeline, Timing};
 use crate::resample::MAX_PAST;
 use crate::rtcp::{Clock, Reporter};
 use crate::sdp::{Agreement, Direction};
+use crate::srtp::Shield;
 pub(crate) use coder::{Coder, Loss};
 pub use hear::{DropReason, Drops};
 pub(crate) use hear::{Opening, Room};
 pub(crate) use keys::{KeyPress, Keys};
 use overlay::Overlays;
+use protect::Wall;
 pub(crate) use say::{Outgoing, Said};
 pub(crate) use state::Snapshot;
 pub use state::{LegState, LegStats};
@@ -48,6 +51,7 @@ pub(crate) struct Chance {
 pub(crate) struct Gear {
     tools: Option<Tools>,
     coder: Option<Box<Coder>>,
+    shield: Option<Box<Shield>>,
 }
 
 impl Gear {
@@ -56,7 +60,9 @@ impl Gear {
         let heard = || agreement.receive.iter().map(|(_, codec)| codec);
         let narrow = heard().all(|codec| codec.rate() == Codec::Pcmu.rate());
         let tools = (!narrow).then(|| Tools::new(heard().collect::<Vec<_>>().into_iter()));
-        Self { tools, coder: Coder::for_agreement(agreement).map(Box::new) }
+        // without its ciphers a leg says and hears nothing
+        let shield = agreement.srtp.and_then(|protection| Shield::new(&protection).ok());
+        Self { tools, coder: Coder::for_agreement(agreement).map(Box::new), shield: shield.map(Box::new) }
     }
 }
 
@@ -66,6 +72,7 @@ pub(crate) struct Leg {
     wires: Wires,
     agreement: Option<Agreement>,
     latch: Latch,
+    wall: Wall,
     reporter: Reporter,
     /// State of the generator that spreads reports.
     random: u32,
@@ -116,6 +123,7 @@ impl Leg {
             wires,
             agreement: None,
             latch,
+            wall: Wall::default(),
             reporter: Reporter::new(chance.ssrc, clock, chance.name, chance.report),
             random: chance.report | 1,
             jitter: Jitter::new(SAMPLE_RATE, arrival),
@@ -178,6 +186,7 @@ impl Leg {
         if !same {
             std::mem::swap(&mut self.coder, &mut gear.coder);
         }
+        self.wall.take(agreement.srtp.as_ref(), &mut gear.shield);
         self.reporter.set_rate(agreement.codec.clock_rate());
         self.keys.receiver.set_clock(agreement.dtmf_clock);
         self.digits.set_clock(agreement.dtmf_clock);

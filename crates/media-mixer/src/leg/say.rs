@@ -13,6 +13,7 @@ use crate::rtcp::MAX_COMPOUND;
 use crate::rtp::{HEADER, MAX_PACKET, Stamp};
 use crate::sdp::limits::PTIME_MAX_MS;
 use crate::sdp::{Agreement, Direction};
+use crate::srtp::{RTCP_OVERHEAD, RTP_OVERHEAD};
 
 /// Milliseconds in a frame.
 const FRAME_MS: usize = 20;
@@ -201,11 +202,12 @@ impl Leg {
         let Some(to) = self.latch.target() else { return };
         let stamp = Stamp { marker, payload_type, sequence: self.out.sequence, timestamp, ssrc: self.out.ssrc };
         let mut packet = [0; MAX_PACKET];
-        debug_assert!(HEADER + payload.len() <= MAX_PACKET);
+        debug_assert!(HEADER + payload.len() + RTP_OVERHEAD <= MAX_PACKET);
         let Ok(length) = stamp.packet(payload, &mut packet) else { return };
         // the number is used up even if the packet was lost on its first step: it was meant to be there
         self.out.sequence = self.out.sequence.wrapping_add(1);
-        if self.wires.rtp.send(&packet[..length], to) {
+        let sealed = self.wall.seal(&mut packet, length);
+        if sealed.is_some_and(|length| self.wires.rtp.send(&packet[..length], to)) {
             self.reporter.sent(timestamp, payload.len(), now_us);
         } else {
             self.out.unsent += 1;
@@ -218,25 +220,27 @@ impl Leg {
             return;
         }
         let random = self.chance();
-        let mut compound = [0; MAX_COMPOUND];
+        let mut compound = [0; MAX_COMPOUND + RTCP_OVERHEAD];
         let length = self.reporter.report(now_us, random, &mut compound);
-        self.send_control(&compound[..length]);
+        self.send_control(&mut compound, length);
     }
 
     /// Says goodbye.
     pub(crate) fn bye(&mut self, now_us: u64) {
         if self.agreement.is_some() {
-            let mut compound = [0; MAX_COMPOUND];
+            let mut compound = [0; MAX_COMPOUND + RTCP_OVERHEAD];
             let length = self.reporter.bye(now_us, &mut compound);
-            self.send_control(&compound[..length]);
+            self.send_control(&mut compound, length);
         }
     }
 
-    fn send_control(&mut self, compound: &[u8]) {
+    /// Sends the compound in the first `length` bytes of `room`, if there is one.
+    fn send_control(&mut self, room: &mut [u8], length: usize) {
         let mux = self.agreement.is_some_and(|agreement| agreement.rtcp_mux);
-        if let Some(to) = self.latch.rtcp_target().filter(|_| !compound.is_empty()) {
+        if let Some(to) = self.latch.rtcp_target().filter(|_| length > 0) {
             let wire = if mux { &mut self.wires.rtp } else { &mut self.wires.rtcp };
-            if !wire.send(compound, to) {
+            let sealed = self.wall.seal_control(room, length);
+            if !sealed.is_some_and(|length| wire.send(&room[..length], to)) {
                 self.out.unsent += 1;
             }
         }

@@ -16,6 +16,7 @@ use crate::latch::Latch;
 use crate::law::Timeline;
 use crate::rtcp::{Counters, Reporter};
 use crate::sdp::Session;
+use crate::srtp::{Progress, Suite};
 
 /// Packets by which a thawed leg's sequence is ahead of the frozen one: ten seconds, more than a picture is ever old. Few enough
 /// for every receiver to take the step for a loss and not for another sender (RFC 3550 A.1: 3000), so the source stays valid,
@@ -38,6 +39,9 @@ pub(crate) struct Snapshot {
     said_us: u64,
     latch: Latch,
     reporter: Reporter,
+    /// How far the keys of encrypted media have come.
+    #[serde(default)]
+    srtp: Option<Progress>,
     /// `None`: what was known of its timing is no use any more.
     jitter: Option<JitterState>,
     keys: dtmf::Receiver,
@@ -109,6 +113,8 @@ pub struct LegStats {
     pub unsent: u64,
     /// Its source is locked.
     pub locked: bool,
+    /// How its media is encrypted; `None`: not at all.
+    pub encryption: Option<Suite>,
 }
 
 impl Snapshot {
@@ -130,6 +136,7 @@ impl Snapshot {
             drops: self.drops,
             unsent: self.unsent,
             locked: self.latch.is_locked(),
+            encryption: self.srtp.map(|progress| progress.suite()),
         }
     }
 }
@@ -146,6 +153,7 @@ impl Leg {
             said_us: self.out.said_us,
             latch: self.latch.clone(),
             reporter: self.reporter,
+            srtp: self.wall.progress(),
             jitter: Some(self.jitter.freeze()),
             keys: self.keys.receiver,
             twins: self.keys.twins,
@@ -199,6 +207,9 @@ impl Leg {
         if let Some(agreement) = leg.agreement {
             leg.take(&agreement, &mut Gear::for_agreement(&agreement));
             leg.latch.resume(agreement.remote, agreement.remote_rtcp, state.signalling);
+            if let Some(progress) = &frozen.srtp {
+                leg.wall.resume(progress);
+            }
         }
         leg.stale = false;
         leg.timeline = Timeline::resumed(now_us);

@@ -64,15 +64,31 @@ pub enum LegError {
 }
 
 impl LegError {
-    /// The SIP status that says so: 400 for what cannot be read, 488 for what cannot be used (RFC 3261 §21.4.26), 481 for a
-    /// leg that is gone.
+    /// What is wrong, for the other side: without the leg, which is nothing to it.
+    #[must_use]
+    pub fn reason(&self) -> String {
+        match self {
+            Self::Unknown { .. } => "no such leg".to_owned(),
+            Self::Sdp { error, .. } => error.to_string(),
+        }
+    }
+
+    /// The SIP status that says so: 400 for what cannot be read, 488 for what cannot be used (RFC 3261 §21.4.26), 500 where
+    /// a key cannot be had, 481 for a leg that is gone.
     #[must_use]
     pub fn status(&self) -> u16 {
         match self {
             Self::Unknown { .. } => 481,
             Self::Sdp { error: SdpError::Malformed(_), .. } => 400,
+            Self::Sdp { error: SdpError::NoRandom(_), .. } => 500,
             Self::Sdp {
-                error: SdpError::TooLarge { .. } | SdpError::NoAudio | SdpError::NoCommonCodec | SdpError::NoOffer,
+                error:
+                    SdpError::TooLarge { .. }
+                    | SdpError::NoAudio
+                    | SdpError::NoCommonCodec
+                    | SdpError::NotEncrypted
+                    | SdpError::NoCommonCrypto
+                    | SdpError::NoOffer,
                 ..
             } => 488,
         }

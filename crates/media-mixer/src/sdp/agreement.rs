@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::opus::OpusTerms;
 use crate::codec::Rate;
+use crate::srtp::Protection;
 
 /// An audio codec we speak.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -156,6 +157,9 @@ pub struct Agreement {
     pub ptime_ms: u8,
     /// What the peer's phone asks of its leg.
     pub direction: Direction,
+    /// How both ways are protected; `None`: plain RTP.
+    #[serde(default)]
+    pub srtp: Option<Protection>,
 }
 
 const fn narrow_clock() -> u32 {

@@ -1,16 +1,20 @@
 //! Finds, in a peer's description, the one audio line we take and what its attributes mean for us.
 //!
-//! It changes nothing and writes nothing. BUNDLE, ICE and SRTP attributes are not looked at.
+//! It changes nothing and writes nothing. BUNDLE and ICE attributes are not looked at. An encrypted line is taken before a plain one,
+//! and a plain one only where that is allowed.
 
 use std::net::{IpAddr, SocketAddr};
 
 use sdp_types::{Attribute, Connection, Media};
 
 use conference::Direction;
+use serde::{Deserialize, Serialize};
 
 use super::agreement::Codec;
 use super::clean::{clean, media_fields};
-use super::opus::{OpusSettings, OpusTerms};
+use super::crypto::{ATTRIBUTE, CryptoLines, Encryption};
+use super::opus::OpusTerms;
+use super::session::LocalMedia;
 use super::{SdpError, limits};
 
 /// A direction attribute as written (RFC 8866 §6.7).
@@ -87,9 +91,16 @@ pub(super) struct Stream {
     /// Bit `n`: the dynamic payload type `96 + n` has a meaning in this description.
     pub(super) mapped: u32,
     pub(super) ptime_ms: u8,
+    /// Its `a=crypto` lines; none, if nothing is to be encrypted.
+    pub(super) crypto: CryptoLines,
 }
 
 impl Stream {
+    /// Whether it can be encrypted.
+    fn is_protected(&self) -> bool {
+        !self.crypto.usable.is_empty()
+    }
+
     /// The events that go with `codec`: of its clock (RFC 4733 §2.1), or of any, as many phones have it.
     pub(super) fn events_for(&self, codec: Codec) -> Option<Events> {
         let of = |clock| self.events.iter().copied().find(|events| events.clock == clock);
@@ -113,8 +124,7 @@ impl Stream {
 #[derive(Debug)]
 pub(super) struct Chosen {
     pub(super) stream: Stream,
-    /// It is RTP/AVPF.
-    pub(super) feedback: bool,
+    pub(super) profile: Profile,
     /// Its formats as written.
     pub(super) formats: String,
     /// The lines before it, refused: complete lines with port 0.
@@ -123,41 +133,75 @@ pub(super) struct Chosen {
     pub(super) after: String,
 }
 
-/// Reads `body` and takes its first audio line that is usable, else its first one with port 0.
+/// The RTP profile of an audio line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub(super) struct Profile {
+    /// RTP/AVPF or RTP/SAVPF: its feedback is permitted, not demanded (RFC 4585 §4.2).
+    pub(super) feedback: bool,
+    /// RTP/SAVP or RTP/SAVPF: nothing of it may be plain (RFC 3711 §12).
+    pub(super) secure: bool,
+}
+
+impl Profile {
+    pub(super) fn name(self) -> &'static str {
+        match (self.secure, self.feedback) {
+            (false, false) => "RTP/AVP",
+            (false, true) => "RTP/AVPF",
+            (true, false) => "RTP/SAVP",
+            (true, true) => "RTP/SAVPF",
+        }
+    }
+
+    fn named(name: &str) -> Option<Profile> {
+        let all = [(false, false), (true, false), (false, true), (true, true)];
+        let mut profiles = all.into_iter().map(|(feedback, secure)| Profile { feedback, secure });
+        profiles.find(|profile| profile.name().eq_ignore_ascii_case(name))
+    }
+}
+
+/// Reads `body` and takes its first audio line that is usable, encrypted ones first; else its first one with port 0.
+/// `encryption`: what the leg wants of it now.
 ///
 /// One section is looked at after the other, so that a long description never stands in memory as a tree.
 ///
 /// # Errors
-/// As [`SdpError`] says; `NoCommonCodec` wins over `NoAudio`.
-pub(super) fn choose(body: &[u8], local: IpAddr, codecs: &[Codec], opus: &OpusSettings) -> Result<Chosen, SdpError> {
+/// As [`SdpError`] says; `NoCommonCodec` wins over what is wrong with encryption, and both over `NoAudio`.
+pub(super) fn choose(body: &[u8], local: &LocalMedia, encryption: Encryption) -> Result<Chosen, SdpError> {
     let cleaned = clean(body)?;
     let session = parse(cleaned.head())?;
     let mut refused = None;
     let mut verdict = SdpError::NoAudio;
-    let mut usable = None;
+    let mut usable: Option<(Stream, Profile)> = None;
     for (index, section) in cleaned.sections().enumerate() {
         let [media, _, proto, _] = media_fields(section)?;
-        if !is_plain_audio(media, proto) || usable.is_some() {
+        let Some(profile) = audio_profile(media, proto, encryption) else { continue };
+        if usable.as_ref().is_some_and(|(stream, _)| stream.is_protected()) {
             continue;
         }
-        let stream = understand(&session, index, section, codecs, opus)?;
+        let stream = understand(&session, index, section, local, encryption)?;
         if stream.port_zero {
-            refused = refused.or(Some(stream));
-        } else if stream.remote.is_some_and(|remote| !reachable(local, remote)) {
+            refused = refused.or(Some((stream, profile)));
+        } else if stream.remote.is_some_and(|remote| !reachable(local.address, remote)) {
             continue;
         } else if stream.codecs.is_empty() {
             verdict = SdpError::NoCommonCodec;
+        } else if stream.is_protected() {
+            usable = Some((stream, profile));
+        } else if profile.secure || encryption == Encryption::Required {
+            if verdict == SdpError::NoAudio {
+                verdict = if profile.secure { SdpError::NoCommonCrypto } else { SdpError::NotEncrypted };
+            }
         } else {
-            usable = Some(stream);
+            usable = usable.or(Some((stream, profile)));
         }
     }
     let refused = refused.filter(|_| verdict == SdpError::NoAudio);
-    let stream = usable.or(refused).ok_or(verdict)?;
+    let (stream, profile) = usable.or(refused).ok_or(verdict)?;
     let lines = |range: &dyn Fn(usize) -> bool| refused_lines(cleaned.sections(), range);
     let section = cleaned.sections().nth(stream.index).unwrap_or_default();
-    let [_, _, proto, formats] = media_fields(section)?;
+    let [_, _, _, formats] = media_fields(section)?;
     Ok(Chosen {
-        feedback: proto.eq_ignore_ascii_case(FEEDBACK),
+        profile,
         formats: formats.to_owned(),
         before: lines(&|index| index < stream.index)?,
         after: lines(&|index| index > stream.index)?,
@@ -186,11 +230,10 @@ fn refused_lines<'a>(
     Ok(lines)
 }
 
-/// RTP/AVPF is taken too: its feedback is permitted, not demanded (RFC 4585 §4.2).
-const FEEDBACK: &str = "RTP/AVPF";
-
-fn is_plain_audio(media: &str, proto: &str) -> bool {
-    media.eq_ignore_ascii_case("audio") && ["RTP/AVP", FEEDBACK].iter().any(|plain| proto.eq_ignore_ascii_case(plain))
+/// The profile of an audio line that may be for us. Where nothing is encrypted, an encrypted line is not.
+fn audio_profile(media: &str, proto: &str, encryption: Encryption) -> Option<Profile> {
+    let profile = Profile::named(proto).filter(|profile| !profile.secure || encryption != Encryption::Off);
+    profile.filter(|_| media.eq_ignore_ascii_case("audio"))
 }
 
 /// Only a single host of our own address family: nobody makes us flood a group or a whole network.
@@ -206,15 +249,15 @@ fn understand(
     session: &sdp_types::Session,
     index: usize,
     section: &[u8],
-    codecs: &[Codec],
-    opus: &OpusSettings,
+    local: &LocalMedia,
+    encryption: Encryption,
 ) -> Result<Stream, SdpError> {
     let section = parse(section)?;
     let media = section.medias.first().ok_or_else(|| SdpError::Malformed("m= line".to_owned()))?;
     let payload_types = payload_types(media)?;
     let meanings = Meanings::read(&media.attributes)?;
     let meant = || payload_types.iter().filter_map(|number| Some((*number, meanings.codec(*number)?)));
-    let known: Vec<(u8, Codec)> = meant().filter(|(_, codec)| codecs.contains(codec)).collect();
+    let known: Vec<(u8, Codec)> = meant().filter(|(_, codec)| local.codecs.contains(codec)).collect();
     let comfort = meant().find(|(_, codec)| *codec == Codec::ComfortNoise).map(|(number, _)| number);
     let events = payload_types.iter().filter_map(|number| meanings.events(*number)).take(EVENTS).collect();
     let opus_number = known.iter().find(|(_, codec)| *codec == Codec::Opus).map(|(number, _)| *number);
@@ -237,10 +280,19 @@ fn understand(
         codecs: known,
         events,
         comfort,
-        opus: OpusTerms::agreed(opus, parameters),
+        opus: OpusTerms::agreed(&local.opus, parameters),
         mapped: meanings.mapped,
         ptime_ms: ptime(&media.attributes),
+        crypto: crypto(&media.attributes, local, encryption),
     })
+}
+
+fn crypto(attributes: &[Attribute], local: &LocalMedia, encryption: Encryption) -> CryptoLines {
+    if encryption == Encryption::Off {
+        return CryptoLines::default();
+    }
+    let lines = attributes.iter().filter(|attribute| named(attribute, ATTRIBUTE));
+    CryptoLines::read(lines.map(|line| line.value.as_deref().unwrap_or_default()), &local.srtp.suites)
 }
 
 fn payload_types(media: &Media) -> Result<Vec<u8>, SdpError> {

@@ -4,13 +4,16 @@
 //! space, a latin-1 name, a missing `s=` or `t=`, bare line feeds and a last line without one are no trouble, and a description
 //! full of candidates costs nothing. It judges no meaning.
 
+use super::crypto::ATTRIBUTE;
 use super::{SdpError, limits};
 
 /// What every section of the cleaned text begins with, so that each can be read alone.
 const VERSION: &[u8] = b"v=0";
 /// The attributes we read.
-const READ: [&str; 10] =
-    ["rtpmap", "fmtp", "ptime", "maxptime", "rtcp", "rtcp-mux", "sendrecv", "sendonly", "recvonly", "inactive"];
+const READ: [&str; 11] = [
+    "rtpmap", "fmtp", "ptime", "maxptime", "rtcp", "rtcp-mux", ATTRIBUTE, "sendrecv", "sendonly", "recvonly",
+    "inactive",
+];
 
 /// The part of a description that we read, as printable ASCII lines ending in CRLF.
 #[derive(Debug)]

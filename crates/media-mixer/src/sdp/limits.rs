@@ -8,6 +8,8 @@ pub const MEDIA_LINES: usize = 64;
 pub const ATTRIBUTES: usize = 1024;
 /// Attribute lines in one description that we read (payload maps, directions, packet times).
 pub const READ_ATTRIBUTES: usize = 256;
+/// `a=crypto` lines of one media line that are remembered.
+pub const CRYPTO_LINES: usize = 16;
 /// Payload types (or formats) on one media line; RTP has seven bits for them.
 pub const PAYLOAD_TYPES: usize = 128;
 

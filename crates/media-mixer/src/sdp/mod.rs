@@ -1,7 +1,8 @@
 //! Offer and answer for one leg's audio: reads what a phone describes, writes what we describe, keeps what was agreed.
 //!
 //! It does not send, ring or hold anybody: a [`Direction`] is reported, and the core decides what follows from it. It opens
-//! no socket and resolves no name. SRTP, ICE and video are not negotiated here; their lines are answered with port 0.
+//! no socket and resolves no name. ICE and video are not negotiated here; their lines are answered with port 0. Keys (RFC 4568) are
+//! agreed on here and used in `srtp`; in no error and in nothing that is printed for debugging is there one.
 //!
 //! ```text
 //!   phone                     Session                       RFC 3264
@@ -15,17 +16,24 @@
 mod agreement;
 mod choose;
 mod clean;
+mod crypto;
 pub mod limits;
 mod opus;
+mod protect;
 mod render;
 mod session;
+mod wish;
 
 pub use agreement::{Agreement, Codec, PayloadMap};
 pub use conference::Direction;
+pub use crypto::{Encryption, SrtpTerms};
 pub use opus::{BITRATES, OpusSettings, OpusTerms};
-pub use session::{LocalMedia, Reading, Session, Wish};
+pub use session::{LocalMedia, Session};
+pub use wish::{Reading, Wish};
 
-/// Why a description cannot be used. Towards SIP: `Malformed` is 400, everything else 488 (RFC 3261 §21.4.26).
+use crate::srtp::NoRandom;
+
+/// Why a description cannot be used. Towards SIP: `Malformed` is 400, `NoRandom` 500, everything else 488 (RFC 3261 §21.4.26).
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SdpError {
     /// Not a session description, or a line we need cannot be understood.
@@ -45,6 +53,15 @@ pub enum SdpError {
     /// There is an audio line, but no codec of it is ours (telephone events alone are not audio).
     #[error("no common audio codec")]
     NoCommonCodec,
+    /// There is an audio line, but it is not encrypted, and that is required: by the settings, or because it was before.
+    #[error("the audio is not encrypted, which is required")]
+    NotEncrypted,
+    /// There is an encrypted audio line, but nothing that protects it is ours, or an answer has not what was offered.
+    #[error("no usable a=crypto line for encrypted audio")]
+    NoCommonCrypto,
+    /// The system gave no random number for a key.
+    #[error(transparent)]
+    NoRandom(#[from] NoRandom),
     /// An answer without an offer of ours before it.
     #[error("an answer, but no offer of ours is outstanding")]
     NoOffer,

@@ -8,6 +8,7 @@ use sdp_types::{Attribute, Connection, Media, Origin};
 
 use super::agreement::Codec;
 use super::choose::{Events, Way};
+use super::crypto::{ATTRIBUTE, CryptoLine};
 
 /// The events we read and write: digits, `*`, `#` and `A` to `D` (RFC 4733 §3.2).
 const EVENTS: &str = "0-15";
@@ -36,6 +37,8 @@ pub(super) struct Words<'a> {
     pub(super) ptime_ms: u8,
     pub(super) way: Way,
     pub(super) rtcp_mux: bool,
+    /// The keys we seal with, one line for each suite.
+    pub(super) crypto: &'a [CryptoLine],
     /// The formats of the audio line if it is refused.
     pub(super) refused_formats: &'a str,
     /// Refused lines, complete.
@@ -95,6 +98,8 @@ fn audio(words: &Words<'_>) -> Media {
         line.attributes.push(attribute("rtpmap", Some(map)));
         line.attributes.push(attribute("fmtp", Some(format!("{number} {EVENTS}"))));
     }
+    let keys = words.crypto.iter().map(|line| attribute(ATTRIBUTE, Some(line.written())));
+    line.attributes.extend(keys);
     line.attributes.push(attribute("ptime", Some(words.ptime_ms.to_string())));
     if words.rtcp_mux {
         line.attributes.push(attribute("rtcp-mux", None));

@@ -6,14 +6,17 @@
 use std::net::IpAddr;
 
 use bytes::Bytes;
-use conference::Direction;
 use serde::{Deserialize, Serialize};
 
 use super::agreement::{Agreement, Codec, PayloadMap};
-use super::choose::{Chosen, Events, Stream, Way, choose};
+use super::choose::{Chosen, Events, Profile, Stream, Way, choose};
+use super::crypto::{Encryption, SrtpTerms};
 use super::opus::OpusSettings;
+use super::protect::{Described, Keys};
 use super::render::{Words, render};
+use super::wish::{Reading, Wish};
 use super::{SdpError, limits};
+use crate::srtp::Protection;
 
 /// Our telephone events' payload type, unless the peer uses the number for something else.
 const EVENTS_PAYLOAD_TYPE: u8 = 101;
@@ -38,42 +41,9 @@ pub struct LocalMedia {
     /// How we speak Opus.
     #[serde(default)]
     pub opus: OpusSettings,
-}
-
-/// What *we* want of the stream. A leg of the server always talks; a softphone holds and resumes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub enum Wish {
-    /// `sendrecv`.
-    #[default]
-    Talk,
-    /// `recvonly`: listen only.
-    Listen,
-    /// `sendonly`: hold (RFC 3264 §8.4).
-    SendOnly,
-    /// `inactive`: hold, both ways.
-    Inactive,
-    /// Address zero and `sendrecv`: hold as RFC 2543 had it.
-    AddressZero,
-}
-
-impl Wish {
-    fn way(self) -> Way {
-        match self {
-            Wish::Talk | Wish::AddressZero => Way::SendRecv,
-            Wish::Listen => Way::RecvOnly,
-            Wish::SendOnly => Way::SendOnly,
-            Wish::Inactive => Way::Inactive,
-        }
-    }
-}
-
-/// What a look at an offer shows. Nothing was agreed by it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Reading {
-    /// What the phone asks of its leg.
-    pub direction: Direction,
-    /// There is a stream; `false` when its port is 0.
-    pub stream: bool,
+    /// How we protect media.
+    #[serde(default)]
+    pub srtp: SrtpTerms,
 }
 
 /// One leg's negotiation.
@@ -82,13 +52,15 @@ pub struct Session {
     local: LocalMedia,
     version: u64,
     /// Our last description, as it was sent.
-    described: Option<String>,
+    described: Option<Described>,
     wish: Wish,
     /// The wish of the last agreement, to go back to when an offer is turned down.
     settled_wish: Wish,
     /// An offer of ours has neither been accepted nor withdrawn.
     outstanding: bool,
     line: Line,
+    #[serde(default)]
+    keys: Keys,
     agreement: Option<Agreement>,
     /// The version of our last description that is part of an agreement.
     settled: Option<u64>,
@@ -100,10 +72,11 @@ pub struct Session {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct Before {
     version: u64,
-    described: Option<String>,
+    described: Option<Described>,
     settled: Option<u64>,
     settled_wish: Wish,
     line: Line,
+    keys: Keys,
     agreement: Option<Agreement>,
 }
 
@@ -113,8 +86,8 @@ struct Line {
     /// Lines of the peer that we refused, before and behind the audio line.
     before: String,
     after: String,
-    /// RTP/AVPF instead of RTP/AVP.
-    feedback: bool,
+    #[serde(default)]
+    profile: Profile,
     rtcp_mux: bool,
     /// The numbers by which the peer knows our codecs.
     numbers: PayloadMap,
@@ -150,6 +123,7 @@ impl Line {
 impl Session {
     /// A negotiation in which nothing has been said.
     pub fn new(local: LocalMedia) -> Session {
+        let profile = Profile { feedback: false, secure: local.srtp.encryption == Encryption::Required };
         Session {
             local,
             version: 1,
@@ -160,7 +134,7 @@ impl Session {
             line: Line {
                 before: String::new(),
                 after: String::new(),
-                feedback: false,
+                profile,
                 rtcp_mux: false,
                 numbers: PayloadMap::default(),
                 events: None,
@@ -168,6 +142,7 @@ impl Session {
                 taken: 0,
                 ptime_ms: limits::PTIME_DEFAULT_MS,
             },
+            keys: Keys::default(),
             agreement: None,
             settled: None,
             before: None,
@@ -203,6 +178,7 @@ impl Session {
     pub fn reoffer(&mut self, wish: Wish) -> Bytes {
         self.wish = wish;
         self.outstanding = true;
+        self.keys.offer(self.agreement.map(|agreement| agreement.srtp), &self.local.srtp);
         let codecs = self.numbered_codecs();
         let events: Vec<Events> = self.numbered_events().collect();
         let way = wish.way();
@@ -217,7 +193,7 @@ impl Session {
         match &self.described {
             Some(described) if self.settled == Some(self.version) => {
                 self.outstanding = true;
-                Bytes::copy_from_slice(described.as_bytes())
+                Bytes::copy_from_slice(described.0.as_bytes())
             }
             Some(_) | None => self.reoffer(self.wish),
         }
@@ -234,6 +210,7 @@ impl Session {
         // an offer of ours that went out meanwhile has a version that must not come again
         if !self.outstanding {
             (self.version, self.described) = (before.version, before.described);
+            self.keys.said = before.keys.said;
         }
         self.agreement
     }
@@ -249,7 +226,7 @@ impl Session {
     /// # Errors
     /// As [`SdpError`] says.
     pub fn read(&self, offer: &[u8]) -> Result<Reading, SdpError> {
-        let chosen = choose(offer, self.local.address, &self.local.codecs, &self.local.opus)?;
+        let chosen = choose(offer, &self.local, self.encryption())?;
         Ok(Reading { direction: chosen.stream.direction(), stream: !chosen.stream.port_zero })
     }
 
@@ -258,17 +235,23 @@ impl Session {
     /// # Errors
     /// As [`SdpError`] says; nothing has changed then.
     pub fn answer(&mut self, offer: &[u8]) -> Result<(Bytes, Agreement), SdpError> {
-        let chosen = choose(offer, self.local.address, &self.local.codecs, &self.local.opus)?;
+        let chosen = choose(offer, &self.local, self.encryption())?;
+        let protection = match chosen.stream.port_zero {
+            true => self.protection(),
+            false => self.keys.answer(&chosen.stream.crypto, self.protection())?,
+        };
         let before = Before {
             version: self.version,
             described: self.described.clone(),
             settled: self.settled,
             settled_wish: self.settled_wish,
             line: self.line.clone(),
+            keys: self.keys.clone(),
             agreement: self.agreement,
         };
         let stream = &chosen.stream;
-        let agreement = self.agree(stream, &[]);
+        let agreement = self.agree(stream, &[], protection);
+        self.keys.answered(protection);
         let port = if stream.port_zero { 0 } else { self.local.port };
         let codecs = self.preferred(stream).map(|(number, codec)| [(number, codec)]);
         let events = stream.events_for(agreement.codec).map(|events| [events]);
@@ -296,9 +279,13 @@ impl Session {
         if !self.outstanding {
             return Err(SdpError::NoOffer);
         }
-        let chosen = choose(answer, self.local.address, &self.local.codecs, &self.local.opus)?;
+        let chosen = choose(answer, &self.local, self.encryption())?;
+        let protection = match chosen.stream.port_zero {
+            true => self.protection(),
+            false => self.keys.accept(&chosen.stream.crypto, self.protection())?,
+        };
         let offered = self.numbered_codecs();
-        let agreement = self.agree(&chosen.stream, &offered);
+        let agreement = self.agree(&chosen.stream, &offered, protection);
         for events in self.numbered_events().collect::<Vec<_>>() {
             self.line.keep_events(events);
         }
@@ -312,7 +299,7 @@ impl Session {
     }
 
     /// What `stream` means together with what we `offered` (nothing, if it is an offer itself).
-    fn agree(&self, stream: &Stream, offered: &[(u8, Codec)]) -> Agreement {
+    fn agree(&self, stream: &Stream, offered: &[(u8, Codec)], srtp: Option<Protection>) -> Agreement {
         let mut receive = PayloadMap::default();
         let comfort = stream.comfort.map(|number| (number, Codec::ComfortNoise));
         for (number, codec) in offered.iter().chain(&stream.codecs).chain(&comfort) {
@@ -337,7 +324,18 @@ impl Session {
             opus: stream.opus,
             ptime_ms: packet_time(codec, stream.ptime_ms),
             direction: stream.direction(),
+            srtp,
         }
+    }
+
+    /// How both ways are protected now.
+    fn protection(&self) -> Option<Protection> {
+        self.agreement.and_then(|agreement| agreement.srtp)
+    }
+
+    /// What is wanted of a description: what is encrypted stays so, whatever the settings say.
+    fn encryption(&self) -> Encryption {
+        if self.protection().is_some() { Encryption::Required } else { self.local.srtp.encryption }
     }
 
     /// Of the codecs of an offer, the one that our settings name first.
@@ -361,7 +359,7 @@ impl Session {
     fn remember(&mut self, chosen: Chosen, agreement: &Agreement) -> String {
         self.line.before = chosen.before;
         self.line.after = chosen.after;
-        self.line.feedback = chosen.feedback;
+        self.line.profile = chosen.profile;
         self.line.rtcp_mux = agreement.rtcp_mux;
         self.line.numbers = agreement.receive;
         for events in &chosen.stream.events {
@@ -375,6 +373,7 @@ impl Session {
     fn settle(&mut self, agreement: Agreement) {
         self.outstanding = false;
         self.settled_wish = self.wish;
+        self.keys.agreed(agreement.srtp);
         self.agreement = Some(agreement);
         self.settled = Some(self.version);
         self.before = None;
@@ -432,7 +431,7 @@ impl Session {
             port,
             session_id: self.local.session_id,
             version: self.version,
-            proto: if self.line.feedback { "RTP/AVPF" } else { "RTP/AVP" },
+            proto: self.line.profile.name(),
             codecs: said.codecs,
             opus: &opus,
             events: said.events,
@@ -440,18 +439,19 @@ impl Session {
             ptime_ms: said.ptime_ms,
             way,
             rtcp_mux: self.line.rtcp_mux,
+            crypto: &self.keys.said,
             refused_formats,
             before: &self.line.before,
             after: &self.line.after,
         };
         let mut text = render(&words);
-        if self.described.as_ref().is_some_and(|last| *last != text) {
+        if self.described.as_ref().is_some_and(|last| last.0 != text) {
             words.version += 1;
             text = render(&words);
         }
         self.version = words.version;
         let sent = Bytes::copy_from_slice(text.as_bytes());
-        self.described = Some(text);
+        self.described = Some(Described(text));
         sent
     }
 }

@@ -80,6 +80,8 @@ pub struct Opened {
 pub struct Shield {
     ours: Cipher,
     theirs: Cipher,
+    /// What both were made of: who takes this one's place may have one of the keys too.
+    keys: [MasterKey; 2],
     progress: Progress,
     /// Roll-overs of the peer's media under the keys before: some peers count on under new ones.
     rolls_before: Option<u32>,
@@ -103,6 +105,7 @@ impl Shield {
         Ok(Shield {
             ours: Cipher::new(provider.crypto(), &protection.ours)?,
             theirs: Cipher::new(provider.crypto(), &protection.theirs)?,
+            keys: [protection.ours, protection.theirs],
             progress,
             rolls_before: None,
         })
@@ -126,8 +129,16 @@ impl Shield {
         }
     }
 
-    /// It takes the place of one under other keys.
+    /// It takes the place of one under another pair of keys. A key that is in both goes on where it was: under one key no number is
+    /// ever used twice, nor taken twice.
     pub fn follow(&mut self, before: &Shield) {
+        if self.keys[0] == before.keys[0] {
+            self.progress.sent = self.progress.sent.max(before.progress.sent);
+            self.progress.reported = self.progress.reported.max(before.progress.reported);
+        }
+        if self.keys[1] == before.keys[1] {
+            (self.progress.media, self.progress.control) = (before.progress.media, before.progress.control);
+        }
         self.rolls_before = before.progress.media.latest().map(|index| (index >> 16) as u32);
     }
 

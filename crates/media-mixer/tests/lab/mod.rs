@@ -9,6 +9,7 @@ use std::net::{IpAddr, SocketAddr};
 use conference::{CallId, ChangeSet, Ears, LegId, LegMask, ParticipantId, Place};
 use media_mixer::codec::{Codec, Decoder, Encoder, FRAME_SAMPLES};
 use media_mixer::lab::{Lab, Parcel};
+use media_mixer::srtp::{MasterKey, Protection, RTP_OVERHEAD, Shield, Suite};
 use media_mixer::{MediaNews, MediaSettings, Mixer};
 use tokio::sync::{mpsc, oneshot};
 
@@ -56,6 +57,10 @@ pub struct Phone {
     pub timestamp: u32,
     pub heard: Vec<Packet>,
     pub control: Vec<Vec<u8>>,
+    /// With one, all it says is sealed, and what it cannot open it has not heard.
+    pub shield: Option<Shield>,
+    /// What it could not open.
+    pub unopened: Vec<Vec<u8>>,
 }
 
 pub fn payload_type(codec: Codec) -> u8 {
@@ -93,7 +98,29 @@ impl Phone {
         packet.extend(self.ssrc.to_be_bytes());
         packet.extend(payload);
         self.sequence = self.sequence.wrapping_add(1);
+        if let Some(shield) = &mut self.shield {
+            let length = packet.len();
+            packet.resize(length + RTP_OVERHEAD, 0);
+            let sealed = shield.seal_rtp(&mut packet, length).unwrap();
+            packet.truncate(sealed);
+        }
         packet
+    }
+
+    /// What came to one of its ports.
+    fn take(&mut self, mut bytes: Vec<u8>, at_us: u64, control: bool) {
+        if let Some(shield) = &mut self.shield {
+            let opened = if control { shield.open_rtcp(&mut bytes) } else { shield.open_rtp(&mut bytes) };
+            match opened {
+                Ok(opened) => bytes.truncate(opened.length),
+                Err(_) => return self.unopened.push(bytes),
+            }
+        }
+        if control {
+            self.control.push(bytes);
+        } else {
+            self.heard.push(Packet::read(&bytes, at_us));
+        }
     }
 
     /// What was heard, decoded, in the order of arrival: audio packets only.
@@ -150,6 +177,22 @@ impl House {
         leg
     }
 
+    /// A phone that speaks SRTP by `suite`, with this key; what else its offer says in `extra`.
+    pub fn protected(&mut self, number: u64, codec: Codec, key: MasterKey, extra: &str) -> LegId {
+        let leg = self.phone_with(number, codec, !number.is_multiple_of(4), &format!("{}{extra}", crypto(&key)));
+        self.shield(leg, key);
+        leg
+    }
+
+    /// A phone's shield is made anew by its key and the one of the mixer's last description.
+    pub fn shield(&mut self, leg: LegId, ours: MasterKey) {
+        let described = self.mixer.repeat(leg).unwrap();
+        self.mixer.withdraw(leg).unwrap();
+        let theirs = key_of(&described).unwrap();
+        let protection = Protection { tag: 1, ours, theirs, pair: 1 };
+        self.phones.get_mut(&leg).unwrap().shield = Some(Shield::new(&protection).unwrap());
+    }
+
     /// A phone that the mixer does not know yet.
     pub fn new_phone(&mut self, leg: LegId, number: u64, codec: Codec, events: bool) -> Phone {
         let address = SocketAddr::new(Lab::signalling(), self.next_port);
@@ -166,6 +209,8 @@ impl House {
             timestamp: 5_000 * number as u32,
             heard: Vec::new(),
             control: Vec::new(),
+            shield: None,
+            unopened: Vec::new(),
         }
     }
 
@@ -200,10 +245,9 @@ impl House {
     pub fn collect(&mut self) {
         while let Some(parcel) = self.lab.net().take() {
             for phone in self.phones.values_mut() {
-                if parcel.to == phone.address {
-                    phone.heard.push(Packet::read(&parcel.bytes, parcel.at_us));
-                } else if parcel.to == SocketAddr::new(phone.address.ip(), phone.address.port() + 1) {
-                    phone.control.push(parcel.bytes.clone());
+                let control = SocketAddr::new(phone.address.ip(), phone.address.port() + 1);
+                if [phone.address, control].contains(&parcel.to) {
+                    phone.take(parcel.bytes.clone(), parcel.at_us, parcel.to == control);
                 }
             }
         }
@@ -232,6 +276,19 @@ impl House {
     pub fn news(&mut self) -> Vec<MediaNews> {
         std::iter::from_fn(|| self.news.try_recv().ok()).collect()
     }
+}
+
+/// A phone's key, as a line of its offer.
+pub fn crypto(key: &MasterKey) -> String {
+    format!("a=crypto:1 {} inline:{}\r\n", key.suite().name(), key.to_text())
+}
+
+/// The key that a description of the mixer's names.
+pub fn key_of(described: &[u8]) -> Option<MasterKey> {
+    let text = std::str::from_utf8(described).unwrap();
+    let line = text.lines().find_map(|line| line.strip_prefix("a=crypto:"))?;
+    let (suite, key) = line.split_once(' ')?.1.split_once(" inline:")?;
+    MasterKey::from_text(Suite::named(suite)?, key)
 }
 
 /// The address of an answer's audio line.

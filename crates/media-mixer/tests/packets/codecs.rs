@@ -1,7 +1,7 @@
 //! Codecs in offers and answers: whose order decides, whose numbers are used, which events and which parameters go with which.
 
 use media_mixer::codec::Rate;
-use media_mixer::sdp::{Agreement, Codec, LocalMedia, OpusSettings, Session};
+use media_mixer::sdp::{Agreement, Codec, LocalMedia, OpusSettings, Session, SrtpTerms};
 
 use crate::legal::{assert_legal, fixture};
 
@@ -12,6 +12,7 @@ fn speaking(codecs: &[Codec]) -> Session {
         codecs: codecs.to_vec(),
         session_id: 42,
         opus: OpusSettings::default(),
+        srtp: SrtpTerms::default(),
     })
 }
 

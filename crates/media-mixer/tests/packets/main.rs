@@ -5,6 +5,7 @@
 
 mod codecs;
 mod digits;
+mod encryption;
 mod legal;
 mod negotiation;
 mod offers;

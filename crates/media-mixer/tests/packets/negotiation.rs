@@ -1,6 +1,6 @@
 //! What happens to a negotiation over a call: holds of every form, re-offers, versions, our own offers, freeze and thaw.
 
-use media_mixer::sdp::{Agreement, Codec, Direction, LocalMedia, OpusSettings, SdpError, Session, Wish};
+use media_mixer::sdp::{Agreement, Codec, Direction, LocalMedia, OpusSettings, SdpError, Session, SrtpTerms, Wish};
 
 use crate::legal::{assert_legal, fixture};
 use crate::offers::session;
@@ -13,6 +13,7 @@ fn phone() -> Session {
         codecs: vec![Codec::Pcma, Codec::Pcmu],
         session_id: 7,
         opus: OpusSettings::default(),
+        srtp: SrtpTerms::default(),
     })
 }
 
@@ -208,6 +209,7 @@ fn a_codec_without_a_static_number_gets_a_free_one_and_keeps_it() {
             codecs: codecs.to_vec(),
             session_id: 9,
             opus: OpusSettings::default(),
+            srtp: SrtpTerms::default(),
         })
     };
     let mut alice = with_samples(&[Codec::L16, Codec::Pcmu], 20_000);

@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
-use media_mixer::sdp::{Codec, Direction, LocalMedia, OpusSettings, SdpError, Session};
+use media_mixer::sdp::{Codec, Direction, LocalMedia, OpusSettings, SdpError, Session, SrtpTerms};
 
 use crate::legal::{assert_legal, fixture};
 
@@ -17,6 +17,7 @@ pub(crate) fn session() -> Session {
         codecs: NARROW.to_vec(),
         session_id: 42,
         opus: OpusSettings::default(),
+        srtp: SrtpTerms::default(),
     })
 }
 

@@ -19,6 +19,7 @@ use rsip::{Method, Request, Response, SipMessage};
 use super::door::Sender;
 use super::identity::ANONYMOUS;
 use super::{Alarm, MOST_LEGS, Stack};
+use crate::Protocol;
 use crate::codec::headers::{Reason, addresses, contacts, cseq, expires, from, tokens};
 use crate::codec::{SipUri, push, respond, write};
 use crate::dialog::Dialog;
@@ -65,6 +66,7 @@ impl Stack {
             host: uri.host,
             offer,
             source: Self::source_of(flow),
+            secure: flow.protocol == Protocol::Tls,
             call_id: dialog.call_id.clone(),
             replaces,
         };

@@ -22,6 +22,7 @@ fn agreement(codec: Codec) -> Agreement {
         opus: OpusTerms::default(),
         ptime_ms: 20,
         direction: Direction::Both,
+        srtp: None,
     }
 }
 
