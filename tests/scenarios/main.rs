@@ -4,6 +4,7 @@
 
 mod digits;
 mod doors;
+mod encryption;
 mod fallback;
 mod hold;
 mod hold_forms;

@@ -2,6 +2,7 @@
 
 mod api_trust;
 mod dialog_trust;
+mod encryption_trust;
 mod media_trust;
 mod mutations;
 mod mutator;

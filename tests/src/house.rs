@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use daemon::Running;
 use daemon::config::{Config, from_text};
-use media_mixer::sdp::Codec;
+use media_mixer::sdp::{Codec, SrtpTerms};
 use sip_signalling::Protocol;
 use softphone::{LineId, LineState, PhoneSettings, Voice};
 
@@ -199,8 +199,14 @@ impl House {
 
     /// A registered phone of an agent that speaks these codecs.
     pub async fn agent_speaking(&self, name: &'static str, hertz: f64, codecs: &[Codec]) -> Person {
+        self.agent_encrypting(name, hertz, codecs, SrtpTerms::default()).await
+    }
+
+    /// A registered phone of an agent that protects its sound like this.
+    pub async fn agent_encrypting(&self, name: &'static str, hertz: f64, codecs: &[Codec], srtp: SrtpTerms) -> Person {
         let settings = PhoneSettings {
             codecs: codecs.to_vec(),
+            srtp,
             ..PhoneSettings::agent(name, &format!("{name}-secret"), DOMAIN, self.udp, Voice::Tone(hertz))
         };
         let person = Person::start(name, hertz, settings).await;
@@ -235,8 +241,20 @@ impl House {
 
     /// Somebody outside whose phone speaks these codecs.
     pub async fn outside_speaking(&self, name: &'static str, hertz: f64, codecs: &[Codec]) -> Person {
+        self.outside_encrypting(name, hertz, codecs, SrtpTerms::default()).await
+    }
+
+    /// Somebody outside whose phone protects its sound like this.
+    pub async fn outside_encrypting(
+        &self,
+        name: &'static str,
+        hertz: f64,
+        codecs: &[Codec],
+        srtp: SrtpTerms,
+    ) -> Person {
         let settings = PhoneSettings {
             codecs: codecs.to_vec(),
+            srtp,
             ..PhoneSettings::outside("+15550100", DOMAIN, self.udp, CUSTOMERS, Voice::Tone(hertz))
         };
         Person::start(name, hertz, settings).await

@@ -74,6 +74,11 @@ impl OneLine {
         Self::between(house, people, noise).await
     }
 
+    /// As [`OneLine::open`] with people who have phones of this house already.
+    pub async fn of(house: House, people: (Person, Person, Person)) -> Self {
+        Self::between(house, people, f64::NEG_INFINITY).await
+    }
+
     async fn between(house: House, (alice, bob, customer): (Person, Person, Person), noise: f64) -> Self {
         let since = Mark::now();
         let (theirs, hers) = connect(&customer, ALICES_NUMBER, &alice).await;

@@ -73,6 +73,27 @@ impl RawCall {
         Self::dial_in(peer, dialog, dialled, hertz).await
     }
 
+    /// Calls with what `describe` makes of our audio's address as the offer; the answer that turned it down, if it was.
+    pub async fn dial_with(
+        from: IpAddr,
+        server: SocketAddr,
+        dialled: &str,
+        describe: impl Fn(SocketAddr) -> String,
+    ) -> Result<Self, Message> {
+        let mut peer = Peer::udp(from, server).await;
+        let mut dialog = peer.dialog("+15550100", dialled);
+        let audio = Audio::open(from).await;
+        let invite = peer.request(&mut dialog, "INVITE", SDP, &describe(audio.own));
+        let answer = peer.ask(&invite).await;
+        if answer.status() != Some(200) {
+            peer.acknowledge_failure(&invite, &answer).await;
+            return Err(answer);
+        }
+        peer.takes_up(&mut dialog, &answer, "", "").await;
+        let remote = media_address(&answer.body);
+        Ok(Self { peer, dialog, audio, remote, described: answer.body })
+    }
+
     async fn dial_in(mut peer: Peer, mut dialog: Dialog, dialled: &str, hertz: f64) -> Self {
         let audio = Audio::open(peer.own.ip()).await;
         let invite = peer.request(&mut dialog, "INVITE", SDP, &sdp(audio.own, ""));
