@@ -9,6 +9,7 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use super::ear::Recording;
+use super::manner::Codec;
 use super::ports::{free_port, rtp_range};
 use super::process::{Lines, Process};
 use super::{Person, Phone, STEP, write_file};
@@ -125,7 +126,7 @@ fn write_settings(person: &Person, control_port: u16) {
          audio_alert aubridge,nil\n\
          snd_path {folder}\n\
          ctrl_tcp_listen 127.0.0.1:{control_port}\n\
-         module g711.so\nmodule aufile.so\nmodule aubridge.so\nmodule sndfile.so\n\
+         module g711.so\nmodule g722.so\nmodule opus.so\nmodule srtp.so\nmodule aufile.so\nmodule aubridge.so\nmodule sndfile.so\n\
          module_tmp account.so\nmodule_app menu.so\nmodule_app ctrl_tcp.so\n",
         address = person.address,
         sip = person.sip_port,
@@ -141,7 +142,14 @@ fn write_settings(person: &Person, control_port: u16) {
     } else {
         "regint=0".to_owned()
     };
-    let account = format!("<{}>;{way};answermode=manual;audio_codecs=PCMU/8000/1\n", person.identity());
+    let codec = match person.manner.codec {
+        Codec::Pcmu => "PCMU/8000/1",
+        Codec::Pcma => "PCMA/8000/1",
+        Codec::G722 => "G722/16000/1",
+        Codec::Opus => "opus/48000/2",
+    };
+    let encryption = if person.manner.is_encrypted() { ";mediaenc=srtp-mand" } else { "" };
+    let account = format!("<{}>;{way};answermode=manual;audio_codecs={codec}{encryption}\n", person.identity());
     write_file(&person.folder.join("accounts"), &account);
     write_file(&person.folder.join("contacts"), "");
 }

@@ -8,6 +8,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::goertzel::{energy, share};
+use super::manner::Codec;
 
 /// A window's length. Short enough to place a change, long enough to tell pitches 100 Hz apart.
 const WINDOW_MS: usize = 50;
@@ -127,14 +128,17 @@ fn judge(window: &[i16], rate: u32, pitches: &[f64]) -> Heard {
     dominant.map_or(Heard::Music, |pitch| Heard::Tone(*pitch))
 }
 
-/// Writes a tone at -14 dBFS, 8 kHz mono.
-pub(crate) fn write_tone(path: &Path, pitch: f64, length: Duration) {
+/// Writes a tone at -14 dBFS, in the form in which a phone needs it for its codec.
+pub(crate) fn write_tone(path: &Path, pitch: f64, length: Duration, codec: Codec) {
+    let (rate, channels) = codec.sound();
     let spec =
-        hound::WavSpec { channels: 1, sample_rate: 8000, bits_per_sample: 16, sample_format: hound::SampleFormat::Int };
+        hound::WavSpec { channels, sample_rate: rate, bits_per_sample: 16, sample_format: hound::SampleFormat::Int };
     let written = hound::WavWriter::create(path, spec).and_then(|mut writer| {
-        for index in 0..length.as_secs() * 8000 {
-            let phase = std::f64::consts::TAU * pitch * index as f64 / 8000.0;
-            writer.write_sample((phase.sin() * 6500.0) as i16)?;
+        for index in 0..length.as_secs() * u64::from(rate) {
+            let phase = std::f64::consts::TAU * pitch * index as f64 / f64::from(rate);
+            for _ in 0..channels {
+                writer.write_sample((phase.sin() * 6500.0) as i16)?;
+            }
         }
         writer.finalize()
     });

@@ -10,6 +10,7 @@ use baton_tests::program::baton;
 
 use super::authority::{Authority, NAMES};
 use super::inside::Inside;
+use super::manner::{Manner, Transport};
 use super::network::{Host, Network};
 use super::ports::{free_port, rtp_range};
 use super::process::{Process, command_in};
@@ -17,6 +18,11 @@ use super::{Person, STEP, make_folder, write_file};
 
 /// The SIP domain of every house.
 pub(crate) const DOMAIN: &str = "baton.local";
+
+/// What most houses speak.
+const FEW_CODECS: &str = "codecs = [\"PCMU\", \"PCMA\"]";
+/// What a house speaks that is open to all; media is encrypted for whoever wants it.
+const ALL_CODECS: &str = "codecs = [\"opus\", \"G722\", \"PCMU\", \"PCMA\"]\nsrtp = \"optional\"";
 
 /// The number a customer shows.
 const CUSTOMERS_NUMBER: &str = "+15550100";
@@ -58,8 +64,8 @@ impl House {
         house
     }
 
-    /// The same with agents whose phones speak TLS.
-    pub(crate) fn open_secure(name: &str, digest: &[&str]) -> House {
+    /// The same that listens over TLS as well, and speaks every codec.
+    pub(crate) fn open_to_all(name: &str, digest: &[&str]) -> House {
         let folder = fresh_folder(name);
         let [address, carrier, customer] = here();
         let secure = Secure { address: (Ipv4Addr::LOCALHOST, free_port()).into(), authority: Authority::new() };
@@ -71,7 +77,8 @@ impl House {
             issued.certificate.display(),
             issued.key.display()
         );
-        let process = serve(None, &folder, &usual.replacen("]\ndigest", &listen, 1));
+        let settings = usual.replacen("]\ndigest", &listen, 1).replacen(FEW_CODECS, ALL_CODECS, 1);
+        let process = serve(None, &folder, &settings);
         let daemon = Daemon::Program(process);
         let mut house = House { daemon, address, carrier, customer, folder, secure: Some(secure) };
         house.wait_until_it_answers();
@@ -105,17 +112,29 @@ impl House {
             address: IpAddr::V4(Ipv4Addr::LOCALHOST),
             sip_port: free_port(),
             namespace: None,
-            secure: self.secure.is_some(),
+            manner: Manner::default(),
             pitch,
-            server: self.secure.as_ref().map_or(self.address, |secure| secure.address),
+            server: self.address,
             domain: DOMAIN,
             folder: self.folder.join(name),
         }
     }
 
+    /// The same, with a phone that speaks in this manner.
+    pub(crate) fn person_who(&self, name: &'static str, pitch: f64, manner: Manner) -> Person {
+        let person = self.person(name, pitch);
+        let over_tls = self.secure.as_ref().filter(|_| manner.is_over_tls());
+        Person { manner, server: over_tls.map_or(person.server, |secure| secure.address), ..person }
+    }
+
     /// A customer, to be given a phone: calls from the trunk's address, without an account.
     pub(crate) fn customer(&self, pitch: f64) -> Person {
-        let person = self.person(CUSTOMERS_NUMBER, pitch);
+        self.customer_who(pitch, Manner::default())
+    }
+
+    /// The same over UDP, who otherwise speaks in this manner.
+    pub(crate) fn customer_who(&self, pitch: f64, manner: Manner) -> Person {
+        let person = self.person_who(CUSTOMERS_NUMBER, pitch, Manner { transport: Transport::Udp, ..manner });
         let (address, sip_port) = (self.customer.ip(), self.customer.port());
         Person { registers: false, address, sip_port, folder: self.folder.join("customer"), ..person }
     }
@@ -234,7 +253,7 @@ fn settings_of(
     format!(
         "[server]\ndomain = \"{DOMAIN}\"\ndata_dir = \"{data}\"\n\
          [sip]\nlisten = [\"udp:{address}\", \"tcp:{address}\"]\ndigest = {digest:?}\n\
-         [media]\naddress = \"{media}\"\nrtp_ports = [{first}, {last}]\ncodecs = [\"PCMU\", \"PCMA\"]\n\
+         [media]\naddress = \"{media}\"\nrtp_ports = [{first}, {last}]\n{FEW_CODECS}\n\
          [http]\nlisten = \"127.0.0.1:{http}\"\nadmin_token_file = \"{data}/admin.token\"\n\
          {agents}\
          [[rooms]]\nname = \"standup\"\nextension = \"300\"\n\

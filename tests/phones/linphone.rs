@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use super::ear::Recording;
+use super::manner::{Codec, Transport};
 use super::ports::rtp_range;
 use super::process::{Lines, Process};
 use super::{Person, Phone, STEP, make_folder, write_file};
@@ -39,7 +40,7 @@ impl Linphone {
         log.follow(Growing::open(&log_path, over.clone()));
         let heard = folder.join("heard.wav");
         let mut phone = Linphone { process, log, read: 0, calls: 0, heard, over };
-        if person.secure {
+        if person.manner.is_over_tls() {
             phone.poke_until("LinphoneRegistrationOk");
         }
         phone.expect(if person.registers { "LinphoneRegistrationOk" } else { "Creating listening point" });
@@ -141,10 +142,17 @@ impl Drop for Linphone {
 }
 
 fn settings_of(person: &Person) -> String {
-    let codecs: String = [("PCMU", 1), ("PCMA", 0), ("opus", 0), ("speex", 0), ("G722", 0), ("GSM", 0)]
-        .iter()
+    let manner = person.manner;
+    let known = [Codec::Pcmu, Codec::Pcma, Codec::Opus, Codec::G722];
+    let known = known.map(|codec| (codec.name(), if codec == Codec::Opus { (48_000, 2) } else { (8_000, 1) }));
+    let codecs: String = known
+        .into_iter()
+        .chain([("speex", (8_000, 1)), ("speex", (16_000, 1)), ("speex", (32_000, 1)), ("GSM", (8_000, 1))])
         .enumerate()
-        .map(|(index, (mime, on))| format!("[audio_codec_{index}]\nmime={mime}\nrate=8000\nchannels=1\nenabled={on}\n"))
+        .map(|(index, (mime, (rate, channels)))| {
+            let on = u8::from(mime == manner.codec.name());
+            format!("[audio_codec_{index}]\nmime={mime}\nrate={rate}\nchannels={channels}\nenabled={on}\n")
+        })
         .collect();
     let account = if person.registers {
         format!(
@@ -159,16 +167,21 @@ fn settings_of(person: &Person) -> String {
     } else {
         String::new()
     };
+    // one transport at a time
+    let port = |transport| if manner.transport == transport { person.sip_port } else { 0 };
     format!(
-        "[sip]\nsip_port={udp}\nsip_tcp_port=0\nsip_tls_port={tls}\nverify_server_certs=0\nverify_server_cn=0\nipv6_migration_done=1\nuse_ipv6=0\nguess_hostname=0\nbind_address={address}\n\
-         contact={identity}\nmedia_encryption=none\ndefault_proxy=0\nregister_only_when_network_is_up=0\n\
+        "[sip]\nsip_port={udp}\nsip_tcp_port={tcp}\nsip_tls_port={tls}\nverify_server_certs=0\nverify_server_cn=0\nipv6_migration_done=1\nuse_ipv6=0\nguess_hostname=0\nbind_address={address}\n\
+         contact={identity}\nmedia_encryption={encryption}\nmedia_encryption_mandatory={mandatory}\ndefault_proxy=0\nregister_only_when_network_is_up=0\n\
          [net]\nfirewall_policy=no_firewall\n\
          [rtp]\naudio_rtp_port={rtp}\n\
          [sound]\nplayback_dev_id=\ncapture_dev_id=\nec=0\nagc=0\nnoise_gate=0\n\
          [video]\nenabled=0\ncapture=0\ndisplay=0\n\
          {account}{codecs}",
-        udp = if person.secure { 0 } else { person.sip_port },
-        tls = if person.secure { person.sip_port } else { 0 },
+        udp = port(Transport::Udp),
+        tcp = port(Transport::Tcp),
+        tls = port(Transport::Tls),
+        encryption = if manner.is_encrypted() { "srtp" } else { "none" },
+        mandatory = u8::from(manner.is_encrypted()),
         rtp = rtp_range().0,
         address = person.address,
         identity = person.identity(),

@@ -12,6 +12,7 @@ pub(crate) mod goertzel;
 pub(crate) mod house;
 pub(crate) mod inside;
 pub(crate) mod linphone;
+pub(crate) mod manner;
 pub(crate) mod network;
 pub(crate) mod pjsua;
 pub(crate) mod ports;
@@ -23,6 +24,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use self::ear::Recording;
+use self::manner::Manner;
 
 /// How long a phone may take for one step: to start, register, ring, connect, or notice the other end's BYE.
 /// Generous, because a build may share the machine; a phone that works needs well under a second.
@@ -43,8 +45,8 @@ pub(crate) struct Person {
     pub(crate) namespace: Option<String>,
     /// The pitch of the one tone this person says, in Hz.
     pub(crate) pitch: f64,
-    /// Whether it speaks TLS, signalling alone.
-    pub(crate) secure: bool,
+    /// How it speaks.
+    pub(crate) manner: Manner,
     /// Where the phone registers and sends its calls.
     pub(crate) server: SocketAddr,
     /// The SIP domain of the account.
@@ -69,7 +71,7 @@ impl Person {
 
     /// What stands behind the server's address in a URI.
     pub(crate) fn transport(&self) -> &'static str {
-        if self.secure { ";transport=tls" } else { "" }
+        self.manner.transport.parameter()
     }
 
     /// A program of this person's, to be started where the phone is.
@@ -77,11 +79,11 @@ impl Person {
         process::command_in(self.namespace.as_deref(), program)
     }
 
-    /// Writes this person's tone as an 8 kHz mono WAV, long enough for any scenario, and says where it lies.
+    /// Writes this person's tone as a WAV, long enough for any scenario, as its codec wants it, and says where it lies.
     pub(crate) fn tone_file(&self) -> PathBuf {
         let path = self.folder.join("tone.wav");
         if !path.exists() {
-            ear::write_tone(&path, self.pitch, Duration::from_secs(120));
+            ear::write_tone(&path, self.pitch, Duration::from_secs(120), self.manner.codec);
         }
         path
     }

@@ -6,6 +6,7 @@
 use std::path::{Path, PathBuf};
 
 use super::ear::Recording;
+use super::manner::Transport;
 use super::ports::rtp_range;
 use super::process::Process;
 use super::{Person, Phone, STEP};
@@ -30,8 +31,14 @@ impl Pjsua {
             .arg(person.tone_file())
             .arg("--folder")
             .arg(&person.folder);
-        if person.secure {
-            command.arg("--tls");
+        command.args(["--codec", person.manner.codec.name()]);
+        match person.manner.transport {
+            Transport::Udp => {}
+            Transport::Tcp => drop(command.arg("--tcp")),
+            Transport::Tls => drop(command.arg("--tls")),
+        }
+        if person.manner.is_encrypted() {
+            command.arg("--srtp");
         }
         if person.registers {
             command.args(["--password", &person.password()]);

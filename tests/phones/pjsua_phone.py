@@ -115,7 +115,7 @@ class Phone:
         self.endpoint.libStart()
         self.endpoint.audDevManager().setNullDev()
         for codec in self.endpoint.codecEnum2():
-            self.endpoint.codecSetPriority(codec.codecId, 255 if codec.codecId.startswith("PCMU/") else 0)
+            self.endpoint.codecSetPriority(codec.codecId, 255 if codec.codecId.startswith(args.codec + "/") else 0)
         self.player = pj.AudioMediaPlayer()
         self.player.createPlayer(args.say)
         self.account = Account(self)
@@ -132,6 +132,10 @@ class Phone:
         config.natConfig.viaRewriteUse = 0
         config.natConfig.sdpNatRewriteUse = 0
         config.natConfig.udpKaIntervalSec = 0
+        if args.srtp:
+            config.mediaConfig.srtpUse = pj.PJMEDIA_SRTP_MANDATORY
+            # keys in the SDP over any transport: the scenario says over which
+            config.mediaConfig.srtpSecureSignaling = 0
         if args.password is None:
             config.idUri = f"sip:{args.name}@{args.address}"
             return config
@@ -208,6 +212,8 @@ def main():
     parser.add_argument("--address", default="127.0.0.1", help="where the phone is")
     for name in ("sip-port", "rtp-port"):
         parser.add_argument(f"--{name}", required=True, type=int)
+    parser.add_argument("--codec", default="PCMU", help="the only one it knows, by its name in SDP")
+    parser.add_argument("--srtp", action="store_true", help="it insists on encrypted media, with keys in the SDP")
     parser.add_argument("--tcp", action="store_true")
     parser.add_argument("--tls", action="store_true", help="the server's certificate is not looked at")
     phone = Phone(parser.parse_args())

@@ -5,6 +5,8 @@
 
 #[path = "real_phones/behind_nat.rs"]
 mod behind_nat;
+#[path = "real_phones/manners.rs"]
+mod manners;
 #[path = "../phones/mod.rs"]
 #[allow(dead_code, reason = "SIPp's scenarios use the rest")]
 mod phones;
@@ -74,28 +76,6 @@ fn pjsua_is_called_holds_resumes_and_hangs_up() {
     is_called_holds_resumes_and_hangs_up(Pjsua, Linphone);
 }
 
-#[test]
-fn baresip_over_tls_calls_linphone_over_tls_holds_resumes_and_hangs_up() {
-    calls_over_tls(Baresip, Linphone);
-}
-
-#[test]
-fn linphone_over_tls_calls_pjsua_over_tls_holds_resumes_and_hangs_up() {
-    calls_over_tls(Linphone, Pjsua);
-}
-
-#[test]
-fn pjsua_over_tls_calls_baresip_over_tls_holds_resumes_and_hangs_up() {
-    calls_over_tls(Pjsua, Baresip);
-}
-
-/// Signalling alone: sound is another setting.
-fn calls_over_tls(alices: Kind, bobs: Kind) {
-    let name = format!("real-phones-tls-{alices:?}-{bobs:?}").to_lowercase();
-    let house = House::open_secure(&name, digests(&[alices, bobs]));
-    calls_holds_resumes_and_hangs_up_in(house, alices, bobs);
-}
-
 fn hears_its_own_voice_in_the_echo(kind: Kind) {
     let house = open_house(&format!("echo-{kind:?}"), &[kind]);
     let mut alice = kind.start(house.person("alice", ALICE));
@@ -109,10 +89,6 @@ fn hears_its_own_voice_in_the_echo(kind: Kind) {
 
 fn calls_holds_resumes_and_hangs_up(alices: Kind, bobs: Kind) {
     let house = open_house(&format!("calls-{alices:?}-{bobs:?}"), &[alices, bobs]);
-    calls_holds_resumes_and_hangs_up_in(house, alices, bobs);
-}
-
-fn calls_holds_resumes_and_hangs_up_in(house: House, alices: Kind, bobs: Kind) {
     let (mut alice, mut bob) = (alices.start(house.person("alice", ALICE)), bobs.start(house.person("bob", BOB)));
     connect(&mut *alice, &mut *bob, "sip:bob@baton.local");
     talk_hold_and_resume(&mut *alice);

@@ -20,5 +20,5 @@ pub use ear::{Ear, Heard, Mark};
 pub use line::{LineId, LineState, LineView, ReferProgress};
 pub use phone::Phone;
 pub use settings::{Goodbye, Hold, Keypad, PhoneError, PhoneSettings};
-pub use voice::Voice;
+pub use voice::{Recording, Voice};
 pub use wire::Wire;

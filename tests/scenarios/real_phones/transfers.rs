@@ -102,42 +102,13 @@ fn whoever_got_the_customer_hands_him_on_to_a_third() {
 
 fn hands_over_after_a_consult(alices: Kind, bobs: Kind, customers: Kind) {
     let house = open_house(&format!("consult-{alices:?}-{bobs:?}"), &[alices, bobs, customers]);
-    let mut cast = Cast::start(&house, alices, bobs, customers);
-    cast.talk_hold_and_consult(&house);
-    cast.alice_completes();
-    sleep(WHILE);
-    cast.end().judge();
+    Cast::start(&house, alices, bobs, customers).hands_over_after_a_consult(&house);
     house.close();
 }
 
 fn hands_over_without_a_consult(alices: Kind, bobs: Kind, customers: Kind) {
     let house = open_house(&format!("blind-{alices:?}-{bobs:?}"), &[alices, bobs, customers]);
-    let mut cast = Cast::start(&house, alices, bobs, customers);
-    connect(&mut *cast.customer, &mut *cast.alice, &house.alices_number());
-    sleep(WHILE);
-    let (alice, bob) = (&mut cast.alice, &mut cast.bob);
-    std::thread::scope(|scope| {
-        let answering = scope.spawn(|| {
-            sleep(RINGING);
-            bob.answer();
-        });
-        alice.transfer_blind("sip:102@baton.local");
-        if let Err(panic) = answering.join() {
-            std::panic::resume_unwind(panic);
-        }
-    });
-    sleep(WHILE);
-    let ears = cast.end();
-    ears.judge_customer();
-    no_trace("Bob", &ears.bob, &[CUSTOMER]);
-    assert_eq!(ears.bob.story(EVERYBODY).last(), Some(&Heard::Tone(CUSTOMER)), "whom Bob heard in the end");
-    assert!(
-        ears.bob.seconds_of(CUSTOMER) > WELL_HEARD,
-        "Bob heard the customer for {} s",
-        ears.bob.seconds_of(CUSTOMER)
-    );
-    let heard_first = ears.alice.story(EVERYBODY).first().copied();
-    assert_eq!(heard_first, Some(Heard::Tone(CUSTOMER)), "whom Alice heard first");
+    Cast::start(&house, alices, bobs, customers).hands_over_without_a_consult(&house);
     house.close();
 }
 
@@ -155,6 +126,43 @@ impl Cast {
             bob: bobs.start(house.person("bob", BOB)),
             customer: customers.start(house.customer(CUSTOMER)),
         }
+    }
+
+    /// A whole warm transfer, judged by all three ears.
+    pub(crate) fn hands_over_after_a_consult(mut self, house: &House) {
+        self.talk_hold_and_consult(house);
+        self.alice_completes();
+        sleep(WHILE);
+        self.end().judge();
+    }
+
+    /// A whole transfer without a consult, likewise.
+    pub(crate) fn hands_over_without_a_consult(mut self, house: &House) {
+        connect(&mut *self.customer, &mut *self.alice, &house.alices_number());
+        sleep(WHILE);
+        let (alice, bob) = (&mut self.alice, &mut self.bob);
+        std::thread::scope(|scope| {
+            let answering = scope.spawn(|| {
+                sleep(RINGING);
+                bob.answer();
+            });
+            alice.transfer_blind("sip:102@baton.local");
+            if let Err(panic) = answering.join() {
+                std::panic::resume_unwind(panic);
+            }
+        });
+        sleep(WHILE);
+        let ears = self.end();
+        ears.judge_customer();
+        no_trace("Bob", &ears.bob, &[CUSTOMER]);
+        assert_eq!(ears.bob.story(EVERYBODY).last(), Some(&Heard::Tone(CUSTOMER)), "whom Bob heard in the end");
+        assert!(
+            ears.bob.seconds_of(CUSTOMER) > WELL_HEARD,
+            "Bob heard the customer for {} s",
+            ears.bob.seconds_of(CUSTOMER)
+        );
+        let heard_first = ears.alice.story(EVERYBODY).first().copied();
+        assert_eq!(heard_first, Some(Heard::Tone(CUSTOMER)), "whom Alice heard first");
     }
 
     /// Up to the consult: the customer waits, Alice and Bob have talked.
