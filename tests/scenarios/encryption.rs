@@ -7,6 +7,7 @@ use baton_tests::hearing::{Talk, they_talk};
 use baton_tests::house::{ALICES_NUMBER, House, Setup, tones};
 use baton_tests::one_line::{JITTER, OneLine};
 use baton_tests::people::{Person, connect};
+use baton_tests::raw::{RawAgent, response};
 use media_mixer::sdp::{Codec, Encryption, SrtpTerms};
 use media_mixer::srtp::Suite;
 use softphone::{Hold, LineState};
@@ -126,6 +127,26 @@ async fn with_encryption_off_a_phone_that_can_is_plain_and_one_that_must_is_told
     let stubborn = house.outside_encrypting("customer", tones::CUSTOMER, PCMU, must(Suite::Gcm128)).await;
     let line = stubborn.calls(ALICES_NUMBER);
     assert_eq!(stubborn.is_let_go(line).await, LineState::Failed(488));
+    house.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_phone_that_turns_the_open_form_down_is_rung_once_more_with_encryption_alone() {
+    let house = House::open().await;
+    let mut phone = RawAgent::register("alice", house.udp).await;
+    let customer = house.customer().await;
+    let line = customer.calls(ALICES_NUMBER);
+    for profile in [" RTP/AVP ", " RTP/SAVP "] {
+        let ringing = phone.is_rung().await;
+        let offer = &ringing.invite.body;
+        assert!(offer.contains(profile) && offer.matches("a=crypto:").count() == 3, "{offer}");
+        phone.peer.send(response(&ringing.invite, 488, &ringing.tag, "", "")).await;
+        phone.peer.next_request("ACK").await;
+    }
+    assert!(matches!(customer.is_let_go(line).await, LineState::Failed(_)));
+    assert!(
+        phone.peer.next_that(Duration::from_millis(500), |message| message.method() == Some("INVITE")).await.is_none()
+    );
     house.close().await;
 }
 

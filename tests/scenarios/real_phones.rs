@@ -19,6 +19,7 @@ use std::time::Duration;
 use phones::Kind::{Baresip, Linphone, Pjsua};
 use phones::ear::{Heard, Recording};
 use phones::house::House;
+use phones::manner::{Encryption, Manner};
 use phones::{Kind, Phone};
 
 /// Pitches between the notes of any scale at 440 Hz, so that hold music cannot be taken for a person.
@@ -74,6 +75,42 @@ fn linphone_is_called_holds_resumes_and_hangs_up() {
 #[test]
 fn pjsua_is_called_holds_resumes_and_hangs_up() {
     is_called_holds_resumes_and_hangs_up(Pjsua, Linphone);
+}
+
+#[test]
+fn baresip_encrypts_its_sound_whoever_calls() {
+    encrypts_its_sound_whoever_calls(Baresip, Pjsua);
+}
+
+#[test]
+fn linphone_encrypts_its_sound_whoever_calls() {
+    encrypts_its_sound_whoever_calls(Linphone, Baresip);
+}
+
+#[test]
+fn pjsua_encrypts_its_sound_whoever_calls() {
+    encrypts_its_sound_whoever_calls(Pjsua, Linphone);
+}
+
+/// A phone that takes nothing but encrypted sound, over UDP, and one that knows of none.
+fn encrypts_its_sound_whoever_calls(alices: Kind, bobs: Kind) {
+    for alice_calls in [true, false] {
+        let name = format!("encrypts-{alices:?}-{}", if alice_calls { "calls" } else { "is-called" });
+        let house = open_house(&name, &[alices, bobs]);
+        let encrypts = Manner { encryption: Encryption::Sdes, ..Manner::default() };
+        let mut alice = alices.start(house.person_who("alice", ALICE, encrypts));
+        let mut bob = bobs.start(house.person("bob", BOB));
+        if alice_calls {
+            connect(&mut *alice, &mut *bob, "sip:bob@baton.local");
+        } else {
+            connect(&mut *bob, &mut *alice, "sip:101@baton.local");
+        }
+        talk_hold_and_resume(&mut *alice);
+        alice.hang_up();
+        bob.wait_until_ended();
+        judge(alices, &alice.switch_off(), &bob.switch_off());
+        house.close();
+    }
 }
 
 fn hears_its_own_voice_in_the_echo(kind: Kind) {

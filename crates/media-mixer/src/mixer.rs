@@ -201,6 +201,12 @@ impl Mixer {
         self.desk().withdraw(leg)
     }
 
+    /// Our first offer for a leg was turned down with 488. Where encryption is optional that may be for its open form: another offer,
+    /// of encryption alone, to be tried once; the leg is never plain from here on. `None`: there is nothing else to offer.
+    pub fn insist(&self, leg: LegId) -> Option<Bytes> {
+        self.desk().insist(leg)
+    }
+
     /// Our last description once more, as an offer: a refresh, by which nothing changes.
     ///
     /// # Errors

@@ -121,7 +121,8 @@ impl Carry {
         };
         match self.open(leg, way) {
             Ok(offer) => {
-                let known = Leg { call: Some(call), rung, ..Leg::new(Waiting::Ours, Direction::Both) };
+                let called = Some(Box::new((callee.clone(), shown.clone())));
+                let known = Leg { call: Some(call), rung, called, ..Leg::new(Waiting::Ours, Direction::Both) };
                 self.legs.add(leg, known);
                 info!(%call, %leg, "rings");
                 self.endpoint.wish(Wish::Call { leg, to: callee, from: shown, offer });
@@ -131,6 +132,17 @@ impl Carry {
                 self.reports.push_back(Report::Failed { leg, status: NO_MEDIA });
             }
         }
+    }
+
+    /// Nobody took our offer of encrypted sound in its open form: a phone that must encrypt may want nothing else to be offered, and is
+    /// asked so, once. False: there is nothing else to offer.
+    pub(crate) fn rings_again(&mut self, leg: LegId) -> bool {
+        let Some(called) = self.legs.get_mut(leg).and_then(|known| known.called.take()) else { return false };
+        let Some(offer) = self.mixer.insist(leg) else { return false };
+        let (to, from) = *called;
+        info!(%leg, "rings again, with encrypted sound alone");
+        self.endpoint.wish(Wish::Call { leg, to, from, offer });
+        true
     }
 
     fn open(&self, leg: LegId, way: Signalling) -> Result<Bytes, String> {

@@ -5,7 +5,8 @@
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
-use conference::{AgentName, CallId, Direction, LegId};
+use conference::{AgentName, CallId, Direction, Identity, LegId};
+use sip_signalling::Callee;
 
 /// Legs at once. Beyond it new ones are turned away.
 pub(crate) const LEGS: usize = 16_384;
@@ -50,6 +51,8 @@ pub(crate) struct Leg {
     pub(crate) rung: Option<AgentName>,
     /// Somebody else took the call that it was offered.
     pub(crate) elsewhere: bool,
+    /// Whom it rings, and who is shown there.
+    pub(crate) called: Option<Box<(Callee, Identity)>>,
 }
 
 impl Leg {
@@ -65,6 +68,7 @@ impl Leg {
             unasked: 0,
             rung: None,
             elsewhere: false,
+            called: None,
         }
     }
 }

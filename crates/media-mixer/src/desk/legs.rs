@@ -80,6 +80,11 @@ impl Desk {
         Ok(())
     }
 
+    /// Our open offer was turned down: one of encryption alone.
+    pub(crate) fn insist(&mut self, leg: LegId) -> Option<Bytes> {
+        self.record(leg).ok()?.session.insist()
+    }
+
     /// Our last description once more.
     pub(crate) fn repeat(&mut self, leg: LegId) -> Result<Bytes, LegError> {
         Ok(self.record(leg)?.session.repeat())

@@ -187,6 +187,17 @@ impl Session {
         self.describe(self.local.port, said, way, "")
     }
 
+    /// Our first offer was turned down, perhaps because it was an open one with `a=crypto` lines, which a phone that must encrypt need not
+    /// take. From here on nothing else will do, and this offer says so, with new keys. `None`: there was no such offer.
+    pub fn insist(&mut self) -> Option<Bytes> {
+        let open = self.outstanding && self.agreement.is_none() && !self.keys.said.is_empty();
+        (open && self.local.srtp.encryption == Encryption::Optional).then_some(())?;
+        self.local.srtp.encryption = Encryption::Required;
+        self.line.profile.secure = true;
+        self.keys.said.clear();
+        Some(self.offer())
+    }
+
     /// The description that is in force once more, as an offer: nothing of it changes, its version neither (RFC 4028
     /// §7.4). Where nothing was agreed, or another offer of ours came after it, the same wish in a new offer.
     pub fn repeat(&mut self) -> Bytes {

@@ -239,6 +239,27 @@ fn a_call_that_began_in_the_open_is_encrypted_when_its_phone_asks() {
     assert_eq!(agreement.srtp.map(|now| now.pair), Some(1));
 }
 
+/// As baresip, linphone and PJSIP have it when they must encrypt: an RTP/AVP line is turned down, whatever stands below it.
+#[test]
+fn who_turns_the_open_form_down_is_offered_encryption_alone_once() {
+    let mut leg = house(Optional);
+    assert_eq!(leg.insist(), None, "nothing was offered");
+    let open = leg.offer();
+    let strict = leg.insist().unwrap();
+    assert!(lines(&strict, "m=audio")[0].contains(" RTP/SAVP "));
+    let (before, after) = (lines(&open, "a=crypto"), lines(&strict, "a=crypto"));
+    assert!(after.len() == 3 && after.iter().all(|line| !before.contains(line)), "with new keys");
+    assert_eq!(leg.insist(), None, "once");
+    assert_eq!(leg.accept(&offer("RTP/AVP", &[])), Err(SdpError::NotEncrypted), "and it means it");
+    assert!(leg.accept(&offer("RTP/SAVP", &[&crypto(2, Suite::Gcm256, 5)])).unwrap().srtp.is_some());
+    assert_eq!(leg.insist(), None);
+    for encryption in [Off, Required] {
+        let mut leg = house(encryption);
+        leg.offer();
+        assert_eq!(leg.insist(), None, "{encryption:?}");
+    }
+}
+
 #[test]
 fn an_answer_must_name_one_line_of_ours_and_no_key_of_ours() {
     type Said<'a> = &'a dyn Fn(&[&str]) -> Vec<String>;
