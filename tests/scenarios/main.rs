@@ -2,6 +2,7 @@
 //!
 //! Every scenario freezes and thaws each live call once in the middle and goes on.
 
+mod carriers;
 mod digits;
 mod doors;
 mod encryption;

@@ -86,6 +86,8 @@ pub struct Setup {
     pub more: &'static str,
     /// More listeners, each with a comma before it.
     pub listen: &'static str,
+    /// More lines of `[server]`.
+    pub server: &'static str,
     /// More lines of `[sip]`.
     pub sip: &'static str,
     /// More lines of `[media]`.
@@ -108,6 +110,7 @@ impl Setup {
         queue: "",
         more: "",
         listen: "",
+        server: "",
         sip: "",
         media: "",
         agents: &["alice", "bob", "carol"],
@@ -366,7 +369,7 @@ fn settings(setup: &Setup, carrier: SocketAddr, (first, last): (u16, u16), data:
         })
         .collect();
     let text = format!(
-        "[server]\ndomain = \"{DOMAIN}\"\ndata_dir = \"{data}\"\n\
+        "[server]\ndomain = \"{DOMAIN}\"\ndata_dir = \"{data}\"\n{server}\
          [http]\nlisten = \"127.0.0.1:0\"\nadmin_token_file = \"{data}/admin.token\"\n\
          [sip]\nlisten = [\"udp:127.0.0.1:0\", \"tcp:127.0.0.1:0\"{listen}]\nban_loopback = {ban}\n{sip}\
          [media]\naddress = \"127.0.0.1\"\nrtp_ports = [{first}, {last}]\ncodecs = [\"opus\", \"G722\", \"PCMU\", \"PCMA\"]\nworkers = 1\n\
@@ -389,6 +392,7 @@ fn settings(setup: &Setup, carrier: SocketAddr, (first, last): (u16, u16), data:
         queue = setup.queue,
         more = setup.more,
         listen = setup.listen,
+        server = setup.server,
         sip = setup.sip,
         media = setup.media,
         data = data.display(),

@@ -57,6 +57,23 @@ pub(crate) struct Request {
     method: String,
 }
 
+/// A trunk, by its name.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(crate) struct Trunk {
+    trunk: String,
+}
+
+/// What a registration at a carrier is, compared with the one before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Enrolment {
+    /// There was none.
+    New,
+    /// As before.
+    Refreshed,
+    /// There is none.
+    Failed,
+}
+
 /// A kind of response, and which way it went.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub(crate) struct Response {
@@ -79,6 +96,7 @@ pub(crate) struct Metrics {
     reservations: Family<How, Counter>,
     queue_exits: Family<QueueHow, Counter>,
     security: Family<Rule, Counter>,
+    enrolled: Family<Trunk, Gauge>,
     mask_seconds: Histogram,
     change_seconds: Histogram,
     pub(crate) gauges: Arc<Gauges>,
@@ -148,6 +166,7 @@ impl Metrics {
             reservations: Family::default(),
             queue_exits: Family::default(),
             security: Family::default(),
+            enrolled: Family::default(),
             mask_seconds,
             change_seconds,
             gauges: Arc::default(),
@@ -158,6 +177,8 @@ impl Metrics {
         registry.register("reservations", "Offers that ended, by how", metrics.reservations.clone());
         registry.register("queue_exits", "Calls that left a queue, by how", metrics.queue_exits.clone());
         registry.register("security_events", "What an operator should see, by rule", metrics.security.clone());
+        let what = "1: the trunk's carrier has registered us; 0: it has not";
+        registry.register("trunk_registered", what, metrics.enrolled.clone());
         let what = "From a command until its masks are in force at the mixer";
         registry.register_with_unit("command_to_mask", what, Unit::Seconds, metrics.mask_seconds.clone());
         let what = "From anything that changes masks until they are in force at the mixer";
@@ -188,6 +209,22 @@ impl Metrics {
     /// Something an operator should see.
     pub(crate) fn security(&self, rule: &'static str) {
         self.security.get_or_create(&Rule { rule: rule.to_owned() }).inc();
+    }
+
+    /// A carrier has registered us, or has not.
+    pub(crate) fn enrolled(&self, trunk: &str, status: u16) -> Enrolment {
+        let registered = (200..300).contains(&status);
+        let before = self.enrolled.get_or_create(&Trunk { trunk: trunk.to_owned() }).set(i64::from(registered));
+        match (registered, before) {
+            (true, 1) => Enrolment::Refreshed,
+            (true, _) => Enrolment::New,
+            (false, _) => Enrolment::Failed,
+        }
+    }
+
+    /// A trunk does not register any more.
+    pub(crate) fn not_enrolled(&self, trunk: &str) {
+        self.enrolled.remove(&Trunk { trunk: trunk.to_owned() });
     }
 
     /// A change of masks is in force.

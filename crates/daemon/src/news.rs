@@ -17,10 +17,11 @@ use bytes::Bytes;
 use conference::{Caller, Direction, Ending, Key, LegId, Phone, Report};
 use media_mixer::MediaNews;
 use sip_signalling::{Arrival, News, Wish};
-use tracing::{info, warn};
+use tracing::{debug, info, warn};
 
 use crate::carry::{Leg, Waiting};
 use crate::events::{self, masked};
+use crate::metrics::Enrolment;
 use crate::switch::Switch;
 
 /// An answer that cannot be used; nothing that can be told to whoever gave it.
@@ -42,6 +43,11 @@ impl Switch {
             News::OfferWanted { leg } => self.offer_wanted(leg),
             News::OfferAnswered { leg, answer, .. } => self.offer_answered(leg, &answer),
             News::OfferRefused { leg, status, .. } => self.offer_refused(leg, status),
+            News::Moved { leg, source } => {
+                info!(%leg, %source, "its phone has moved");
+                // a leg that the mixer does not know is on its way out
+                _ = self.carry.mixer.moved(leg, source.ip());
+            }
             News::Ended { leg, how } => self.ended(leg, how),
             News::Digit { leg, digit, duration_ms } => self.carry.mixer.digit(leg, digit, duration_ms),
             News::Referred { refer, at, asks } => self.referred(refer, at, asks),
@@ -50,18 +56,23 @@ impl Switch {
             News::Probed { leg, alive } => self.about(leg, Report::Probed { leg, alive }),
             News::Registered { agent, phones } => {
                 info!(%agent, phones, "registered");
-                self.carry.ways.phones.changed(&self.carry.endpoint);
                 let phones = u32::try_from(phones).unwrap_or(u32::MAX);
                 self.report(Report::Registered { agent, phones });
             }
             News::PhoneRegistered { .. } => {}
             News::Bound { agent, contacts } => {
+                self.carry.ways.phones.learn(&agent, &contacts);
                 if let Some(keeper) = &self.keeper {
                     keeper.bound(agent, &contacts);
                 }
             }
             News::Watched { watch, package, at, watcher } => self.watched(watch, package, &at, &watcher),
             News::WatchEnded { watch } => self.watch_ended(watch),
+            News::Enrolled { trunk, status, expires_s } => match self.carry.metrics.enrolled(&trunk, status) {
+                Enrolment::New => info!(trunk, expires_s, "registered at the carrier"),
+                Enrolment::Refreshed => debug!(trunk, expires_s, "registered at the carrier"),
+                Enrolment::Failed => warn!(trunk, status, "the carrier does not register us; it is tried again"),
+            },
             News::Security { rule, source, detail } => {
                 self.carry.metrics.security(rule);
                 warn!(rule, %source, detail = masked(&detail), "security");

@@ -194,9 +194,7 @@ async fn start_edges(config: &Config, restored: &Restored) -> Result<(Edges, Edg
             return Err(error.into());
         }
     };
-    let secure = config.sip.listen.iter().any(|(protocol, _)| *protocol == Protocol::Tls);
-    let apart = config.sip.external_address.is_some() || config.media.address_v6.is_some() || secure;
-    Ok((Edges { endpoint, mixer, near: config.media.address, apart }, (sip, media)))
+    Ok((Edges { endpoint, mixer, near: config.media.address }, (sip, media)))
 }
 
 async fn listen(http: &Http) -> Result<TcpListener, StartError> {

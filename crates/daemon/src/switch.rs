@@ -26,7 +26,6 @@ use crate::referred::Guesses;
 use crate::translate;
 use crate::view::Masks;
 use crate::watching::Watches;
-use crate::whereabouts::Seen;
 
 #[cfg(test)]
 pub(crate) mod tests;
@@ -115,7 +114,6 @@ enum Woken {
     Deadline,
     Acknowledged(Acknowledged),
     Settled(Settled),
-    Whereabouts(Seen),
     Input(Option<Input>),
     Media(Option<MediaNews>),
     Sip(Option<Box<News>>),
@@ -157,7 +155,6 @@ impl Switch {
                     self.settle();
                 }
                 Woken::Settled(settled) => self.carry.settled(settled),
-                Woken::Whereabouts(seen) => self.carry.ways.phones.learn(seen, &self.carry.endpoint),
                 Woken::Input(None | Some(Input::Quit)) => return self.finish().await,
                 Woken::Input(Some(input)) => self.take(input).await,
                 Woken::Media(Some(news)) => self.hear_media(news),
@@ -208,7 +205,6 @@ impl Switch {
             () = at(deadline) => Woken::Deadline,
             acknowledged = next_of(&mut self.carry.acknowledgements) => Woken::Acknowledged(acknowledged),
             settled = next_of(&mut self.carry.settled) => Woken::Settled(settled),
-            seen = self.carry.ways.phones.answer() => Woken::Whereabouts(seen),
             input = sources.inputs.recv() => Woken::Input(input),
             news = sources.media.recv() => Woken::Media(news),
             news = sources.sip.recv() => Woken::Sip(news.map(Box::new)),
@@ -318,6 +314,11 @@ impl Switch {
     /// Puts new settings in force. Calls go on.
     fn configure(&mut self, config: &Config) {
         self.plan = DialPlan::new(config);
+        for gone in self.carry.ways.trunks() {
+            if !config.trunks.iter().any(|trunk| trunk.name == *gone && trunk.register) {
+                self.carry.metrics.not_enrolled(gone);
+            }
+        }
         self.carry.ways.configure(config);
         self.extensions = translate::extensions(config);
         let settings = translate::core(config, &self.plan);

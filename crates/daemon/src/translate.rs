@@ -139,7 +139,10 @@ fn trunk(trunk: &config::Trunk) -> Trunk {
         protocol: trunk.protocol,
         security: trunk.security.clone(),
         credentials: trunk.credentials.clone(),
+        register: trunk.register,
         caller_id: trunk.caller_id.clone(),
+        from_account: trunk.from_account,
+        trusted: trunk.trusted,
         accept_from: trunk.accept_from.clone(),
         max_calls: trunk.max_calls,
     }
@@ -158,6 +161,7 @@ pub(crate) fn media(config: &Config) -> MediaSettings {
         address: config.media.address,
         address_v6: config.media.address_v6,
         external_address: config.sip.external_address,
+        local_networks: config.server.local_networks.iter().map(|net| (net.address, net.prefix)).collect(),
         rtp_ports: config.media.rtp_ports,
         codecs: codecs.collect(),
         opus: OpusSettings {

@@ -29,9 +29,9 @@ pub(crate) struct Ways {
 }
 
 impl Ways {
-    /// Nobody is known. `apart`: whether it matters where and how phones are reached.
-    pub(crate) fn new(near: IpAddr, apart: bool) -> Self {
-        Self { near, phones: Whereabouts::new(apart), trunks: BTreeMap::new(), agents: BTreeMap::new() }
+    /// Nobody is known.
+    pub(crate) fn new(near: IpAddr) -> Self {
+        Self { near, phones: Whereabouts::default(), trunks: BTreeMap::new(), agents: BTreeMap::new() }
     }
 
     /// New settings are in force.
@@ -39,6 +39,11 @@ impl Ways {
         self.trunks = config.trunks.iter().map(|trunk| (trunk.name.clone(), way(trunk))).collect();
         let set = config.agents.iter().filter_map(|agent| Some((agent.name.clone(), translate::srtp(agent.srtp?))));
         self.agents = set.collect();
+    }
+
+    /// The trunks by name.
+    pub(crate) fn trunks(&self) -> impl Iterator<Item = &String> {
+        self.trunks.keys()
     }
 
     /// To an agent's phones.

@@ -32,7 +32,7 @@ pub mod tone;
 
 pub use engine::stats::{LATENESS_US, Stats, WorkerStats};
 pub use leg::{DropReason, Drops, LegState, LegStats};
-pub use mixer::{Applied, Audibility, LegError, MediaNews, Mixer, OpenError, StartError};
+pub use mixer::{Applied, Audibility, LegError, MediaNews, Mixer, Offers, OpenError, StartError};
 pub use realtime::Scheduling;
 pub use settings::{HoldMusic, MAX_CALLS, MAX_LEGS, MAX_SEATS, MediaSettings, Nat, Signalling, Srtp};
 pub use sounds::QueueMusicError;

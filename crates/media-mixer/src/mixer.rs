@@ -126,6 +126,15 @@ impl Drop for House {
     }
 }
 
+/// The first offer of a leg that may be rung at several places.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Offers {
+    /// What whoever is in our networks is told.
+    pub near: Bytes,
+    /// What all others are told, if that is another address of ours.
+    pub far: Option<Bytes>,
+}
+
 /// The mixer's handle. When the last clone is gone, its threads end.
 #[derive(Clone)]
 pub struct Mixer {
@@ -185,6 +194,14 @@ impl Mixer {
         self.desk().offer(leg, None)
     }
 
+    /// Our first offer for a leg that is rung at several places: as it is told in our networks, and outside of them.
+    ///
+    /// # Errors
+    /// `Unknown`.
+    pub fn offers(&self, leg: LegId) -> Result<Offers, LegError> {
+        self.desk().offers(leg)
+    }
+
     /// Our offer with another wish; a softphone holds and resumes by it.
     ///
     /// # Errors
@@ -203,7 +220,7 @@ impl Mixer {
 
     /// Our first offer for a leg was turned down with 488. Where encryption is optional that may be for its open form: another offer,
     /// of encryption alone, to be tried once; the leg is never plain from here on. `None`: there is nothing else to offer.
-    pub fn insist(&self, leg: LegId) -> Option<Bytes> {
+    pub fn insist(&self, leg: LegId) -> Option<Offers> {
         self.desk().insist(leg)
     }
 

@@ -28,8 +28,10 @@ pub(crate) const NEWS: usize = 4_096;
 pub struct MediaSettings {
     /// Where sockets are bound.
     pub address: IpAddr,
-    /// Written into descriptions for peers that are not on this machine or in its networks, if it differs from `address`.
+    /// Written into descriptions for peers that are not in `local_networks`, if it differs from `address`.
     pub external_address: Option<IpAddr>,
+    /// Whoever is reached there is told our own address: addresses, and how many of their leading bits count.
+    pub local_networks: Vec<(IpAddr, u8)>,
     /// Where media is received of whoever is reached over IPv6, if `address` is not an IPv6 address.
     pub address_v6: Option<IpAddr>,
     /// First and last port of the range for RTP and RTCP.
@@ -62,6 +64,7 @@ impl Default for MediaSettings {
         Self {
             address: IpAddr::from([127, 0, 0, 1]),
             external_address: None,
+            local_networks: Vec::new(),
             address_v6: None,
             rtp_ports: (16_384, 32_767),
             codecs: Codec::ALL.to_vec(),

@@ -122,6 +122,7 @@ impl Endpoint {
         let clients = settings.directory.clients();
         let mut stack = Stack::new(settings, addresses.to_vec(), Box::new(route_to), seed);
         stack.restore(clock.now(), bindings);
+        stack.enrol(clock.now());
         let (inbound, came) = mpsc::channel(INBOUND);
         let tasks = sockets.read(&inbound);
         let mut connections = Connections::new(inbound.clone(), identity);

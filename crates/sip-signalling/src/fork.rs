@@ -2,13 +2,17 @@
 //!
 //! Says who has won or what is told; the INVITEs, CANCELs and ACKs themselves are sent by the stack.
 
+use std::collections::VecDeque;
+
 use bytes::Bytes;
 use conference::{LegId, Phone};
 
+use crate::codec::SipUri;
 use crate::codec::headers::Reason;
 use crate::dialog::Dialog;
 use crate::flow::Flow;
 use crate::leg::Party;
+use crate::wish::Offer;
 
 #[cfg(test)]
 mod tests;
@@ -53,6 +57,8 @@ pub(crate) struct Branch {
     pub(crate) tries: u8,
     /// A larger session interval was asked for so often.
     pub(crate) intervals: u8,
+    /// The other flows of the phone it rings, and what it is offered by them: tried one after the other while nobody has answered.
+    pub(crate) spares: Option<Box<Spares>>,
     /// The answers that came, by their To tag, with the ACK that is sent again when they come again.
     pub(crate) acks: Vec<(String, Option<(Flow, Bytes)>)>,
 }
@@ -73,6 +79,26 @@ pub(crate) struct Early {
     pub(crate) answered: bool,
 }
 
+/// Another way to a phone (RFC 5626 §5.3).
+#[derive(Clone, Debug)]
+pub(crate) struct Spare {
+    /// The flow.
+    pub(crate) flow: Flow,
+    /// The Contact that was registered by it.
+    pub(crate) contact: SipUri,
+    /// Its Path.
+    pub(crate) path: Vec<String>,
+}
+
+/// The other ways to a phone, the best first.
+#[derive(Clone, Debug)]
+pub(crate) struct Spares {
+    /// They.
+    pub(crate) flows: VecDeque<Spare>,
+    /// What whoever is called is offered.
+    pub(crate) offer: Offer,
+}
+
 impl Branch {
     /// One that is just sent.
     pub(crate) fn new(leg: LegId, party: Party, offered: bool) -> Self {
@@ -90,6 +116,7 @@ impl Branch {
             earlies: Vec::new(),
             tries: 0,
             intervals: 0,
+            spares: None,
             acks: Vec::new(),
         }
     }

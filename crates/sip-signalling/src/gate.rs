@@ -22,6 +22,8 @@ pub(crate) const ALLOW: &str =
 pub(crate) const PHONE_ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, UPDATE, PRACK, INFO, NOTIFY";
 /// Extensions by option tag.
 pub(crate) const SUPPORTED: &str = "path, replaces, norefersub, tdialog, timer, 100rel";
+/// Several flows of one phone (RFC 5626), which a registrar has.
+pub(crate) const OUTBOUND: &str = "outbound";
 /// What a phone of ours has of them.
 pub(crate) const PHONE_SUPPORTED: &str = "norefersub, timer, 100rel";
 /// What can be subscribed to.
@@ -85,10 +87,11 @@ pub(crate) fn promise(request: &Request, flow: Flow) -> Option<Refusal> {
     (request.method == Method::Register && bound).then(|| Refusal::plain(403))
 }
 
-/// Whether we do what a Require asks; a path is for registrations alone (RFC 3327 §5.3).
+/// Whether we do what a Require asks; a path and flows are for registrations alone (RFC 3327 §5.3, RFC 5626 §6).
 fn supports(method: Method, tag: &str) -> bool {
-    let known = SUPPORTED.split(", ").any(|known| known.eq_ignore_ascii_case(tag));
-    known && (method == Method::Register || !tag.eq_ignore_ascii_case("path"))
+    let is = |known: &str| known.eq_ignore_ascii_case(tag);
+    let known = is(OUTBOUND) || SUPPORTED.split(", ").any(is);
+    known && (method == Method::Register || !(is("path") || is(OUTBOUND)))
 }
 
 /// 489 with the events there are (RFC 6665 §8.3.2).

@@ -37,4 +37,4 @@ pub use watch::{
     Attendance, DialogStage, WatchedConference, WatchedDialog, WatchedDialogs, WatchedEndpoint, WatchedState,
     WatchedUser,
 };
-pub use wish::{Callee, PhoneAccount, ReferTo, Wish};
+pub use wish::{Callee, Offer, PhoneAccount, ReferTo, Wish};

@@ -173,6 +173,14 @@ pub enum News {
         /// The status.
         status: u16,
     },
+    /// The signalling of an answered leg comes from another address from here on: its phone has changed networks, and has proved that
+    /// it is the same (C9). Told before what it sent from there.
+    Moved {
+        /// The leg.
+        leg: LegId,
+        /// From where.
+        source: SocketAddr,
+    },
     /// A leg ended that was answered, or an arrived leg was given up before its answer.
     Ended {
         /// The leg.
@@ -242,7 +250,7 @@ pub enum News {
         phones: usize,
     },
     /// The bindings of an agent are these from here on: to be kept, and given back as `SipSettings::bindings` after a
-    /// restart. Told at every change, refreshes included.
+    /// restart. Best contact first. Told at every change and at the start, refreshes included, and before `Registered`.
     Bound {
         /// The agent.
         agent: AgentName,
@@ -272,6 +280,15 @@ pub enum News {
         user: String,
         /// The status.
         status: u16,
+    },
+    /// A registration at a trunk's carrier came out (`Trunk::register`). It is refreshed, or tried again, by itself.
+    Enrolled {
+        /// The trunk.
+        trunk: String,
+        /// 200 to 299, or the failure's status: the carrier's own, 408 no answer, 503 no way there.
+        status: u16,
+        /// For how long the carrier knows us; 0 after a failure.
+        expires_s: u32,
     },
     /// Something an operator should see (a ban, a forged request, a refused digest leak).
     Security {

@@ -10,8 +10,9 @@ use std::time::Duration;
 use conference::Moment;
 use serde::{Deserialize, Serialize};
 
-use crate::codec::headers::{Contacts, NameAddr, addresses, call_id, contacts, cseq, expires};
-use crate::codec::{Params, SipUri, one};
+use crate::codec::headers::{Contacts, NameAddr, addresses, call_id, contacts, cseq, expires, tokens};
+use crate::codec::{Params, SipUri, all, one};
+use crate::gate::OUTBOUND;
 
 mod saved;
 #[cfg(test)]
@@ -40,6 +41,9 @@ pub(crate) enum RegisterRefusal {
     /// 403: more contacts than one address of record may have.
     #[error("too many contacts")]
     TooManyContacts,
+    /// 439: the proxy that the phone's flow goes to cannot keep it (RFC 5626 §11.6).
+    #[error("the first hop has no outbound support")]
+    NoOutbound,
     /// 423 with Min-Expires: a shorter time than we keep.
     #[error("the registration is too short")]
     TooShort,
@@ -55,6 +59,7 @@ impl RegisterRefusal {
             Self::Unreadable => 400,
             Self::ContactNotAllowed | Self::TooManyContacts => 403,
             Self::TooShort => 423,
+            Self::NoOutbound => 439,
             Self::OutOfOrder => 500,
         }
     }
@@ -118,9 +123,19 @@ pub(crate) struct Registration {
     cseq: u32,
     user_agent: String,
     path: Vec<String>,
+    /// Whether its sender keeps flows (RFC 5626 §4.2.1).
+    outbound: bool,
+    /// Whether it comes by a proxy that does not.
+    first_hop_fails: bool,
 }
 
 impl Registration {
+    /// Whether a flow is to be kept: the sender can, and names its device and the flow (RFC 5626 §6).
+    pub(crate) fn is_outbound(&self) -> bool {
+        let named = |contact: &NameAddr| contact.instance().is_some() && contact.reg_id().is_some();
+        self.outbound && matches!(&self.contacts, Contacts::These(these) if these.iter().any(named))
+    }
+
     /// Reads a REGISTER.
     ///
     /// # Errors
@@ -131,7 +146,12 @@ impl Registration {
         let mut user_agent = one(headers, "User-Agent").unwrap_or_default().to_owned();
         user_agent.truncate(user_agent.floor_char_boundary(USER_AGENT));
         let path = addresses(headers, "Path").map_err(unreadable)?;
+        let asks = |name| tokens(headers, name).iter().any(|tag| tag.eq_ignore_ascii_case(OUTBOUND));
+        // the first proxy put its address last, and says by "ob" that it keeps the flow (RFC 5626 §5.1)
+        let kept = path.last().is_some_and(|first| first.uri.params.has("ob"));
         Ok(Self {
+            outbound: asks("Supported") || asks("Require"),
+            first_hop_fails: all(headers, "Via").count() > 1 && !kept,
             contacts: contacts(headers).map_err(unreadable)?,
             expires: expires(headers).map_err(unreadable)?,
             call_id: call_id(headers).to_owned(),
@@ -187,6 +207,9 @@ impl<F: Clone + PartialEq> Registrar<F> {
         origin: &Origin<F>,
         own: &[SocketAddr],
     ) -> Result<Registered<F>, RegisterRefusal> {
+        if asked.is_outbound() && asked.first_hop_fails {
+            return Err(RegisterRefusal::NoOutbound);
+        }
         let before: Vec<_> =
             self.bindings.get(aor).into_iter().flatten().filter(|known| known.until > now).cloned().collect();
         let after = match &asked.contacts {

@@ -133,8 +133,14 @@ pub struct Trunk {
     pub security: TrunkSecurity,
     /// The name and password for the carrier's digest challenges.
     pub credentials: Option<(String, Secret)>,
+    /// Whether to register there with them, as who they name.
+    pub register: bool,
     /// The number shown to the carrier; empty: the caller's own.
     pub caller_id: String,
+    /// Whether From names the account there, and the number stands in P-Asserted-Identity alone (many carriers that register want it so).
+    pub from_account: bool,
+    /// Whether it is in our trust domain (RFC 3325 §2): it is told P-Asserted-Identity, and believed what it says there of its callers.
+    pub trusted: bool,
     /// From where its calls come.
     pub accept_from: Vec<Source>,
     /// Calls at once, both ways together.

@@ -17,6 +17,7 @@ mod build;
 mod carriers;
 mod counts;
 mod door;
+mod enrol;
 mod freeze;
 mod identity;
 mod leave;
@@ -114,6 +115,8 @@ enum User {
     Nobody,
     /// A phone's registration.
     Account(String),
+    /// A registration at a trunk's carrier, by its Call-ID.
+    Enrol(String, String),
     /// A NOTIFY about a REFER.
     Notify(ReferId),
     /// A NOTIFY of a watch.
@@ -155,6 +158,8 @@ pub(crate) struct Stack {
     waiting: HashMap<ServerId, LegId>,
     trunk_legs: HashMap<String, u32>,
     accounts: BTreeMap<String, PhoneState>,
+    /// Registrations at carriers, by trunk.
+    enrolments: BTreeMap<String, enrol::Enrolment>,
     /// REFERs of theirs.
     refers: Refers,
     /// REFERs of a phone of ours, by leg.
@@ -206,6 +211,7 @@ impl Stack {
             waiting: HashMap::new(),
             trunk_legs: HashMap::new(),
             accounts: BTreeMap::new(),
+            enrolments: BTreeMap::new(),
             refers: Refers::default(),
             referring: HashMap::new(),
             watches: Watches::default(),
@@ -255,6 +261,7 @@ impl Stack {
     pub(crate) fn flow_failed(&mut self, now: Moment, flow: Flow) {
         self.now = now;
         self.stream_lost(flow);
+        self.enrolment_lost(flow);
         self.secure_lost(flow);
         self.transactions.flow_failed(now, flow);
         let gone = self.registrar.flow_ended(&flow);
@@ -347,7 +354,7 @@ impl Stack {
         match pending.user {
             User::Digit(leg) | User::Probe(leg) | User::Update(leg) => Some(leg),
             User::Notify(_) | User::Refer(..) => self.leg_of_refer(pending),
-            User::Bye(_) | User::Nobody | User::Account(_) | User::Prack(..) | User::Tell(_) => None,
+            User::Bye(_) | User::Nobody | User::Account(_) | User::Enrol(..) | User::Prack(..) | User::Tell(_) => None,
         }
     }
 
@@ -416,7 +423,10 @@ impl Stack {
             Wish::Register(account) => self.register_phone(account),
             Wish::Unregister { user } => self.unregister_phone(&user),
             Wish::Reload(directory) => self.reload(directory),
-            Wish::Drain => self.draining = true,
+            Wish::Drain => {
+                self.draining = true;
+                self.unenrol_all();
+            }
             Wish::Doors { shut } => self.shut = shut,
         }
     }
@@ -437,6 +447,7 @@ impl Stack {
             Alarm::KeepAlive(aor, contact) => self.keep_alive(&aor, &contact),
             Alarm::Bindings => self.expire_bindings(),
             Alarm::Account(user) => self.refresh_phone(&user),
+            Alarm::Enrol(trunk) => self.enrol_anew(&trunk),
             Alarm::Reliable(leg) => self.repeat_progress(leg),
             Alarm::Session(leg) => self.session_alarm(leg),
             Alarm::Attend(leg) => self.attend_again(leg),

@@ -64,6 +64,21 @@ pub enum ReferTo {
     Leg(LegId),
 }
 
+/// The description that a call is made with.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Offer {
+    /// What whoever is in `SipSettings::local_networks` is sent; empty: an INVITE without offer.
+    pub near: Bytes,
+    /// What all others are sent, if that is something else.
+    pub far: Option<Bytes>,
+}
+
+impl From<Bytes> for Offer {
+    fn from(near: Bytes) -> Self {
+        Self { near, far: None }
+    }
+}
+
 /// What the owner asks for.
 #[derive(Clone, Debug)]
 pub enum Wish {
@@ -76,7 +91,7 @@ pub enum Wish {
         /// Who is shown as calling.
         from: Identity,
         /// Our offer; empty: an INVITE without offer (the 200 brings theirs; answer it by `AnswerByAck`).
-        offer: Bytes,
+        offer: Offer,
     },
     /// Send the answer to an offer that came in a 200: ACK with a body.
     AnswerByAck {

@@ -23,7 +23,7 @@ fn ring(agent: &str, leg: u64) -> Wish {
         leg: LegId::rung(leg),
         to: Callee::Agent(AgentName(agent.into())),
         from: Identity { display: "Ann".into(), user: "+4930".into() },
-        offer: body(),
+        offer: body().into(),
     }
 }
 
@@ -270,7 +270,7 @@ async fn b16_a_carrier_gets_its_digest_and_no_more_than_two_tries() {
         leg: LegId::rung(leg),
         to: Callee::Trunk { trunk: "pstn".into(), number: "+33123".into() },
         from: Identity { display: "Ann".into(), user: "+4930".into() },
-        offer: body(),
+        offer: body().into(),
     };
     let challenge =
         |n: u32| format!("WWW-Authenticate: Digest realm=\"carrier\", nonce=\"n{n}\", algorithm=MD5, qop=\"auth\"\r\n");

@@ -34,7 +34,7 @@ async fn calls_both_ways(protocol: Protocol, ip: &str) {
     let to =
         Callee::Address { account: Some("alice".into()), uri: "sip:*43@baton.local".into(), server: address, protocol };
     let offer = Bytes::from_static(b"v=0\r\n");
-    alice.wish(Wish::Call { leg: out, to, from: Shown::default(), offer: offer.clone() });
+    alice.wish(Wish::Call { leg: out, to, from: Shown::default(), offer: offer.clone().into() });
     let arrival = told.arrival().await;
     assert!(matches!(&arrival.caller, Caller::Agent { name, .. } if name.0 == "alice"));
     assert_eq!(arrival.dialled, "*43");
@@ -58,7 +58,7 @@ async fn calls_both_ways(protocol: Protocol, ip: &str) {
         leg,
         to: Callee::Agent(AgentName("alice".into())),
         from: Shown { display: "Customer".into(), user: "+49301112233".into() },
-        offer: Bytes::from_static(b"v=0\r\n"),
+        offer: Bytes::from_static(b"v=0\r\n").into(),
     };
     server.wish(ring(LegId::rung(2)));
     let arrival = ears.arrival().await;

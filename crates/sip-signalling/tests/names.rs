@@ -42,7 +42,7 @@ fn call(number: u64) -> Wish {
 
 fn call_with(number: u64, offer: Bytes) -> Wish {
     let to = Callee::Trunk { trunk: "pstn".into(), number: "+33123".into() };
-    Wish::Call { leg: LegId::rung(number), to, from: Identity::default(), offer }
+    Wish::Call { leg: LegId::rung(number), to, from: Identity::default(), offer: offer.into() }
 }
 
 /// The next INVITE that comes, answered.

@@ -363,7 +363,7 @@ async fn our_messages_say_what_phones_look_for_before_they_transfer() {
         leg,
         to: sip_signalling::Callee::Agent(AgentName("alice".into())),
         from: conference::Identity { display: "Ann".into(), user: "+4930".into() },
-        offer: Bytes::from_static(b"v=0\r\n"),
+        offer: Bytes::from_static(b"v=0\r\n").into(),
     });
     let rung = raw.until(|message| message.method() == "INVITE").await;
     says(&rung, leg);

@@ -98,7 +98,7 @@ async fn a_phone_picks_up_what_rings_at_another_of_the_same_agent_and_nobody_els
     let leg = LegId::rung(1);
     let from = Identity { display: String::new(), user: "+4930111".into() };
     let to = Callee::Agent(AgentName("alice".into()));
-    server.endpoint.wish(Wish::Call { leg, to, from, offer: Bytes::from_static(b"v=0\r\n") });
+    server.endpoint.wish(Wish::Call { leg, to, from, offer: Bytes::from_static(b"v=0\r\n").into() });
     let invite = desk.until(|message| message.method() == "INVITE").await;
     let (call, ours) = (invite.one("Call-ID"), invite.tag("From"));
     let unheard = format!("Replaces: {call};to-tag={ours};from-tag=desk\r\n");

@@ -222,7 +222,7 @@ async fn carrier(acceptor: Acceptor) -> (SocketAddr, tokio::task::JoinHandle<Opt
 
 fn call() -> Wish {
     let to = Callee::Trunk { trunk: "pstn".into(), number: "+33123".into() };
-    Wish::Call { leg: LegId::rung(1), to, from: Shown::default(), offer: Bytes::from_static(b"v=0\r\n") }
+    Wish::Call { leg: LegId::rung(1), to, from: Shown::default(), offer: Bytes::from_static(b"v=0\r\n").into() }
 }
 
 #[tokio::test]

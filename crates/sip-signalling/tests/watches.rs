@@ -290,7 +290,7 @@ async fn a_phone_whose_port_is_closed_fails_at_once_and_the_other_rings_on() {
         leg: LegId::rung(leg),
         to: Callee::Agent(AgentName("alice".into())),
         from: Identity::default(),
-        offer: Bytes::from_static(b"v=0\r\n"),
+        offer: Bytes::from_static(b"v=0\r\n").into(),
     };
     let begun = Instant::now();
     server.endpoint.wish(ring(1));

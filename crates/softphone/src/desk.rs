@@ -138,6 +138,8 @@ impl Desk {
             | News::Probed { .. }
             | News::Registered { .. }
             | News::Bound { .. }
+            | News::Moved { .. }
+            | News::Enrolled { .. }
             | News::Watched { .. }
             | News::WatchEnded { .. }
             | News::Security { .. } => {}

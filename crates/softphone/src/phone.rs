@@ -112,7 +112,7 @@ impl Phone {
                 protocol: settings.protocol,
             },
             from: Identity { display: settings.name.clone(), user: settings.name.clone() },
-            offer,
+            offer: offer.into(),
         });
         Ok(line)
     }

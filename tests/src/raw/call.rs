@@ -94,7 +94,8 @@ impl RawCall {
         Ok(Self { peer, dialog, audio, remote, described: answer.body })
     }
 
-    async fn dial_in(mut peer: Peer, mut dialog: Dialog, dialled: &str, hertz: f64) -> Self {
+    /// Sends the INVITE of this dialog and talks once it is answered.
+    pub async fn dial_in(mut peer: Peer, mut dialog: Dialog, dialled: &str, hertz: f64) -> Self {
         let audio = Audio::open(peer.own.ip()).await;
         let invite = peer.request(&mut dialog, "INVITE", SDP, &sdp(audio.own, ""));
         let answer = peer.ask(&invite).await;

@@ -2,10 +2,9 @@
 //!
 //! Descriptions meet here: the leg's waiting offer, and the mixer that answers it.
 
-use bytes::Bytes;
 use conference::{CallId, Destination, Direction, Effect, Ending, Identity, LegId, Output, Refusal, Report};
-use media_mixer::{LegError, Signalling};
-use sip_signalling::{Callee, Wish};
+use media_mixer::{LegError, Offers, Signalling};
+use sip_signalling::{Callee, Offer, Wish};
 use tracing::{error, info};
 
 use super::{Carry, Leg, Waiting};
@@ -138,19 +137,20 @@ impl Carry {
     /// asked so, once. False: there is nothing else to offer.
     pub(crate) fn rings_again(&mut self, leg: LegId) -> bool {
         let Some(called) = self.legs.get_mut(leg).and_then(|known| known.called.take()) else { return false };
-        let Some(offer) = self.mixer.insist(leg) else { return false };
+        let Some(Offers { near, far }) = self.mixer.insist(leg) else { return false };
         let (to, from) = *called;
         info!(%leg, "rings again, with encrypted sound alone");
-        self.endpoint.wish(Wish::Call { leg, to, from, offer });
+        self.endpoint.wish(Wish::Call { leg, to, from, offer: Offer { near, far } });
         true
     }
 
-    fn open(&self, leg: LegId, way: Signalling) -> Result<Bytes, String> {
+    fn open(&self, leg: LegId, way: Signalling) -> Result<Offer, String> {
         self.mixer.open(leg, way).map_err(|error| error.to_string())?;
-        self.mixer.offer(leg).map_err(|error| {
+        let offers = self.mixer.offers(leg).map_err(|error| {
             self.mixer.close(leg);
             error.to_string()
-        })
+        });
+        offers.map(|Offers { near, far }| Offer { near, far })
     }
 
     /// What our 200 to an INVITE that waits so will say, made beforehand. The leg hears and says nothing by that: it has no

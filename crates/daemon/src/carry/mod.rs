@@ -65,8 +65,6 @@ pub(crate) struct Edges {
     pub(crate) mixer: Mixer,
     /// Our own media address.
     pub(crate) near: IpAddr,
-    /// Whether it matters where and how a phone is reached: it is told one of several addresses of ours, or to encrypt.
-    pub(crate) apart: bool,
 }
 
 /// Something to be said, once every tightening that it stands behind is in force.
@@ -116,7 +114,7 @@ impl Carry {
         Self {
             endpoint: edges.endpoint,
             mixer: edges.mixer,
-            ways: Ways::new(edges.near, edges.apart),
+            ways: Ways::new(edges.near),
             legs: Legs::default(),
             referrals: Referrals::default(),
             view: Masks::default(),

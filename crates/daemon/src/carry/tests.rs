@@ -27,7 +27,7 @@ pub(crate) async fn carry() -> (Carry, broadcast::Receiver<Told>) {
     let (mixer, _news) = Mixer::start(media).unwrap();
     let told = broadcast::Sender::new(16);
     let receiver = told.subscribe();
-    let edges = Edges { endpoint, mixer, near: config.media.address, apart: false };
+    let edges = Edges { endpoint, mixer, near: config.media.address };
     let mut carry = Carry::new(edges, Teller::new(told, Reserved::default()), Clock::start());
     for leg in [LegId::arrived(1), LegId::arrived(2)] {
         carry.mixer.open(leg, config.media.address).unwrap();

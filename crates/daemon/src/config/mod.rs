@@ -157,6 +157,7 @@ fn read(text: &str, variables: &Variables, findings: &Findings) -> Option<Config
     let sip = wires::sip(&root, identity.is_some());
     let media = wires::media(&root);
     wires::check_families(&root, &sip, &media);
+    wires::check_outside(&root, &sip);
     let http = wires::http(&root, identity.is_some());
     let mut directory = Directory::default();
     let agents = house::agents(&root, &mut directory);

@@ -313,8 +313,14 @@ pub struct Trunk {
     pub security: TrunkSecurity,
     /// Name and password for the carrier.
     pub credentials: Option<(String, Secret)>,
+    /// Whether to register there with them.
+    pub register: bool,
     /// The number shown to the carrier; empty: the caller's own.
     pub caller_id: String,
+    /// Whether From names the account.
+    pub from_account: bool,
+    /// Whether it is told, and believed, who calls (P-Asserted-Identity).
+    pub trusted: bool,
     /// Where its calls come from.
     pub accept_from: Vec<Source>,
     /// Where a call to an unknown number goes; `None`: turned away.

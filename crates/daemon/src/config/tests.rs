@@ -284,3 +284,24 @@ fn origins_rates_and_retention_can_be_set_by_the_environment() {
     let found = lines_under("", &[("BATON_HTTP__BURST", "0")]);
     assert!(found.len() == 1 && found[0].contains("BATON_HTTP__BURST"), "{found:?}");
 }
+
+#[test]
+fn what_others_are_told_of_where_we_are_is_checked() {
+    let warned = |text: &str| {
+        let checked = parse(text, &Variables::new()).unwrap();
+        checked.warnings.iter().map(|warning| warning.what.clone()).collect::<Vec<_>>()
+    };
+    let none: Vec<String> = Vec::new();
+    assert_eq!(warned("[server]\nlocal_networks = [\"10.1.0.0/16\", \"fd00::/8\", \"192.0.2.7\"]\n"), none);
+    let odd = warned("[server]\nlocal_networks = [\"10.1.2.3/16\", \"fd00::1/8\"]\n");
+    assert_eq!(odd.len(), 2, "{odd:?}");
+    assert!(odd[0].ends_with("which means 10.1.0.0/16") && odd[1].ends_with("which means fd00::/8"), "{odd:?}");
+    let six = warned("[sip]\nexternal_address = \"2001:db8::1\"\n");
+    assert!(six.len() == 1 && six[0].contains("no IPv6 address"), "{six:?}");
+    assert_eq!(warned("[sip]\nexternal_address = \"198.51.100.1\"\n"), none);
+    for nowhere in ["0.0.0.0", "::", "224.0.0.1"] {
+        let found = lines(&format!("[sip]\nexternal_address = \"{nowhere}\"\n"));
+        assert!(found.len() == 1 && found[0].contains("must be an address that others can send to"), "{found:?}");
+    }
+    assert_eq!(lines("[server]\nlocal_networks = [\"10.0.0.0/33\"]\n").len(), 1);
+}

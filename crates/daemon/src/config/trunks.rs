@@ -41,14 +41,19 @@ fn trunk(section: &Section<'_>, directory: &mut Directory, sources: &mut Vec<At<
     let name = required_name(section);
     let (protocol, place) = carrier(section);
     let security = security(section, protocol, &place);
-    section.read("register", flag);
+    let credentials = credentials(section);
+    let register = needs_account(section, "register", credentials.is_some());
+    let from_account = needs_account(section, "from_account", credentials.is_some());
     Trunk {
         name: name.value,
         place,
         protocol,
         security,
-        credentials: credentials(section),
+        credentials,
+        register,
         caller_id: section.read("caller_id", caller_id).value,
+        from_account,
+        trusted: section.read("trusted", flag).value,
         accept_from: accept_from(section, sources),
         route_in: route_in(section, directory),
         numbers: numbers(section, directory),
@@ -161,6 +166,16 @@ fn credentials(section: &Section<'_>) -> Option<(String, Secret)> {
             None
         }
     }
+}
+
+/// Nobody registers, or calls, as nobody.
+fn needs_account(section: &Section<'_>, key: &str, has_account: bool) -> bool {
+    let read = section.read(key, flag);
+    // half an account has been complained of already
+    if read.value && !has_account && !section.says("user") && !section.says("password") {
+        section.mistake(key, &read.place, "= true needs user and password");
+    }
+    read.value
 }
 
 fn caller_id(node: &Node) -> Result<String, String> {

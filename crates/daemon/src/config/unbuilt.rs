@@ -10,13 +10,6 @@ use super::wires::{Way, listener};
 pub(crate) fn warn(root: &Section<'_>) {
     server(&root.table("server"));
     sip(&root.table("sip"));
-    for trunk in root.tables("trunks") {
-        let register = trunk.read("register", super::values::flag);
-        if register.value {
-            let what = format!("{} = true is not built yet: the trunk must know our address", trunk.path("register"));
-            trunk.findings.warn(&register.place, what);
-        }
-    }
 }
 
 fn server(section: &Section<'_>) {

@@ -3,7 +3,7 @@
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 
-use sip_signalling::{Algorithm, Protocol};
+use sip_signalling::{Algorithm, Network, Protocol};
 
 use super::lines::music;
 use super::model::{AudioCodec, Http, Media, Opus, Sip, Srtp};
@@ -107,6 +107,42 @@ pub(crate) fn check_families(root: &Section<'_>, sip: &Sip, media: &Media) {
         let key = if six { "media.address_v6" } else { "media.address" };
         let what = format!("has an {family} address, and {key} is none: phones there would have no sound");
         section.mistake("listen", &entry.place, &what);
+    }
+}
+
+/// What does not fit together in how others are told where we are.
+pub(crate) fn check_outside(root: &Section<'_>, sip: &Sip) {
+    let (server, section) = (root.table("server"), root.table("sip"));
+    for entry in server.list("local_networks", |node| super::values::network(&text(node)?)).value {
+        let Network { address, prefix } = entry.value;
+        let first = first_of(entry.value);
+        if first != address {
+            let what =
+                format!("{} has {address}/{prefix}, which means {first}/{prefix}", server.path("local_networks"));
+            server.findings.warn(&entry.place, what);
+        }
+    }
+    let read = section.read("external_address", optional_ip);
+    let Some(external) = read.value else { return };
+    if external.is_unspecified() || external.is_multicast() {
+        return section.mistake("external_address", &read.place, "must be an address that others can send to");
+    }
+    let fits =
+        |local: &SocketAddr| local.is_ipv4() == external.is_ipv4() || local.is_ipv6() && local.ip().is_unspecified();
+    if !sip.listen.iter().any(|(_, local)| fits(local)) {
+        let family = if external.is_ipv4() { "IPv4" } else { "IPv6" };
+        let what =
+            format!("{} is told to nobody: sip.listen has no {family} address", section.path("external_address"));
+        section.findings.warn(&read.place, what);
+    }
+}
+
+/// The first address of a network.
+fn first_of(network: Network) -> IpAddr {
+    let bits = u32::from(network.prefix);
+    match network.address {
+        IpAddr::V4(v4) => (v4.to_bits() & u32::MAX.checked_shl(32 - bits.min(32)).unwrap_or(0)).to_be_bytes().into(),
+        IpAddr::V6(v6) => (v6.to_bits() & u128::MAX.checked_shl(128 - bits.min(128)).unwrap_or(0)).to_be_bytes().into(),
     }
 }
 

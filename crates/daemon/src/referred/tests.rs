@@ -82,7 +82,7 @@ pub(crate) async fn switch_of(house: &str, agents: &[&str]) -> Switch {
     let (endpoint, _news) = Endpoint::start(translate::signalling(&config)).await.unwrap();
     let (mixer, _news) = Mixer::start(translate::media(&config)).unwrap();
     let clock = Clock::start();
-    let edges = Edges { endpoint, mixer, near: config.media.address, apart: false };
+    let edges = Edges { endpoint, mixer, near: config.media.address };
     let mut switch = Switch::new(
         &config,
         Carry::new(edges, Teller::new(broadcast::Sender::new(64), Reserved::default()), clock.clone()),

@@ -2,7 +2,7 @@
 //!
 //! A leg waits in the lobby until a change-set names it; only then does a media thread get it.
 
-use std::net::{IpAddr, SocketAddr, UdpSocket};
+use std::net::IpAddr;
 
 use bytes::Bytes;
 use conference::{Direction, LegId};
@@ -14,7 +14,7 @@ use crate::io::Wires;
 use crate::jitter::Arrival;
 use crate::latch::Latch;
 use crate::leg::{Chance, Gear, Leg, LegState, LegStats};
-use crate::mixer::{LegError, OpenError};
+use crate::mixer::{LegError, Offers, OpenError};
 use crate::sdp::{Agreement, LocalMedia, Session, SrtpTerms, Wish};
 use crate::settings::Signalling;
 
@@ -31,9 +31,9 @@ impl Desk {
         }
         let now_us = self.now_us();
         let chance = chance()?;
-        let wires = self.net.bind(self.own_address(signalling), now_us)?;
+        let wires = self.net.bind(self.addresses.own(signalling), now_us)?;
         let local = LocalMedia {
-            address: self.described_address(signalling),
+            address: self.addresses.described(signalling),
             port: wires.port,
             codecs: self.codecs.clone(),
             // below 2^63: some phones read it as a signed number
@@ -74,6 +74,27 @@ impl Desk {
         })
     }
 
+    /// Our offer as whoever is in our networks is told it, and as all others are, if they are told another address.
+    pub(crate) fn offers(&mut self, leg: LegId) -> Result<Offers, LegError> {
+        let offers = self.offered(leg, |session| Some(session.offer()))?;
+        offers.ok_or(LegError::Unknown { leg })
+    }
+
+    /// What a session offers to whoever is in our networks, and how all others are told; `None`: it offers nothing.
+    fn offered(
+        &mut self,
+        leg: LegId,
+        offer: impl FnOnce(&mut Session) -> Option<Bytes>,
+    ) -> Result<Option<Offers>, LegError> {
+        let signalling = self.record(leg)?.signalling;
+        let (inside, outside) = (self.addresses.inside(signalling), self.addresses.outside(signalling));
+        let session = &mut self.record(leg)?.session;
+        session.move_to(inside);
+        let Some(near) = offer(session) else { return Ok(None) };
+        let far = outside.filter(|outside| *outside != inside).map(|outside| session.offered_at(outside));
+        Ok(Some(Offers { near, far }))
+    }
+
     /// Our offer was turned down.
     pub(crate) fn withdraw(&mut self, leg: LegId) -> Result<(), LegError> {
         self.record(leg)?.session.withdraw();
@@ -81,8 +102,8 @@ impl Desk {
     }
 
     /// Our open offer was turned down: one of encryption alone.
-    pub(crate) fn insist(&mut self, leg: LegId) -> Option<Bytes> {
-        self.record(leg).ok()?.session.insist()
+    pub(crate) fn insist(&mut self, leg: LegId) -> Option<Offers> {
+        self.offered(leg, Session::insist).ok()?
     }
 
     /// Our last description once more.
@@ -123,7 +144,14 @@ impl Desk {
 
     /// Signalling of this leg comes from elsewhere now; used from its next agreement on.
     pub(crate) fn moved(&mut self, leg: LegId, signalling: IpAddr) -> Result<(), LegError> {
-        self.record(leg)?.signalling = signalling;
+        let (told, own) = (self.addresses.described(signalling), self.addresses.own(signalling));
+        let before = self.record(leg)?.signalling;
+        let same_ports = self.addresses.own(before) == own;
+        let record = self.record(leg)?;
+        record.signalling = signalling;
+        if same_ports {
+            record.session.move_to(told);
+        }
         Ok(())
     }
 
@@ -187,7 +215,7 @@ impl Desk {
     pub(crate) fn thaw(&mut self, state: LegState) -> Result<(), OpenError> {
         let (now_us, arrival) = (self.now_us(), self.arrival());
         if !self.legs.contains_key(&state.leg) {
-            let wires = self.net.rebind(self.own_address(state.signalling), state.port)?;
+            let wires = self.net.rebind(self.addresses.own(state.signalling), state.port)?;
             let media = Box::new(Leg::thaw(&state, wires, now_us, arrival));
             let snapshot = media.snapshot(now_us);
             let at = Whereabouts::Lobby(media);
@@ -264,42 +292,6 @@ impl Desk {
     fn arrival(&self) -> Arrival {
         if self.net.stamps() { Arrival::Stamped } else { Arrival::AtTick }
     }
-
-    /// The address that peers are told: ours, the one by which we reach them if we have many, or the external one for those
-    /// who are far away.
-    fn described_address(&self, signalling: IpAddr) -> IpAddr {
-        match self.external_address {
-            Some(external) if !is_near(signalling) && external.is_ipv4() == signalling.is_ipv4() => external,
-            Some(_) | None => match self.own_address(signalling) {
-                everywhere if everywhere.is_unspecified() => way_to(signalling).unwrap_or(everywhere),
-                own => own,
-            },
-        }
-    }
-
-    /// Where we receive what is sent by somebody whose signalling comes from there.
-    fn own_address(&self, signalling: IpAddr) -> IpAddr {
-        match signalling.to_canonical() {
-            IpAddr::V4(_) => self.address,
-            IpAddr::V6(_) => self.address_v6.unwrap_or(self.address),
-        }
-    }
-}
-
-/// On this machine or in a private network (RFC 1918 §3, RFC 4193 §3).
-fn is_near(address: IpAddr) -> bool {
-    match address {
-        IpAddr::V4(v4) => v4.is_loopback() || v4.is_private() || v4.is_link_local(),
-        IpAddr::V6(v6) => v6.is_loopback() || v6.is_unique_local() || v6.is_unicast_link_local(),
-    }
-}
-
-/// The address that the system would send from. Connecting a UDP socket sends nothing.
-fn way_to(peer: IpAddr) -> Option<IpAddr> {
-    let any: IpAddr = if peer.is_ipv4() { [0; 4].into() } else { [0_u16; 8].into() };
-    let socket = UdpSocket::bind(SocketAddr::new(any, 0)).ok()?;
-    socket.connect(SocketAddr::new(peer, 9)).ok()?;
-    socket.local_addr().ok().map(|own| own.ip())
 }
 
 fn chance() -> Result<Chance, OpenError> {

@@ -2,6 +2,7 @@
 //!
 //! It sits behind one small lock that no media thread ever takes. It mixes nothing, and it decides nothing about who hears whom.
 
+mod addresses;
 mod asked;
 mod calls;
 mod departed;
@@ -22,6 +23,7 @@ use crate::leg::{Leg, Snapshot};
 use crate::mixer::MediaNews;
 use crate::sdp::{Codec, OpusSettings, Session};
 use crate::settings::{Laws, MediaSettings, Srtp};
+use addresses::Addresses;
 use departed::Departed;
 pub(crate) use line::Line;
 use roster::{Parted, Roster};
@@ -73,9 +75,7 @@ struct CallRecord {
 /// The desk.
 pub(crate) struct Desk {
     net: Box<dyn Net>,
-    address: IpAddr,
-    address_v6: Option<IpAddr>,
-    external_address: Option<IpAddr>,
+    addresses: Addresses,
     codecs: Vec<Codec>,
     opus: OpusSettings,
     srtp: Srtp,
@@ -100,9 +100,7 @@ impl Desk {
     pub(crate) fn new(settings: &MediaSettings, net: Box<dyn Net>, lines: Vec<Line>, clock: fn() -> u64) -> Self {
         Self {
             net,
-            address: settings.address,
-            address_v6: settings.address_v6,
-            external_address: settings.external_address,
+            addresses: Addresses::of(settings),
             codecs: settings.codecs.clone(),
             opus: settings.opus,
             srtp: settings.srtp,

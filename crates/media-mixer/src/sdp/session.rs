@@ -154,6 +154,28 @@ impl Session {
         &self.local
     }
 
+    /// From here on peers are told this address. An offer that waits for its answer is taken to have said so to whoever answers it,
+    /// as [`Session::offered_at`] has it.
+    pub fn move_to(&mut self, address: IpAddr) {
+        if address == self.local.address {
+            return;
+        }
+        match &mut self.described {
+            Some(described) if self.outstanding => {
+                described.0 = with_address(&described.0, self.local.address, address)
+            }
+            // what is in force names the old one: it cannot be repeated
+            Some(_) | None => self.settled = None,
+        }
+        self.local.address = address;
+    }
+
+    /// Our last offer as it is told to somebody else who sends to another address of ours.
+    pub fn offered_at(&self, address: IpAddr) -> Bytes {
+        let described = self.described.as_ref().map_or("", |described| &described.0);
+        Bytes::from(with_address(described, self.local.address, address))
+    }
+
     /// From our next offer on we speak these, in order of preference. What was agreed goes on until then.
     pub fn set_codecs(&mut self, codecs: Vec<Codec>) {
         self.local.codecs = codecs;
@@ -465,6 +487,13 @@ impl Session {
         self.described = Some(Described(text));
         sent
     }
+}
+
+/// A description of ours with another address of ours: in `o=` and `c=`, nothing else names one.
+fn with_address(described: &str, from: IpAddr, to: IpAddr) -> String {
+    let family = |address: IpAddr| if address.is_ipv4() { "IP4" } else { "IP6" };
+    let named = |address: IpAddr| format!(" {} {address}\r\n", family(address));
+    described.replace(&named(from), &named(to))
 }
 
 /// What we answer: the mirror of the offer (RFC 3264 §6.1), within our own wish. To address zero nothing can be sent.

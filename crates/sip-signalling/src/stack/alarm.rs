@@ -32,6 +32,8 @@ pub(super) enum Alarm {
     Bindings,
     /// A phone's registration is refreshed or tried again.
     Account(String),
+    /// A registration at a trunk's carrier is refreshed or tried again.
+    Enrol(String),
     /// A provisional answer of ours is repeated until its PRACK.
     Reliable(LegId),
     /// A leg's session must be refreshed, or was not.

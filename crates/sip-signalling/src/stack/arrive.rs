@@ -42,6 +42,7 @@ impl Stack {
         };
         let withheld = matches!(sender, Sender::Trunk(_)) && is_withheld(&request);
         let (party, caller) = self.caller(flow, &request, sender);
+        let dialled = self.dialled(&party, &request);
         let tag = self.chance.word();
         let routed = matches!(party, Party::Trunk(_));
         let Some(dialog) = Dialog::called(&request, flow, routed, &tag) else {
@@ -61,7 +62,7 @@ impl Stack {
                 .filter(|_| !withheld)
                 .and_then(|from| from.display)
                 .unwrap_or_default(),
-            dialled: uri.user_text().map(|user| user.into_owned()).unwrap_or_default(),
+            dialled,
             ours: self.own.is_ours(&uri, flow),
             host: uri.host,
             offer,
@@ -113,13 +114,14 @@ impl Stack {
                 (Party::Agent { name: name.clone(), phone: phone.clone() }, Caller::Agent { name, phone })
             }
             Sender::Trunk(trunk) => {
-                let number = if is_withheld(request) { ANONYMOUS.to_owned() } else { number_of(request) };
+                let believed = self.trunk(&trunk).is_some_and(|trunk| trunk.trusted);
+                let number = if is_withheld(request) { ANONYMOUS.to_owned() } else { number_of(request, believed) };
                 (Party::Trunk(trunk.clone()), Caller::Customer { trunk, number })
             }
             Sender::Anyone => {
                 let account = self.accounts.values().find(|account| same_ip(account.server(), flow.peer.ip()));
                 let party = Party::Server(account.map(|account| account.user().to_owned()));
-                (party, Caller::Customer { trunk: String::new(), number: number_of(request) })
+                (party, Caller::Customer { trunk: String::new(), number: number_of(request, true) })
             }
         }
     }
@@ -127,14 +129,19 @@ impl Stack {
     /// Which of an agent's phones this is: by the way it came, else by its Contact, else by its address.
     fn phone_of(&self, agent: &str, flow: Flow, request: &Request) -> Phone {
         let bindings = self.registrar.lookup(self.now, agent);
-        let by_flow = bindings.iter().find(|binding| binding.flow == flow);
+        // behind a proxy others have the same flow
+        let by_flow = bindings.iter().find(|binding| binding.flow == flow && binding.path.is_empty());
         let contact = match contacts(&request.headers) {
             Ok(crate::codec::headers::Contacts::These(these)) => these.into_iter().next(),
             Ok(crate::codec::headers::Contacts::Star) | Err(_) => None,
         };
         let is_its = |uri: &SipUri| contact.as_ref().is_some_and(|contact| contact.uri.same_as(uri));
         let by_contact = || bindings.iter().find(|binding| is_its(&binding.contact));
-        by_flow.or_else(by_contact).map_or_else(|| Phone(flow.peer.to_string()), |binding| Self::phone_name(binding))
+        let by_proxy = || bindings.iter().find(|binding| binding.flow == flow);
+        by_flow
+            .or_else(by_contact)
+            .or_else(by_proxy)
+            .map_or_else(|| Phone(flow.peer.to_string()), |binding| Self::phone_name(binding))
     }
 
     /// 180.
@@ -266,9 +273,10 @@ fn is_withheld(request: &Request) -> bool {
     asked.into_iter().any(|value| ["id", "header", "user"].iter().any(|kind| value.trim().eq_ignore_ascii_case(kind)))
 }
 
-/// The number to show of a caller that a trunk brings: what the trunk asserts, else what the caller says.
-fn number_of(request: &Request) -> String {
+/// The number to show of a caller that a trunk brings: what the trunk asserts, if it is believed, else what the caller says.
+fn number_of(request: &Request, believed: bool) -> String {
     let asserted = addresses(&request.headers, "P-Asserted-Identity").unwrap_or_default().into_iter().next();
+    let asserted = asserted.filter(|_| believed);
     let user = |uri: &SipUri| uri.user_text().map(|user| user.into_owned()).filter(|user| !user.is_empty());
     let said = from(&request.headers).ok();
     asserted

@@ -15,7 +15,7 @@ use crate::registrar::SavedBinding;
 use crate::settings::Protocol;
 
 impl Stack {
-    /// Takes up what was registered before a restart. What is not taken up is told.
+    /// Takes up what was registered before a restart, and tells what of it there is.
     pub(crate) fn restore(&mut self, now: Moment, bindings: Vec<(AgentName, Vec<SavedBinding>)>) {
         self.now = now;
         for (AgentName(aor), kept) in bindings {
@@ -31,11 +31,11 @@ impl Stack {
             for flow in &restored {
                 self.watch_bindings(&aor, *flow);
             }
+            if !restored.is_empty() || before > 0 {
+                self.tell_bindings(&aor);
+            }
             if !restored.is_empty() {
                 self.tell(News::Registered { agent: AgentName(aor.clone()), phones: restored.len() });
-            }
-            if restored.len() != before {
-                self.tell_bindings(&aor);
             }
         }
     }

@@ -190,6 +190,10 @@ impl Stack {
         if status == 503 && !again && wanted && self.next_server(client, leg) {
             return;
         }
+        // the proxy before the phone has lost its flow (RFC 5626 §5.3.1)
+        if status == 430 && wanted && self.next_flow(client) {
+            return;
+        }
         if status == 422 && wanted && self.longer(client, leg, again, response) {
             return;
         }
@@ -229,6 +233,7 @@ impl Stack {
         let Some(old) = self.branches.get(&client) else { return };
         let mut branch = Branch::new(old.leg, old.party.clone(), old.offered);
         (branch.again, branch.tries, branch.intervals) = (old.again, tries, old.intervals);
+        branch.spares.clone_from(&old.spares);
         let leg = branch.leg;
         match self.legs.get_mut(&leg).map(|leg| &mut leg.phase) {
             Some(Phase::Ringing(ringing)) => ringing.open.retain(|open| *open != client),
@@ -256,11 +261,11 @@ impl Stack {
     pub(super) fn invite_failed(&mut self, client: ClientId, status: u16) {
         let Some(branch) = self.branches.get_mut(&client).filter(|branch| !branch.closed) else { return };
         branch.closed = true;
-        let (leg, again) = (branch.leg, branch.again);
+        let (leg, again, heard) = (branch.leg, branch.again, branch.heard);
         if again {
             return self.offer_refused(leg, status);
         }
-        if !self.next_server(client, leg) {
+        if !self.next_server(client, leg) && (heard || !self.next_flow(client)) {
             self.branch_failed(client, leg, status);
         }
     }

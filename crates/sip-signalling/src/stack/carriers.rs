@@ -12,7 +12,6 @@ use std::collections::{BTreeMap, VecDeque};
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-use bytes::Bytes;
 use conference::{Identity, LegId, Moment};
 
 use super::{Alarm, Output, Stack};
@@ -24,6 +23,7 @@ use crate::news::News;
 use crate::servers::{Found, Question};
 use crate::settings::{Place, Protocol, Trunk};
 use crate::transaction::ClientId;
+use crate::wish::Offer;
 
 /// How long a server may say nothing before the next one is tried, if there is one (fault 25 of trust.md).
 const PATIENCE: Duration = Duration::from_millis(3500);
@@ -56,7 +56,7 @@ struct Waiting {
     leg: LegId,
     number: String,
     from: Identity,
-    offer: Bytes,
+    offer: Offer,
 }
 
 /// A call through a trunk whose server is yet to be chosen.
@@ -65,7 +65,7 @@ pub(super) struct Outgoing<'a> {
     pub(super) trunk: &'a str,
     pub(super) number: &'a str,
     pub(super) from: &'a Identity,
-    pub(super) offer: &'a Bytes,
+    pub(super) offer: &'a Offer,
 }
 
 impl Stack {
@@ -83,9 +83,7 @@ impl Stack {
             Place::Name { host, port } => self.question(host.clone(), *port, trunk.protocol),
         };
         self.add_outgoing(call);
-        let known = self.carriers.known.get(call.trunk);
-        let fresh = known.filter(|known| known.question == question && known.until > self.now);
-        if let Some(found) = fresh.map(|known| known.found.clone()) {
+        if let Some(found) = self.known_fresh(call.trunk, &question) {
             return self.call_found(call.trunk, &found, call.leg, call.number, call.from, call.offer);
         }
         let asked = self.carriers.waiting.contains_key(call.trunk);
@@ -98,6 +96,19 @@ impl Stack {
         if !asked {
             self.out.push_back(Output::Find(call.trunk.to_owned(), question));
         }
+    }
+
+    /// What is known of where a trunk's name leads, if it holds still.
+    pub(super) fn known_fresh(&self, trunk: &str, question: &Question) -> Option<Found> {
+        let known = self.carriers.known.get(trunk)?;
+        (known.question == *question && known.until > self.now).then(|| known.found.clone())
+    }
+
+    /// Somebody other than a call wants to know where a trunk's name leads. Whether it has to be asked, or is under way.
+    pub(super) fn ask_where(&mut self, trunk: &str) -> bool {
+        let asked = self.carriers.waiting.contains_key(trunk);
+        self.carriers.waiting.entry(trunk.to_owned()).or_default();
+        !asked
     }
 
     /// DNS has answered, or will not.
@@ -128,16 +139,25 @@ impl Stack {
                 None => self.call_failed(leg, 503),
             }
         }
+        if self.finds_for_enrolment(trunk) {
+            self.enrolment_found(trunk, found.as_ref());
+        }
         self.settle();
     }
 
-    fn call_found(&mut self, trunk: &str, found: &Found, leg: LegId, number: &str, from: &Identity, offer: &Bytes) {
+    fn call_found(&mut self, trunk: &str, found: &Found, leg: LegId, number: &str, from: &Identity, offer: &Offer) {
+        let servers = self.servers_of(found);
+        self.call_first(leg, trunk, number, from, offer, servers);
+    }
+
+    /// A carrier's servers in the order in which they are tried.
+    pub(super) fn servers_of(&mut self, found: &Found) -> VecDeque<(Protocol, SocketAddr)> {
         let servers = found.in_order(&mut self.chance);
         let now = self.now;
         self.carriers.shunned.retain(|_, until| *until > now);
         let shunned = |(_, address): &(Protocol, SocketAddr)| self.carriers.shunned.contains_key(address);
         let (last, first): (Vec<_>, Vec<_>) = servers.into_iter().partition(shunned);
-        self.call_first(leg, trunk, number, from, offer, first.into_iter().chain(last).collect());
+        first.into_iter().chain(last).collect()
     }
 
     /// Sends the INVITE to the first server; the others are kept for when it is not there.
@@ -147,7 +167,7 @@ impl Stack {
         trunk: &str,
         number: &str,
         from: &Identity,
-        offer: &Bytes,
+        offer: &Offer,
         mut servers: VecDeque<(Protocol, SocketAddr)>,
     ) {
         while let Some((protocol, address)) = servers.pop_front() {
@@ -228,14 +248,14 @@ impl Stack {
         false
     }
 
-    fn shun(&mut self, address: SocketAddr) {
+    pub(super) fn shun(&mut self, address: SocketAddr) {
         if self.carriers.shunned.len() >= MOST_SHUNNED {
             self.carriers.shunned.clear();
         }
         self.carriers.shunned.insert(address, self.now + SHUNNED);
     }
 
-    fn question(&self, host: String, port: Option<u16>, protocol: Option<Protocol>) -> Question {
+    pub(super) fn question(&self, host: String, port: Option<u16>, protocol: Option<Protocol>) -> Question {
         Question { host, port, protocol, ours: self.own.protocols(), families: self.own.families() }
     }
 

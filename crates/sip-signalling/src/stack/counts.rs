@@ -14,7 +14,7 @@ pub struct Counts {
     pub transactions: usize,
     /// INVITEs of ours that may still be answered.
     pub branches: usize,
-    /// INVITEs and BYEs of ours that have no final answer yet.
+    /// INVITEs and BYEs of ours that have no final answer yet, and registrations at carriers that are being taken back.
     pub unanswered: usize,
     /// REFERs that wait for their answer or whose subscriptions live, both ways; watches.
     pub subscriptions: usize,
@@ -39,7 +39,8 @@ impl Stack {
             transactions: self.transactions.len(),
             branches: self.branches.len() + self.pending.len() + self.waiting.len(),
             unanswered: self.branches.values().filter(|branch| !branch.closed).count()
-                + self.pending.values().filter(|pending| matches!(pending.user, User::Bye(_))).count(),
+                + self.pending.values().filter(|pending| matches!(pending.user, User::Bye(_))).count()
+                + self.enrolments.values().filter(|enrolment| enrolment.is_leaving()).count(),
             subscriptions: self.refers.all.len()
                 + self.referring.values().map(Vec::len).sum::<usize>()
                 + self.watches.all.len(),

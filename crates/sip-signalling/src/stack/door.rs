@@ -17,6 +17,7 @@ use crate::digest::{Attempt, Judged, Verdict};
 use crate::flow::Flow;
 use crate::gate::{self, Refusal};
 use crate::leg::Party;
+use crate::news::News;
 use crate::settings::Doorkeeping;
 
 /// Challenges held back at once; beyond, they go out at once.
@@ -175,10 +176,23 @@ impl Stack {
     /// went the same way. Of them nothing may come before we have something to say there.
     fn move_phone(&mut self, leg: LegId, from: Flow, to: Flow) {
         let Some(phone) = self.legs.get(&leg).map(|leg| leg.party.clone()) else { return };
-        for other in self.legs.values_mut().filter(|other| other.party == phone) {
-            if let Some(dialog) = other.dialog_mut().filter(|dialog| dialog.flow == from) {
-                dialog.flow = to;
+        self.move_legs(to, |party, flow| *party == phone && flow == from);
+    }
+
+    /// Legs go another way from here on.
+    pub(super) fn move_legs(&mut self, to: Flow, mut moves: impl FnMut(&Party, Flow) -> bool) {
+        let mut elsewhere = Vec::new();
+        for leg in self.legs.values_mut() {
+            let (id, party) = (leg.id, leg.party.clone());
+            let Some(dialog) = leg.dialog_mut().filter(|dialog| moves(&party, dialog.flow)) else { continue };
+            if !gate::same_ip(dialog.flow.peer.ip(), to.peer.ip()) {
+                elsewhere.push(id);
             }
+            dialog.flow = to;
+        }
+        elsewhere.sort_unstable();
+        for leg in elsewhere {
+            self.tell(News::Moved { leg, source: to.peer });
         }
     }
 }

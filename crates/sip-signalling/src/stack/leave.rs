@@ -142,6 +142,7 @@ impl Stack {
             User::Digit(leg) if matches!(status, 408 | 481) => self.lost(leg),
             User::Probe(leg) => self.probed(leg, !matches!(status, 408 | 481)),
             User::Account(user) => self.phone_answered(&user, response, source),
+            User::Enrol(trunk, call_id) => self.enrolment_answered(&trunk, &call_id, response, source),
             User::Bye(_) | User::Digit(_) | User::Prack(..) | User::Nobody => {}
         }
     }
@@ -176,6 +177,7 @@ impl Stack {
             User::Probe(leg) => self.probed(leg, false),
             User::Update(leg) => self.updated(client, leg, status, None),
             User::Account(user) => self.phone_failed(&user, status),
+            User::Enrol(trunk, call_id) => self.enrolment_unanswered(&trunk, &call_id, status),
             User::Notify(id) => self.notify_answered(client, id, 408),
             User::Tell(id) => self.tell_answered(client, id, 408),
             User::Refer(leg, number) => self.refer_unanswered(leg, number, status),

@@ -37,12 +37,22 @@ impl Own {
         }
     }
 
+    /// The public address, for the peer of a flow that is to be told it: one outside our networks.
+    fn told_outside(&self, flow: Flow) -> Option<IpAddr> {
+        let peer = flow.peer.ip().to_canonical();
+        let is_local = self.local_networks.iter().any(|network| contains(network, peer));
+        self.external.filter(|external| !is_local && external.is_ipv4() == peer.is_ipv4())
+    }
+
+    /// Whether the peer of a flow is told the public address.
+    pub(crate) fn is_outside(&self, flow: Flow) -> bool {
+        self.told_outside(flow).is_some()
+    }
+
     /// The address we show to the peer of a flow: in Via and Contact.
     pub(crate) fn shown(&mut self, flow: Flow) -> SocketAddr {
         let peer = flow.peer.ip().to_canonical();
-        let is_local = self.local_networks.iter().any(|network| contains(network, peer));
-        let external = self.external.filter(|external| !is_local && external.is_ipv4() == peer.is_ipv4());
-        if let Some(external) = external {
+        if let Some(external) = self.told_outside(flow) {
             return (external, flow.local.port()).into();
         }
         if !flow.local.ip().is_unspecified() {

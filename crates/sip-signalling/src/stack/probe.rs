@@ -32,10 +32,13 @@ impl Stack {
     pub(super) fn keep_alive(&mut self, aor: &str, contact: &str) {
         let bindings = self.registrar.lookup(self.now, aor);
         let Some(binding) = bindings.into_iter().find(|binding| binding.contact.to_string() == contact) else { return };
-        let (flow, uri) = (binding.flow, binding.contact.clone());
+        let (flow, uri, path) = (binding.flow, binding.contact.clone(), binding.path.clone());
         let to = NameAddr::new(SipUri::new(Some(aor), &self.settings.domain, None));
         let from = NameAddr::new(SipUri::new(None, &self.settings.domain, None));
         let mut request = self.outside(Method::Options, &uri, from, to, 1);
+        for route in path {
+            push(&mut request.headers, "Route", route);
+        }
         let ours = self.contact(flow, None).to_string();
         push(&mut request.headers, "Contact", ours);
         push(&mut request.headers, "Accept", crate::gate::SDP);

@@ -172,7 +172,8 @@ impl Stack {
             | User::Probe(_)
             | User::Nobody
             | User::Tell(_)
-            | User::Account(_) => None,
+            | User::Account(_)
+            | User::Enrol(..) => None,
         }
     }
 }

@@ -7,7 +7,7 @@ use super::{Alarm, Stack};
 use crate::codec::all;
 use crate::codec::headers::to;
 use crate::flow::Flow;
-use crate::gate::Refusal;
+use crate::gate::{OUTBOUND, Refusal, SUPPORTED};
 use crate::leg::Party;
 use crate::news::News;
 use crate::registrar::{MIN_EXPIRES_S, Origin, RegisterRefusal, Registration};
@@ -45,13 +45,18 @@ impl Stack {
         }
         let own: Vec<_> = self.own.listeners().collect();
         let origin = Origin { flow, source: flow.peer };
-        let done = Registration::read(&request)
-            .and_then(|asked| self.registrar.register(self.now, user, &asked, &origin, &own));
+        let asked = Registration::read(&request);
+        let outbound = asked.as_ref().is_ok_and(Registration::is_outbound);
+        let done = asked.and_then(|asked| self.registrar.register(self.now, user, &asked, &origin, &own));
         match done {
             Ok(registered) => {
                 let changed = !registered.added.is_empty() || !registered.removed.is_empty();
                 let mut headers: Vec<_> = registered.contacts.into_iter().map(|value| ("Contact", value)).collect();
                 headers.extend(all(&request.headers, "Path").map(|value| ("Path", value.to_owned())));
+                headers.push(("Supported", format!("{SUPPORTED}, {OUTBOUND}")));
+                if outbound {
+                    headers.push(("Require", OUTBOUND.to_owned()));
+                }
                 self.reply(back, request, &Refusal { status: 200, headers });
                 self.watch_bindings(user, flow);
                 if changed {
@@ -83,12 +88,9 @@ impl Stack {
                 self.alarms.arm(self.now + self.settings.keep_alive, key);
             }
         }
-        for leg in self.legs.values_mut() {
-            let moved = matches!(&leg.party, Party::Agent { name, phone } if name.0 == aor && phones.contains(phone));
-            if let Some(dialog) = leg.dialog_mut().filter(|dialog| moved && dialog.flow != flow) {
-                dialog.flow = flow;
-            }
-        }
+        self.move_legs(flow, |party, way| {
+            way != flow && matches!(party, Party::Agent { name, phone } if name.0 == aor && phones.contains(phone))
+        });
     }
 
     fn watch_expiry(&mut self) {

@@ -15,5 +15,6 @@ impl Stack {
         let gone = self.registrar.keep_only(|aor| secrets.contains_key(aor) && secrets.get(aor) == before.get(aor));
         self.tell_registrations(gone.into_iter().map(|(aor, _)| aor));
         self.end_foreign_watches();
+        self.enrol(self.now);
     }
 }

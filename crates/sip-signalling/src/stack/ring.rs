@@ -10,9 +10,9 @@
 //!     |                |-- CANCEL ------>|               |   487; a late 200 gets ACK and BYE
 //! ```
 
+use std::collections::VecDeque;
 use std::net::SocketAddr;
 
-use bytes::Bytes;
 use conference::{AgentName, Identity, LegId, Phone};
 use rsip::Method;
 
@@ -20,15 +20,16 @@ use super::Stack;
 use super::carriers::Outgoing;
 use super::identity::{ANONYMOUS, NOWHERE, is_anonymous};
 use crate::codec::headers::NameAddr;
-use crate::codec::{Scheme, SipUri, one, push, set};
+use crate::codec::{Scheme, SipUri, one, push, remove, set};
 use crate::flow::Flow;
-use crate::fork::Branch;
+use crate::fork::{Branch, Cancel, Spare, Spares};
 use crate::leg::upkeep::Upkeep;
 use crate::leg::{Leg, Party, Phase, Ringing};
 use crate::news::News;
 use crate::registrar::Binding;
 use crate::settings::{Place, Protocol};
-use crate::wish::Callee;
+use crate::transaction::ClientId;
+use crate::wish::{Callee, Offer};
 
 /// One INVITE to be sent.
 pub(super) struct Target {
@@ -37,11 +38,13 @@ pub(super) struct Target {
     to: NameAddr,
     route: Vec<String>,
     party: Party,
+    /// Further ways to the same phone.
+    spares: VecDeque<Spare>,
 }
 
 impl Stack {
     /// Rings somebody.
-    pub(super) fn call(&mut self, leg: LegId, to: &Callee, from: &Identity, offer: Bytes) {
+    pub(super) fn call(&mut self, leg: LegId, to: &Callee, from: &Identity, offer: Offer) {
         if self.legs.contains_key(&leg) || self.frozen.contains_key(&leg) {
             return;
         }
@@ -69,22 +72,17 @@ impl Stack {
         }
     }
 
-    /// Every phone of an agent; of a phone with several flows the best (RFC 5626 §5.3).
+    /// Every phone of an agent; a phone with several flows by the best of them, and by the next when that is dead (RFC 5626 §5.3).
     fn phones(&self, name: &AgentName) -> Vec<Target> {
-        let mut rung: Vec<Phone> = Vec::new();
         let to = NameAddr::new(SipUri::new(Some(&name.0), &self.settings.domain, None));
-        let mut targets = Vec::new();
+        let mut targets: Vec<Target> = Vec::new();
         for binding in self.registrar.lookup(self.now, &name.0) {
             let phone = Self::phone_name(binding);
-            if !rung.contains(&phone) {
-                rung.push(phone.clone());
-                targets.push(Target {
-                    flow: binding.flow,
-                    uri: binding.contact.clone(),
-                    to: to.clone(),
-                    route: binding.path.clone(),
-                    party: Party::Agent { name: name.clone(), phone },
-                });
+            let (flow, uri, route) = (binding.flow, binding.contact.clone(), binding.path.clone());
+            let party = Party::Agent { name: name.clone(), phone };
+            match targets.iter_mut().find(|target| target.party == party) {
+                Some(target) => target.spares.push_back(Spare { flow, contact: uri, path: route }),
+                None => targets.push(Target { flow, uri, to: to.clone(), route, party, spares: VecDeque::new() }),
             }
         }
         targets
@@ -104,7 +102,8 @@ impl Stack {
         if flow.protocol == Protocol::Tls {
             uri.params.set("transport", flow.uri_transport());
         }
-        Target { flow, to: NameAddr::new(uri.clone()), uri, route: Vec::new(), party: Party::Trunk(trunk.to_owned()) }
+        let party = Party::Trunk(trunk.to_owned());
+        Target { flow, to: NameAddr::new(uri.clone()), uri, route: Vec::new(), party, spares: VecDeque::new() }
     }
 
     fn by_address(
@@ -119,20 +118,29 @@ impl Stack {
         let name = account.and_then(|account| self.accounts.get(account)).map(|known| known.domain().to_owned());
         self.expect_server(flow, &name.unwrap_or_else(|| uri.host.clone()));
         let party = Party::Server(account.map(str::to_owned));
-        Ok(Target { flow, to: NameAddr::new(uri.clone()), uri, route: Vec::new(), party })
+        let to = NameAddr::new(uri.clone());
+        Ok(Target { flow, to, uri, route: Vec::new(), party, spares: VecDeque::new() })
     }
 
-    pub(super) fn invite(&mut self, leg: LegId, target: Target, from: &Identity, offer: &Bytes) {
-        let Target { flow, uri, to, route, party } = target;
+    pub(super) fn invite(&mut self, leg: LegId, target: Target, from: &Identity, offer: &Offer) {
+        let Target { flow, uri, to, route, party, spares } = target;
+        let spares = (!spares.is_empty()).then(|| Box::new(Spares { flows: spares, offer: offer.clone() }));
+        let offer = offer.far.as_ref().filter(|_| self.own.is_outside(flow)).unwrap_or(&offer.near);
         let shown = self.shown_as(&party, flow, from);
         let asserted = self.asserted(&party, flow, from);
         let user = shown.uri.user_text().map(|user| user.into_owned());
+        let private = matches!(party, Party::Trunk(_)) && shown.uri.host == NOWHERE;
+        let shown = self.account_at(&party).unwrap_or(shown);
         let mut request = self.outside(Method::Invite, &uri, shown, to, 1);
         for route in route {
             push(&mut request.headers, "Route", route);
         }
         if let Some(asserted) = asserted {
             push(&mut request.headers, "P-Asserted-Identity", asserted);
+        }
+        if private {
+            // nor is what the carrier knows by itself to be told (RFC 3325 §9.3)
+            push(&mut request.headers, "Privacy", "id");
         }
         self.introduce(flow, &mut request.headers, Some(leg), user.as_deref());
         if uri.scheme == Scheme::Sips {
@@ -146,8 +154,44 @@ impl Stack {
         Upkeep::default().ask(&mut request.headers, self.session_seconds());
         Self::describe(&mut request.headers, &mut request.body, offer);
         self.sign(flow, &mut request);
-        let branch = Branch::new(leg, party, !offer.is_empty());
+        let branch = Branch { spares, ..Branch::new(leg, party, !offer.is_empty()) };
         self.send_invite(flow, request, branch);
+    }
+
+    /// A phone's flow is dead: its INVITE goes by the next one that was registered; `false` if there is none. Who has heard
+    /// it by the dead one says so by the tag of its answers: the first answer wins as ever.
+    pub(super) fn next_flow(&mut self, client: ClientId) -> bool {
+        let Some(branch) = self.branches.get_mut(&client).filter(|branch| !branch.again && branch.cancel == Cancel::No)
+        else {
+            return false;
+        };
+        let (leg, offered) = (branch.leg, branch.offered);
+        let Some(mut spares) = branch.spares.take() else { return false };
+        let rings = self.legs.get(&leg).is_some_and(|leg| matches!(leg.phase, Phase::Ringing(_)));
+        let Some(Spare { flow, contact, path }) = spares.flows.pop_front().filter(|_| rings) else { return false };
+        let Some((request, _)) = self.transactions.sent(client) else { return false };
+        let mut request = request.clone();
+        request.uri = contact.to_rsip();
+        remove(&mut request.headers, "Route");
+        for route in path {
+            push(&mut request.headers, "Route", route);
+        }
+        let ours = self.contact_in(flow, Some(leg), None).to_string();
+        set(&mut request.headers, "Contact", ours);
+        if contact.scheme == Scheme::Sips {
+            super::secure::promise(&mut request.headers);
+        }
+        if offered {
+            let offer = spares.offer.far.as_ref().filter(|_| self.own.is_outside(flow)).unwrap_or(&spares.offer.near);
+            request.body = offer.to_vec();
+        }
+        self.sign(flow, &mut request);
+        tracing::info!(peer = %flow.peer, "the phone's next flow is tried");
+        if let Some(branch) = self.branches.get_mut(&client) {
+            branch.spares = Some(spares).filter(|spares| !spares.flows.is_empty());
+        }
+        self.invite_again(client, flow, request, 0);
+        true
     }
 
     /// Sends an INVITE (or re-INVITE) for a leg and keeps its branch until its transaction is forgotten.
@@ -165,6 +209,15 @@ impl Stack {
         if let Some(Phase::Ringing(ringing)) = self.legs.get_mut(&leg).map(|leg| &mut leg.phase) {
             ringing.open.push(client);
         }
+    }
+
+    /// Our account at a carrier that wants to see it in From.
+    fn account_at(&self, party: &Party) -> Option<NameAddr> {
+        let Party::Trunk(name) = party else { return None };
+        let trunk = self.trunk(name).filter(|trunk| trunk.from_account)?;
+        let (user, _) = trunk.credentials.as_ref()?;
+        let (host, port) = super::enrol::host_of(&trunk.place);
+        Some(NameAddr::new(SipUri::new(Some(user), &host, port)))
     }
 
     /// Who is shown as calling. A carrier is shown of an anonymous caller nothing but that: or the number of the house, which

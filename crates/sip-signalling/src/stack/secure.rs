@@ -95,11 +95,12 @@ impl Stack {
         }
     }
 
-    /// The trunk whose calls come by this flow: one that has proved itself by a certificate, else the one of its address.
+    /// The trunk whose calls come by this flow: one that has proved itself by a certificate, else the one of its address,
+    /// else the one that we are registered with by this very flow.
     pub(super) fn trunk_of(&self, flow: Flow) -> Option<&Trunk> {
         let trunks = &self.settings.directory.trunks;
         let proved = trunks.iter().find(|trunk| self.is_proved(trunk, flow));
-        proved.or_else(|| gate::trunk_of(trunks, flow.peer))
+        proved.or_else(|| gate::trunk_of(trunks, flow.peer)).or_else(|| self.enrolled_by(flow))
     }
 
     /// Whether requests by this flow are a trunk's: its calls come from there, or its calls go there.

@@ -245,8 +245,13 @@ impl Stack {
         self.attend(leg);
     }
 
-    /// Whether P-Asserted-Identity may be said to somebody (RFC 3325 §5): within our own house, and to carriers.
+    /// Whether P-Asserted-Identity may be said to somebody (RFC 3325 §5): within our own house, and to carriers that are trusted.
     pub(super) fn is_told_identities(&self, party: &Party) -> bool {
-        self.settings.doorkeeping == Doorkeeping::Server && matches!(party, Party::Agent { .. } | Party::Trunk(_))
+        let trusted = match party {
+            Party::Agent { .. } => true,
+            Party::Trunk(name) => self.trunk(name).is_some_and(|trunk| trunk.trusted),
+            Party::Server(_) => false,
+        };
+        self.settings.doorkeeping == Doorkeeping::Server && trusted
     }
 }

@@ -95,7 +95,9 @@ impl Stack {
         let leg = match user {
             User::Update(leg) | User::Digit(leg) | User::Probe(leg) | User::Refer(leg, _) => leg,
             User::Bye(party) => return matches!(party, Party::Trunk(_)),
-            User::Prack(..) | User::Nobody | User::Account(_) | User::Notify(_) | User::Tell(_) => return false,
+            User::Prack(..) | User::Nobody | User::Account(_) | User::Enrol(..) | User::Notify(_) | User::Tell(_) => {
+                return false;
+            }
         };
         self.legs.get(leg).is_some_and(|leg| matches!(leg.party, Party::Trunk(_)))
     }

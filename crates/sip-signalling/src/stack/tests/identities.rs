@@ -174,7 +174,12 @@ fn a_carrier_is_shown_its_own_number_and_a_phone_of_ours_asserts_nothing() {
     let to = Callee::Trunk { trunk: "pstn".into(), number: "+4930222".into() };
     net.wish(
         SERVER,
-        Wish::Call { leg: LegId::rung(3), to, from: person("Alice", "alice"), offer: Bytes::from_static(b"v=0") },
+        Wish::Call {
+            leg: LegId::rung(3),
+            to,
+            from: person("Alice", "alice"),
+            offer: Bytes::from_static(b"v=0").into(),
+        },
     );
     let there = net.arrived(PHONE).leg;
     net.wish(PHONE, Wish::Answer { leg: there, body: Bytes::from_static(b"v=0") });
@@ -229,7 +234,7 @@ fn a_carrier_is_shown_nothing_of_an_anonymous_caller() {
         let leg = LegId::rung(3);
         let to = Callee::Trunk { trunk: "pstn".into(), number: "+33123".into() };
         let who = person("Ann Secret", "anonymous");
-        net.wish(SERVER, Wish::Call { leg, to, from: who.clone(), offer: Bytes::from_static(b"v=0") });
+        net.wish(SERVER, Wish::Call { leg, to, from: who.clone(), offer: Bytes::from_static(b"v=0").into() });
         let invite = net.sent(SERVER, Method::Invite);
         let told = one(&invite.headers, "From").unwrap();
         assert!(told.starts_with(&format!("{from};tag=")), "{told}");

@@ -5,12 +5,16 @@
 mod calls;
 mod closed_ports;
 mod desk;
+mod enrolments;
+mod flows;
 mod forks;
 mod frozen;
 mod glare;
 mod identities;
+mod identities_outside;
 mod many;
 mod net;
+mod outside;
 mod races;
 mod refer;
 mod refer_mutations;

@@ -76,6 +76,9 @@ pub(super) fn settings(doorkeeping: Doorkeeping) -> SipSettings {
                 protocol: Some(Protocol::Udp),
                 security: TrunkSecurity::default(),
                 credentials: Some(("baton".into(), Secret("carrier-secret".into()))),
+                register: false,
+                from_account: false,
+                trusted: true,
                 caller_id: "+15550000".into(),
                 accept_from: vec![Source::Network(Network { address: "127.0.0.9".parse().unwrap(), prefix: 32 })],
                 max_calls: 3,
@@ -258,6 +261,14 @@ impl Net {
         self.wire.iter().filter(|(_, from, message)| *from == at && is(message)).count()
     }
 
+    /// Waits until the server has sent more REGISTERs than this.
+    pub(super) fn wait_for_another(&mut self, before: usize, limit: Duration) {
+        let until = self.now + limit;
+        while self.count(SERVER, rsip::Method::Register) <= before {
+            assert!(self.step(until), "no other REGISTER in {limit:?}");
+        }
+    }
+
     /// Answers a stack's request as somebody at the second stack's address, with these lines.
     pub(super) fn answer(&mut self, at: usize, request: &rsip::Request, status: u16, lines: &[(&'static str, &str)]) {
         let mut response = crate::codec::respond(request, status, Some("raw"));
@@ -331,7 +342,7 @@ impl Net {
             protocol,
         };
         let from = Identity { display: "Ann".into(), user: "+4930111".into() };
-        self.wish(at, Wish::Call { leg, to, from, offer: Bytes::from_static(b"v=0 offer") });
+        self.wish(at, Wish::Call { leg, to, from, offer: Bytes::from_static(b"v=0 offer").into() });
         leg
     }
 
@@ -340,7 +351,7 @@ impl Net {
         let leg = LegId::rung(leg);
         let from = Identity { display: "Customer".into(), user: "+4930111".into() };
         let to = Callee::Agent(AgentName(agent.into()));
-        self.wish(SERVER, Wish::Call { leg, to, from, offer: Bytes::from_static(b"v=0 server offer") });
+        self.wish(SERVER, Wish::Call { leg, to, from, offer: Bytes::from_static(b"v=0 server offer").into() });
         leg
     }
 

@@ -346,7 +346,7 @@ fn an_invite_without_offer_gets_ours_and_the_ack_brings_theirs() {
         let mut net = phone_net(18, Protocol::Udp);
         let leg = LegId::rung(9);
         let to = crate::Callee::Agent(conference::AgentName("alice".into()));
-        net.wish(SERVER, Wish::Call { leg, to, from: conference::Identity::default(), offer: Bytes::new() });
+        net.wish(SERVER, Wish::Call { leg, to, from: conference::Identity::default(), offer: Bytes::new().into() });
         let arrival = net.arrived(PHONE);
         assert_eq!(arrival.offer, None);
         net.wish(PHONE, Wish::Answer { leg: arrival.leg, body: Bytes::from_static(b"v=0 their offer") });

@@ -46,7 +46,7 @@ fn required(net: &mut Net, offer: &'static [u8], lost: impl Fn(&Request) -> bool
     });
     let to = crate::Callee::Agent(conference::AgentName("alice".into()));
     let from = conference::Identity { display: String::new(), user: "+49".into() };
-    net.wish(SERVER, Wish::Call { leg: LegId::rung(7), to, from, offer: Bytes::from_static(offer) });
+    net.wish(SERVER, Wish::Call { leg: LegId::rung(7), to, from, offer: Bytes::from_static(offer).into() });
     let mut invite = net.sent(SERVER, Method::Invite);
     push(&mut invite.headers, "Require", "100rel");
     put(net, PHONE, invite);
@@ -298,7 +298,7 @@ fn a_carrier_that_challenges_a_prack_gets_it_again() {
     net.rule(|from, _| if from == SERVER { Fate::Lose } else { Fate::Pass });
     let to = crate::Callee::Trunk { trunk: "pstn".into(), number: "+4930222".into() };
     let from = conference::Identity { display: String::new(), user: "alice".into() };
-    net.wish(SERVER, Wish::Call { leg: LegId::rung(3), to, from, offer: Bytes::from_static(b"v=0") });
+    net.wish(SERVER, Wish::Call { leg: LegId::rung(3), to, from, offer: Bytes::from_static(b"v=0").into() });
     provisional(&mut net, 183, "one", 1);
     let first = net.sent(SERVER, Method::PRack);
     let challenge = "Digest realm=\"carrier\", nonce=\"abc\", algorithm=MD5, qop=\"auth\"";

@@ -53,7 +53,8 @@ fn a_phone_over_udp_is_rung_again_at_once_after_a_restart() {
     restart(&mut net, Protocol::Udp, alice(contacts));
     let told = net.told(SERVER);
     assert_eq!(registered(&told), Some(1));
-    assert!(net.bound.is_empty(), "nothing has changed");
+    assert_eq!(kept(&net.bound).len(), 1, "the owner knows where she is before she is called");
+    assert_eq!(kept(&net.bound)[0].source(), net.stacks[PHONE].0);
     net.ring("alice", 7);
     net.arrived(PHONE);
     // it is kept alive, and refreshed by the same phone it is still one
@@ -153,7 +154,7 @@ fn what_was_kept_and_has_been_damaged_breaks_nothing() {
         stack.restore(net.now, alice(contacts));
         let to = Callee::Agent(AgentName("alice".into()));
         let (leg, from, offer) = (LegId::rung(7), Identity::default(), Bytes::new());
-        stack.wish(net.now, Wish::Call { leg, to, from, offer });
+        stack.wish(net.now, Wish::Call { leg, to, from, offer: offer.into() });
         stack.expire(net.now + Duration::from_secs(4000));
         assert_eq!(stack.counts().registrations, 0);
     }
