@@ -1,5 +1,5 @@
 //! Rows D1 to D3, D5, D15 and D16 with encrypted sound: who has no key is neither heard nor sent anything, and nobody talks a call out
-//! of its encryption. D9, and which packets are counted as what, is on the virtual net (`media-mixer/tests/encrypted.rs`).
+//! of its encryption. D9, and which packets are counted as what, is on the virtual net (`media-mixer/tests/sealed_legs.rs`).
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;

@@ -21,6 +21,7 @@ mod enrol;
 mod freeze;
 mod identity;
 mod leave;
+mod legs;
 mod notify;
 mod offer;
 pub(crate) mod own;
@@ -471,41 +472,5 @@ impl Stack {
         if *told <= SECURITY_PER_SECOND {
             self.tell(News::Security { rule, source, detail: detail.into() });
         }
-    }
-
-    fn add_leg(&mut self, leg: Leg) {
-        if let Party::Trunk(trunk) = &leg.party {
-            *self.trunk_legs.entry(trunk.clone()).or_default() += 1;
-        }
-        self.legs.insert(leg.id, leg);
-    }
-
-    /// A leg has ended: takes it out, and remembers its dialog for whoever names it too late.
-    fn drop_leg(&mut self, id: LegId) -> Option<Leg> {
-        let leg = self.take_leg(id)?;
-        self.memory.ended(self.now, &leg);
-        Some(leg)
-    }
-
-    /// Takes a leg out with its timers; its dialog is no longer found.
-    fn take_leg(&mut self, id: LegId) -> Option<Leg> {
-        let leg = self.legs.remove(&id)?;
-        if let Party::Trunk(trunk) = &leg.party
-            && let Some(count) = self.trunk_legs.get_mut(trunk)
-        {
-            *count = count.saturating_sub(1);
-            if *count == 0 {
-                self.trunk_legs.remove(trunk);
-            }
-        }
-        for alarm in Alarm::of_leg(id) {
-            self.alarms.disarm(&alarm);
-        }
-        self.leave_refers(id);
-        self.referring.remove(&id);
-        if let Some(dialog) = leg.dialog() {
-            self.dialogs.remove(&(dialog.call_id.clone(), dialog.local_tag.clone()));
-        }
-        Some(leg)
     }
 }

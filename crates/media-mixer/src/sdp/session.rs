@@ -3,6 +3,8 @@
 //! It does not know dialogs or transactions: who may offer when is signalling's business. A call that returns an error has
 //! changed nothing. The value freezes and thaws with its leg.
 
+mod addresses;
+
 use std::net::IpAddr;
 
 use bytes::Bytes;
@@ -152,28 +154,6 @@ impl Session {
     /// What we are.
     pub fn local(&self) -> &LocalMedia {
         &self.local
-    }
-
-    /// From here on peers are told this address. An offer that waits for its answer is taken to have said so to whoever answers it,
-    /// as [`Session::offered_at`] has it.
-    pub fn move_to(&mut self, address: IpAddr) {
-        if address == self.local.address {
-            return;
-        }
-        match &mut self.described {
-            Some(described) if self.outstanding => {
-                described.0 = with_address(&described.0, self.local.address, address)
-            }
-            // what is in force names the old one: it cannot be repeated
-            Some(_) | None => self.settled = None,
-        }
-        self.local.address = address;
-    }
-
-    /// Our last offer as it is told to somebody else who sends to another address of ours.
-    pub fn offered_at(&self, address: IpAddr) -> Bytes {
-        let described = self.described.as_ref().map_or("", |described| &described.0);
-        Bytes::from(with_address(described, self.local.address, address))
     }
 
     /// From our next offer on we speak these, in order of preference. What was agreed goes on until then.
@@ -487,13 +467,6 @@ impl Session {
         self.described = Some(Described(text));
         sent
     }
-}
-
-/// A description of ours with another address of ours: in `o=` and `c=`, nothing else names one.
-fn with_address(described: &str, from: IpAddr, to: IpAddr) -> String {
-    let family = |address: IpAddr| if address.is_ipv4() { "IP4" } else { "IP6" };
-    let named = |address: IpAddr| format!(" {} {address}\r\n", family(address));
-    described.replace(&named(from), &named(to))
 }
 
 /// What we answer: the mirror of the offer (RFC 3264 §6.1), within our own wish. To address zero nothing can be sent.
