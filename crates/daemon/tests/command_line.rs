@@ -168,20 +168,19 @@ fn serve_names_every_address_in_use() {
 
 #[test]
 fn what_is_not_built_yet_is_one_warning_each_and_the_service_starts() {
-    let text = HOUSE.replace("[media]", "[media]\nsrtp = \"optional\"\ncodecs = [\"opus\", \"G722\", \"PCMA\"]");
-    let settings = Settings::new(
-        "unbuilt",
-        &format!("{text}\n[[trunks]]\nname = \"far\"\naddress = \"127.0.0.1:9\"\nregister = true\n"),
-    );
+    let text = HOUSE.replace("listen = [", "listen = [\"ws:127.0.0.1:0\", ");
+    let text = text.replace("[media]", "[media]\nsrtp = \"optional\"\ncodecs = [\"opus\", \"G722\", \"PCMA\"]");
+    let trunk = "name = \"far\"\naddress = \"127.0.0.1:9\"\nuser = \"us\"\npassword = \"x9y8z7\"\nregister = true";
+    let settings = Settings::new("unbuilt", &format!("{text}\n[[trunks]]\n{trunk}\n"));
     let service = Service::start(&settings);
     service.signal("TERM");
     let (code, log) = service.end();
     assert_eq!(code, 0, "{log}");
-    for (key, warnings) in [("trunks[1].register", 1), ("media.srtp", 0), ("media.codecs", 0)] {
+    for (key, warnings) in [("sip.listen", 1), ("trunks[1].register", 0), ("media.srtp", 0), ("media.codecs", 0)] {
         let lines = log.lines().filter(|line| line.contains("WARN") && line.contains(&format!(" {key}"))).count();
         assert_eq!(lines, warnings, "{key}: {log}");
     }
-    assert!(!log.contains("x1y2z3"), "{log}");
+    assert!(!log.contains("x1y2z3") && !log.contains("x9y8z7"), "{log}");
 }
 
 #[tokio::test]
