@@ -17,7 +17,7 @@ use crate::transfers::{CUSTOMER, Cast};
 use crate::{ALICE, BOB};
 
 /// Casts that play at the same time: they wait most of the time.
-const AT_ONCE: usize = 5;
+const AT_ONCE: usize = 4;
 
 /// What a phone did in a transfer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
