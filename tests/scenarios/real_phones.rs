@@ -105,11 +105,7 @@ fn encrypts_its_sound_whoever_calls(alices: Kind, bobs: Kind) {
         } else {
             connect(&mut *bob, &mut *alice, "sip:101@baton.local");
         }
-        talk_hold_and_resume(&mut *alice);
-        alice.hang_up();
-        bob.wait_until_ended();
-        judge(alices, &alice.switch_off(), &bob.switch_off());
-        house.close();
+        talk_and_judge(house, alices, alice, bob);
     }
 }
 
@@ -128,17 +124,18 @@ fn calls_holds_resumes_and_hangs_up(alices: Kind, bobs: Kind) {
     let house = open_house(&format!("calls-{alices:?}-{bobs:?}"), &[alices, bobs]);
     let (mut alice, mut bob) = (alices.start(house.person("alice", ALICE)), bobs.start(house.person("bob", BOB)));
     connect(&mut *alice, &mut *bob, "sip:bob@baton.local");
-    talk_hold_and_resume(&mut *alice);
-    alice.hang_up();
-    bob.wait_until_ended();
-    judge(alices, &alice.switch_off(), &bob.switch_off());
-    house.close();
+    talk_and_judge(house, alices, alice, bob);
 }
 
 fn is_called_holds_resumes_and_hangs_up(alices: Kind, bobs: Kind) {
     let house = open_house(&format!("is-called-{alices:?}-{bobs:?}"), &[alices, bobs]);
     let (mut alice, mut bob) = (alices.start(house.person("alice", ALICE)), bobs.start(house.person("bob", BOB)));
     connect(&mut *bob, &mut *alice, "sip:101@baton.local");
+    talk_and_judge(house, alices, alice, bob);
+}
+
+/// Alice and Bob are connected: she holds him, resumes and hangs up.
+fn talk_and_judge(house: House, alices: Kind, mut alice: Box<dyn Phone>, mut bob: Box<dyn Phone>) {
     talk_hold_and_resume(&mut *alice);
     alice.hang_up();
     bob.wait_until_ended();
