@@ -14,6 +14,9 @@
 mod condition;
 mod ours;
 mod peer;
+#[path = "../../../phones/ports.rs"]
+#[allow(dead_code, reason = "the phones' drivers use the rest")]
+mod ports;
 mod sound;
 
 use std::path::PathBuf;

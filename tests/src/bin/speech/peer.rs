@@ -1,6 +1,6 @@
 //! baresip as Debian has it, one for every line; it answers by itself and records what it plays.
 
-use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -9,6 +9,7 @@ use media_mixer::sdp::Codec;
 use softphone::{LineState, Phone, PhoneSettings, Recording, Voice};
 
 use crate::condition::{self, Condition};
+use crate::ports::free_port;
 
 /// It is ready to be called within this.
 const READY: Duration = Duration::from_secs(20);
@@ -61,7 +62,7 @@ impl Peer {
     fn start(folder: &Path, condition: Condition) -> Result<Peer, Box<dyn std::error::Error>> {
         drop(std::fs::remove_dir_all(folder));
         std::fs::create_dir_all(folder)?;
-        let address = free_address()?;
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, free_port()));
         // its filling of holes is a module for G.711, which refuses Opus; that has its own
         let (codec, modules) = match condition.codec {
             Codec::Opus => ("opus/48000/2", "module opus.so"),
@@ -135,8 +136,4 @@ impl Drop for Peer {
         drop(self.process.kill());
         drop(self.process.wait());
     }
-}
-
-fn free_address() -> std::io::Result<SocketAddr> {
-    UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()
 }
