@@ -11,6 +11,8 @@
 //!          agent or outside party shares its place
 //! open     ready and not waiting
 //! hears    persons differ, both open, places equal, the speaker not muted        (see `LegMask::hears`)
+//! early    an outside number that rings and sounds already (early media) is not open: it is heard, in its place, by those who would
+//!          hear its ringback and may be spoken to, and who have nobody else to hear; it hears nobody
 //! ```
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -72,7 +74,7 @@ pub(crate) fn is_ready(call: &Call, id: LegId, leg: &Leg) -> bool {
 
 /// Everything that is derived from one call's state.
 pub(crate) struct Picture {
-    /// One mask per live leg.
+    /// One mask per leg that is live, or sounds before its answer.
     pub(crate) masks: BTreeMap<LegId, LegMask>,
     /// The status of everybody, as shown.
     pub(crate) statuses: BTreeMap<ParticipantId, Status>,
@@ -91,6 +93,8 @@ struct Company<'a> {
     served: [bool; 2],
     /// How many legs that do not wait are ready in Main, in the Side.
     voices: [usize; 2],
+    /// Whether there is early media in Main, in the Side.
+    early: [bool; 2],
     /// Who holds somebody.
     holders: BTreeSet<ParticipantId>,
     /// What those in Main who hear nobody hear, because somebody is rung or waited for.
@@ -112,7 +116,7 @@ pub(crate) fn picture(call: &Call, settings: &Settings) -> Picture {
     let masks: BTreeMap<LegId, LegMask> = call
         .legs
         .iter()
-        .filter(|(_, leg)| leg.is_live())
+        .filter(|(_, leg)| leg.is_live() || leg.speaks_early() || leg.listens_early())
         .filter_map(|(id, leg)| Some((*id, company.mask(*id, leg, call.people.get(&leg.person)?))))
         .collect();
     let statuses = call.people.iter().map(|(who, person)| (*who, company.status(*who, person))).collect();
@@ -131,6 +135,7 @@ impl<'a> Company<'a> {
             ready,
             served: [false; 2],
             voices: [0; 2],
+            early: [false; 2],
             holders: BTreeSet::new(),
             awaited_in_main: None,
             awaited_by_initiator: None,
@@ -145,6 +150,9 @@ impl<'a> Company<'a> {
             if !person.lurks() && !company.waits(leg, person) {
                 company.voices[at(place(call, leg))] += 1;
             }
+        }
+        for leg in call.legs.values().filter(|leg| leg.speaks_early()) {
+            company.early[at(place(call, leg))] = true;
         }
         company.note_ringing();
         company
@@ -197,13 +205,21 @@ impl<'a> Company<'a> {
 
     fn mask(&self, id: LegId, leg: &Leg, person: &Participant) -> LegMask {
         let lively = is_lively(leg);
+        let ears = match () {
+            () if lively => self.ears(id, leg, person),
+            () if leg.listens_early() => self.ears_before_answer(leg, person),
+            // so that its way to us opens, if there is a NAT in it
+            () if leg.speaks_early() => Ears::ComfortNoise,
+            () => Ears::Nothing,
+        };
         LegMask {
             leg: id,
             person: leg.person,
             place: place(self.call, leg),
             open: self.is_open(id, leg, person),
+            early: leg.speaks_early(),
             muted: person.muted || leg.direction == Direction::Listens,
-            ears: if lively { self.ears(id, leg, person) } else { Ears::Nothing },
+            ears,
             supervises: self.supervision(person),
             cues: lively && ready_legs(self.call, person) < 2,
         }
@@ -225,15 +241,12 @@ impl<'a> Company<'a> {
             return Ears::ComfortNoise;
         }
         let here = place(self.call, leg);
-        let awaited = match here {
-            Place::Main => self.awaited_in_main.as_ref().filter(|_| person.errand.is_none()),
-            Place::Side => {
-                let mine = self.awaited_by_initiator.as_ref().filter(|(initiator, _)| *initiator == leg.person);
-                mine.map(|(_, ears)| ears)
-            }
-        };
-        if let Some(ears) = awaited {
-            return ears.clone();
+        if let Some(awaited) = self.awaited_by(leg, person) {
+            // whoever may talk to somebody here is not to be talked over
+            let own = usize::from(!self.waits(leg, person));
+            let alone = self.voices[at(here)] <= own || broken!(EarlyInCompany);
+            let ready = self.ready.contains(&id) || (person.held.is_some() && broken!(EarlyForTheHeld));
+            return self.with_early_media(awaited, here, alone && ready);
         }
         if (person.held.is_some() || self.waits(leg, person)) && !broken!(NoHoldMusic) {
             return Ears::HoldMusic;
@@ -241,6 +254,32 @@ impl<'a> Company<'a> {
         let own = usize::from(self.ready.contains(&id));
         let company = own == 0 || self.voices[at(here)] > own;
         if company || self.holders.contains(&leg.person) { Ears::ComfortNoise } else { Ears::HoldMusic }
+    }
+
+    /// What a leg that we have not answered hears.
+    fn ears_before_answer(&self, leg: &Leg, person: &Participant) -> Ears {
+        match self.awaited_by(leg, person) {
+            Some(awaited) => self.with_early_media(awaited, place(self.call, leg), person.held.is_none()),
+            None => Ears::ComfortNoise,
+        }
+    }
+
+    /// What a leg hears because somebody is rung or waited for.
+    fn awaited_by(&self, leg: &Leg, person: &Participant) -> Option<&Ears> {
+        match place(self.call, leg) {
+            Place::Main => self.awaited_in_main.as_ref().filter(|_| person.errand.is_none()),
+            Place::Side => {
+                let mine = self.awaited_by_initiator.as_ref().filter(|(initiator, _)| *initiator == leg.person);
+                mine.map(|(_, ears)| ears)
+            }
+        }
+    }
+
+    /// Early media instead of ringback, where there is some and it may be heard.
+    fn with_early_media(&self, awaited: &Ears, here: Place, may: bool) -> Ears {
+        let silent = self.call.transfer.as_ref().is_some_and(|transfer| transfer.is_silent());
+        let sounds = *awaited == Ears::Ringback && self.early[at(here)];
+        if sounds && may && !silent { Ears::Early } else { awaited.clone() }
     }
 
     /// How a lurking supervisor is tied to an agent.

@@ -333,6 +333,13 @@ pub enum Report {
         /// The leg.
         leg: LegId,
     },
+    /// A leg we ring has not answered, but its sound comes already (183 with a description): early media.
+    Early {
+        /// The leg.
+        leg: LegId,
+        /// What its description asks of the leg.
+        direction: Direction,
+    },
     /// A leg we ring answered, with media that can be used.
     Answered {
         /// The leg.

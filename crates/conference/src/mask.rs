@@ -30,6 +30,8 @@ pub enum Ears {
     Queue(String),
     /// Ringback: whom it waits for is being rung.
     Ringback,
+    /// Ringback until there is early media (RFC 3960 §3.1) of whom it waits for, in its place; then that.
+    Early,
     /// The announcement that nobody can take the call, before its BYE.
     Announcement,
     /// The echo service: what it says itself. The one case in which anybody hears themselves.
@@ -63,6 +65,10 @@ pub struct LegMask {
     pub place: Place,
     /// Whether it may be heard and hear at all.
     pub open: bool,
+    /// It has not answered, and its sound comes already: it hears nobody, and is heard by whoever has [`Ears::Early`] in
+    /// its place.
+    #[serde(default)]
+    pub early: bool,
     /// Whether its voice is switched off (by command, or its phone only listens).
     pub muted: bool,
     /// What it hears when it may hear nobody.
@@ -74,13 +80,31 @@ pub struct LegMask {
 }
 
 impl LegMask {
+    /// Whether anybody at all may hear it, if they are where they must be for that.
+    #[must_use]
+    pub const fn speaks(&self) -> bool {
+        (self.open || self.early) && !self.muted
+    }
+
+    /// Whether it may hear anybody at all, if they are where they must be for that.
+    #[must_use]
+    pub fn listens(&self) -> bool {
+        self.open || self.ears == Ears::Early
+    }
+
     /// Whether a sample of `speaker` may reach `self`: the only question the mixer asks.
     ///
     /// Closed by default: whatever is not allowed here is not heard.
     #[must_use]
     pub fn hears(&self, speaker: &Self) -> bool {
-        let shut = (!self.open || !speaker.open) && !broken!(ClosedIsHeard);
-        if self.person == speaker.person || shut || (speaker.muted && !broken!(MutedIsHeard)) {
+        if self.person == speaker.person || (speaker.muted && !broken!(MutedIsHeard)) {
+            return false;
+        }
+        if speaker.early {
+            let near = self.place == speaker.place || broken!(PlacesAreOne);
+            return near && (self.ears == Ears::Early || (self.open && broken!(EarlyIsOpen)));
+        }
+        if (!self.open || !speaker.open) && !broken!(ClosedIsHeard) {
             return false;
         }
         match (&self.supervises, &speaker.supervises) {
@@ -122,6 +146,7 @@ mod tests {
             person: ParticipantId(person),
             place: Place::Main,
             open: true,
+            early: false,
             muted: false,
             ears: Ears::ComfortNoise,
             supervises: None,
@@ -147,6 +172,19 @@ mod tests {
         assert!(!LegMask { open: false, ..listener.clone() }.hears(&mask(2, 2)));
         assert!(!listener.hears(&LegMask { muted: true, ..mask(2, 2) }));
         assert!(!listener.hears(&LegMask { place: Place::Side, ..mask(2, 2) }));
+    }
+
+    #[test]
+    fn early_media_is_heard_by_whoever_waits_for_it_in_its_place_and_hears_nobody() {
+        let early = LegMask { open: false, early: true, ..mask(2, 2) };
+        let waits = LegMask { ears: Ears::Early, ..mask(1, 1) };
+        assert!(waits.hears(&early) && !early.hears(&waits));
+        let not_answered = LegMask { open: false, ..waits.clone() };
+        assert!(not_answered.hears(&early) && !mask(3, 3).hears(&not_answered));
+        assert!(!mask(1, 1).hears(&early), "whoever talks to somebody does not hear it");
+        assert!(!waits.hears(&LegMask { place: Place::Side, ..early.clone() }));
+        assert!(!waits.hears(&LegMask { muted: true, ..early.clone() }));
+        assert!(!waits.hears(&LegMask { person: ParticipantId(1), ..early }));
     }
 
     #[test]

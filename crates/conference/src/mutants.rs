@@ -44,6 +44,12 @@ mod switch {
         ClosedIsHeard,
         /// hears: another place is heard.
         PlacesAreOne,
+        /// hears: early media is heard by whoever is open in its place.
+        EarlyIsOpen,
+        /// early: whoever is held hears early media.
+        EarlyForTheHeld,
+        /// early: it is heard although others may be heard.
+        EarlyInCompany,
         /// hears: a muted voice is heard.
         MutedIsHeard,
         /// supervisor: everybody hears the whisper.
@@ -132,7 +138,7 @@ mod switch {
 
     impl Mutant {
         /// All of them that are about the rule and the laws.
-        pub const ALL: [Self; 42] = [
+        pub const ALL: [Self; 45] = [
             Self::TargetInMain,
             Self::InitiatorInMain,
             Self::AwayIsReady,
@@ -142,6 +148,9 @@ mod switch {
             Self::RoomsWait,
             Self::ClosedIsHeard,
             Self::PlacesAreOne,
+            Self::EarlyIsOpen,
+            Self::EarlyForTheHeld,
+            Self::EarlyInCompany,
             Self::MutedIsHeard,
             Self::WhisperToAll,
             Self::ConsultSupervised,

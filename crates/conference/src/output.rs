@@ -82,6 +82,11 @@ pub enum Effect {
         /// The leg.
         leg: LegId,
     },
+    /// Give an arrived leg sound before its answer (183 with a description): whom it called has early media.
+    ProgressWithSound {
+        /// The leg.
+        leg: LegId,
+    },
     /// Answer an arrived leg (200).
     Answer {
         /// The leg.

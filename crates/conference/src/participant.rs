@@ -54,6 +54,8 @@ pub(crate) struct Watch {
 pub(crate) struct Leg {
     pub(crate) person: ParticipantId,
     pub(crate) line: Line,
+    /// Its sound comes, or goes to it, before the answer.
+    pub(crate) early: bool,
     /// What its phone asked for.
     pub(crate) direction: Direction,
     /// The second line whose INVITE made us assume that this one is away.
@@ -86,6 +88,7 @@ impl Leg {
         Self {
             person,
             line,
+            early: false,
             direction,
             assumed_away: None,
             away_since: None,
@@ -106,6 +109,16 @@ impl Leg {
     /// Whether we ring it and it did not answer yet.
     pub(crate) fn is_ringing(&self) -> bool {
         matches!(self.line, Line::Calling | Line::Ringing)
+    }
+
+    /// Whether we ring it, and its sound may be heard already.
+    pub(crate) fn speaks_early(&self) -> bool {
+        self.early && self.is_ringing() && self.dying.is_none() && self.direction != Direction::Away
+    }
+
+    /// Whether it has arrived, and hears something before our answer.
+    pub(crate) fn listens_early(&self) -> bool {
+        self.early && self.line == Line::Arrived && self.dying.is_none() && !self.is_away()
     }
 
     /// Whether its phone holds it, or is taken to.

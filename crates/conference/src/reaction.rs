@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::ids::{AgentName, CallId, LegId, ParticipantId, Phone};
-use crate::mask::{ChangeSet, LegMask};
+use crate::mask::{ChangeSet, Ears, LegMask};
 use crate::mutants::broken;
 use crate::output::{Cue, Effect, Event, Output};
 
@@ -87,20 +87,23 @@ pub(crate) fn diff(
         return None;
     }
     let tightens = legs.iter().any(|mask| before.get(&mask.leg).is_some_and(|old| may_hear_less(old, mask)))
-        || gone.iter().any(|leg| before.get(leg).is_some_and(|mask| mask.open));
+        || gone.iter().any(|leg| before.get(leg).is_some_and(|mask| mask.open || mask.early || mask.listens()));
     // A call of which the mixer has no leg (yet, or any more) starts afresh.
     Some(ChangeSet { call, version, full: before.is_empty(), legs, gone, tightens })
 }
 
 /// Whether anybody may hear less once `new` stands in for `old`. Says yes rather once too often.
 fn may_hear_less(old: &LegMask, new: &LegMask) -> bool {
-    old.open && (!new.open || old.place != new.place || (!old.muted && new.muted) || old.supervises != new.supervises)
+    let moved = old.place != new.place;
+    let quieter = old.speaks() && (!new.speaks() || moved);
+    let deafer = old.listens() && (!new.listens() || moved || old.ears == Ears::Early && new.ears != Ears::Early);
+    quieter || deafer || old.open && old.supervises != new.supervises
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::mask::{Ears, Place};
+    use crate::mask::Place;
 
     fn mask(leg: u64, open: bool) -> LegMask {
         LegMask {
@@ -108,6 +111,7 @@ mod tests {
             person: ParticipantId(1),
             place: Place::Main,
             open,
+            early: false,
             muted: false,
             ears: Ears::HoldMusic,
             supervises: None,

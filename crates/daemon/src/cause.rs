@@ -12,6 +12,7 @@ pub(crate) fn of_report(report: &Report) -> Cause {
         Report::Arrived { leg, .. } => phone(leg, "called"),
         Report::Replaced { leg, .. } => phone(leg, "took over"),
         Report::Ringing { leg } => phone(leg, "rang"),
+        Report::Early { leg, .. } => phone(leg, "early media"),
         Report::Answered { leg, .. } => phone(leg, "answered"),
         Report::Failed { leg, status } => phone(leg, &format!("failed {status}")),
         Report::Ended { leg, how: Ending::Bye } => phone(leg, "bye"),
@@ -40,6 +41,7 @@ pub(crate) const fn leg_of(report: &Report) -> Option<LegId> {
         Report::Arrived { leg, .. }
         | Report::Replaced { leg, .. }
         | Report::Ringing { leg }
+        | Report::Early { leg, .. }
         | Report::Answered { leg, .. }
         | Report::Failed { leg, .. }
         | Report::Ended { leg, .. }

@@ -34,7 +34,7 @@ impl Switch {
     pub(crate) fn hear(&mut self, news: News) {
         match news {
             News::Arrived(arrival) => self.arrived(arrival),
-            News::Progress { leg, status, body: _ } => self.progress(leg, status),
+            News::Progress { leg, status, body } => self.progress(leg, status, &body),
             News::Answered { leg, body, phone, source } => self.answered(leg, &body, phone, source.ip()),
             News::Failed { leg, status } => self.failed(leg, status),
             News::Acknowledged { leg, answer } => self.acknowledged(leg, answer.as_ref()),
@@ -149,10 +149,27 @@ impl Switch {
         self.carry.endpoint.wish(Wish::Reject { leg, status, reason });
     }
 
-    fn progress(&mut self, leg: LegId, status: u16) {
-        // 180 and 183 alike: somebody's phone has it
-        if status > 100 {
-            self.about(leg, Report::Ringing { leg });
+    fn progress(&mut self, leg: LegId, status: u16, body: &Bytes) {
+        if status <= 100 {
+            return;
+        }
+        // of several phones that ring by one leg none has the leg's sound before its answer
+        let alone = self.carry.legs.get(leg).is_some_and(|known| known.rung.is_none());
+        if body.is_empty() || !alone {
+            // 180 and 183 alike: somebody's phone has it
+            return self.about(leg, Report::Ringing { leg });
+        }
+        match self.carry.mixer.accept_early(leg, body) {
+            Ok(direction) => {
+                info!(%leg, status, "has early media");
+                self.about(leg, Report::Early { leg, direction });
+            }
+            Err(error) => {
+                // its answer may be a better one
+                let why = format!("its early media cannot be used: {}", masked(&error.to_string()));
+                events::leg(leg, self.carry.legs.call(leg), &why, status);
+                self.about(leg, Report::Ringing { leg });
+            }
         }
     }
 

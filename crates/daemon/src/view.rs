@@ -56,6 +56,7 @@ impl CallMasks {
         let mut silence = self.full(call);
         for mask in &mut silence.legs {
             mask.open = false;
+            mask.early = false;
             mask.ears = conference::Ears::Nothing;
         }
         silence

@@ -125,6 +125,7 @@ fn mask(leg: LegId) -> LegMask {
         person: ParticipantId(leg.0 as u32),
         place: Place::Main,
         open: true,
+        early: false,
         muted: false,
         ears: Ears::ComfortNoise,
         supervises: None,

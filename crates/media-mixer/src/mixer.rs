@@ -265,6 +265,15 @@ impl Mixer {
         self.desk().accept(leg, answer)
     }
 
+    /// Takes a provisional answer to our first offer (183), and says what it asks of the leg. The answer itself is still to come, by
+    /// [`Mixer::accept`]; it may be another one, or empty where this one was all there is.
+    ///
+    /// # Errors
+    /// As [`LegError`] says; nothing has changed then.
+    pub fn accept_early(&self, leg: LegId, answer: &[u8]) -> Result<Direction, LegError> {
+        self.desk().accept_early(leg, answer)
+    }
+
     /// Signalling of a leg comes from elsewhere now; to be said before the agreement that follows from it.
     ///
     /// # Errors

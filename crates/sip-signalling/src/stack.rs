@@ -403,6 +403,7 @@ impl Stack {
             Wish::Call { leg, to, from, offer } => self.call(leg, &to, &from, offer),
             Wish::AnswerByAck { leg, body } => self.answer_by_ack(leg, body),
             Wish::Ringing { leg } => self.ringing(leg),
+            Wish::Early { leg, body } => self.early(leg, &body),
             Wish::Answer { leg, body } => self.answer(leg, body),
             Wish::Reject { leg, status, reason } => self.reject(leg, status, reason.as_deref()),
             Wish::AnswerOffer { leg, number, body } => self.answer_offer(leg, number, body),

@@ -105,6 +105,14 @@ pub enum Wish {
         /// The leg.
         leg: LegId,
     },
+    /// 183 with our answer to the offer of an arrived leg, which its 200 then says once more: sound before the answer. A plain 180
+    /// where provisional answers must be reliable.
+    Early {
+        /// The leg.
+        leg: LegId,
+        /// Our answer.
+        body: Bytes,
+    },
     /// 200 to an arrived leg; the body is our answer, or our offer if the INVITE had none.
     Answer {
         /// The leg.
@@ -290,6 +298,7 @@ impl Wish {
             | Self::Doors { .. } => true,
             Self::Call { .. }
             | Self::Ringing { .. }
+            | Self::Early { .. }
             | Self::Focus { .. }
             | Self::Watch { .. }
             | Self::RefuseWatch { .. }

@@ -43,21 +43,41 @@ impl Call {
         let Some(leg) = self.legs.get_mut(&id).filter(|leg| leg.line == Line::Calling) else { return };
         leg.line = Line::Ringing;
         let who = leg.person;
-        match self.people.get(&who).and_then(|person| person.errand.as_ref()) {
-            Some(Errand::Callee) => {
-                for leg in self.unanswered(|_| true) {
-                    desk.out.effect(Effect::Progress { leg });
-                }
+        for leg in self.callers_of(who) {
+            desk.out.effect(Effect::Progress { leg });
+        }
+        if self.people.get(&who).is_some_and(|person| person.errand == Some(Errand::Target)) {
+            self.notify_referrer(desk, 180, false);
+        }
+    }
+
+    /// A leg that we ring has early media. Of an agent's phones it is not listened to: several ring at once, and none of them has been
+    /// picked up.
+    pub(crate) fn sounds_early(&mut self, desk: &mut Desk<'_>, id: LegId, direction: Direction) {
+        self.rings(desk, id);
+        let Some(leg) = self.legs.get_mut(&id).filter(|leg| leg.is_ringing() && leg.dying.is_none()) else { return };
+        let who = leg.person;
+        if self.people.get(&who).is_none_or(|person| person.dialled.is_none()) {
+            return;
+        }
+        (leg.early, leg.direction) = (true, direction);
+        for caller in self.callers_of(who) {
+            if let Some(leg) = self.legs.get_mut(&caller).filter(|leg| !leg.early) {
+                leg.early = true;
+                desk.out.effect(Effect::ProgressWithSound { leg: caller });
             }
+        }
+    }
+
+    /// The legs that wait for our answer until this person answers.
+    fn callers_of(&self, rung: ParticipantId) -> Vec<LegId> {
+        match self.people.get(&rung).and_then(|person| person.errand.as_ref()) {
+            Some(Errand::Callee) => self.unanswered(|_| true),
             Some(Errand::Target) => {
-                let Some(transfer) = self.transfer.as_ref() else { return };
-                let initiator = transfer.initiator;
-                for leg in self.unanswered(|person| person == initiator) {
-                    desk.out.effect(Effect::Progress { leg });
-                }
-                self.notify_referrer(desk, 180, false);
+                let initiator = self.transfer.as_ref().map(|transfer| transfer.initiator);
+                self.unanswered(|person| Some(person) == initiator)
             }
-            Some(Errand::First { .. } | Errand::Recall | Errand::Fallback | Errand::Supervise) | None => {}
+            Some(Errand::First { .. } | Errand::Recall | Errand::Fallback | Errand::Supervise) | None => Vec::new(),
         }
     }
 

@@ -115,6 +115,9 @@ impl Switchboard {
                 self.arrived(now, arriving::Arrival { leg, caller, to, shown, direction })
             }
             Report::Ringing { leg } => self.tell(now, leg, |call, desk| call.rings(desk, leg)),
+            Report::Early { leg, direction } => {
+                self.tell(now, leg, |call, desk| call.sounds_early(desk, leg, direction))
+            }
             Report::Answered { leg, direction, phone } => {
                 if !self.books.legs.contains_key(&leg) && self.books.was_rung(leg) {
                     // CANCEL and 200 crossed: nobody wants this leg any more.

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use conference::{CallId, ChangeSet, Direction, Effect, Event, LegId, Outcome, Output, ParticipantId, Phase, Role};
+use conference::{
+    CallId, ChangeSet, Destination, Direction, Effect, Event, LegId, Outcome, Output, ParticipantId, Phase, Role,
+};
 
 use super::{Call, Holder, Leg, Oracle, Person, Rings, Transfer};
 
@@ -36,7 +38,9 @@ impl Oracle {
         let here = |leg: &LegId| self.mixer.calls.values().any(|(_, legs)| legs.contains_key(leg));
         let gone: Vec<LegId> =
             changes(outputs).flat_map(|change| &change.gone).copied().filter(|leg| !here(leg)).collect();
-        for leg in gone {
+        // one with early media may lose its mask and ring on
+        let rings = |leg: &LegId| self.legs.get(leg).is_some_and(|leg| leg.early && !leg.live);
+        for leg in gone.into_iter().filter(|leg| !rings(leg)).collect::<Vec<_>>() {
             self.close(leg);
         }
         for output in outputs {
@@ -102,7 +106,10 @@ impl Oracle {
                 }
             }
             Effect::Hangup { leg, .. } | Effect::Reject { leg, .. } => self.close(*leg),
-            Effect::Ring { call, leg, .. } => {
+            Effect::Ring { call, leg, to, .. } => {
+                if matches!(to, Destination::Outside { .. }) {
+                    self.outside.insert(*leg);
+                }
                 let newest = self.calls.get(call).and_then(|call| call.people.keys().next_back().copied());
                 let offer = self.offer.take().filter(|offer| offer.0 == *call);
                 let offered = offer.is_some();
@@ -115,6 +122,7 @@ impl Oracle {
                 let new = Leg {
                     owner: Some((*call, who)),
                     live: false,
+                    early: false,
                     closed: false,
                     found_dead: false,
                     direction: Direction::Both,

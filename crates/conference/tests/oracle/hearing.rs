@@ -86,6 +86,10 @@ impl Oracle {
         let (Some(l), Some(t)) = (self.legs.get(&listener), self.legs.get(&speaker)) else { return false };
         let (Some((id, who)), Some((_, other))) = (l.owner, t.owner) else { return false };
         let (Some((_, hearer)), Some((_, talker))) = (self.person(l), self.person(t)) else { return false };
+        if Self::sounds_early(t) {
+            let heard = t.direction == Direction::Both && !talker.muted && who != other;
+            return heard && self.in_side(l) == self.in_side(t) && self.may_hear_early_media(listener);
+        }
         if who == other || !self.open(listener) || !self.open(speaker) {
             return false;
         }
@@ -109,26 +113,64 @@ impl Oracle {
         }
     }
 
+    /// Not answered, and its sound comes already.
+    fn sounds_early(leg: &Leg) -> bool {
+        leg.early && !leg.live && !leg.closed && leg.phone.is_none() && leg.direction != Direction::Away
+    }
+
+    /// Whether a leg hears ringback, is not on hold, could be spoken to, and has nobody to talk to.
+    fn may_hear_early_media(&self, id: LegId) -> bool {
+        let Some(leg) = self.legs.get(&id) else { return false };
+        let (Some((call, person)), Some((at, who))) = (self.person(leg), leg.owner) else { return false };
+        let undecided = call.transfer.as_ref().is_some_and(|transfer| transfer.grace.is_some());
+        let side = self.in_side(leg);
+        let company = self.legs.iter().any(|(other, near)| {
+            near.owner.is_some_and(|(here, person)| here == at && person != who)
+                && self.in_side(near) == side
+                && self.ready(*other)
+                && !self.waits(*other)
+                && self.person(near).is_some_and(|(_, person)| !Call::lurking(person))
+        });
+        let own_phone = if leg.live { self.ready(id) && !company } else { leg.early && leg.assumed.is_none() };
+        let away = leg.direction == Direction::Away || leg.closed;
+        own_phone && !away && person.held.is_none() && !undecided && self.awaits(id) == Some(Ears::Ringback)
+    }
+
+    /// What a leg hears because somebody is rung or waited for.
+    fn awaits(&self, id: LegId) -> Option<Ears> {
+        let leg = self.legs.get(&id)?;
+        let (call, person) = self.person(leg)?;
+        let (_, who) = leg.owner?;
+        if Call::lurking(person) || call.service || call.door {
+            return None;
+        }
+        let by = call.transfer.as_ref().map(|transfer| transfer.by);
+        let awaited = if self.in_side(leg) {
+            call.people.values().find(|person| person.rings == Some(Rings::AsTarget)).filter(|_| by == Some(who))
+        } else {
+            Self::awaited_in_main(call)
+        };
+        awaited.map(|awaited| awaited.waits.clone().map_or(Ears::Ringback, Ears::Queue))
+    }
+
     /// What a leg that may hear nobody should hear instead; `None` if it is not for the oracle to say.
     fn should_play(&self, id: LegId) -> Option<Ears> {
         let leg = self.legs.get(&id)?;
         let (call, person) = self.person(leg)?;
-        let (_, who) = leg.owner?;
         if !Self::lively(leg) {
-            return Some(Ears::Nothing);
+            return (!leg.early || leg.closed || leg.direction == Direction::Away).then_some(Ears::Nothing);
         }
         if Call::lurking(person) || call.service || call.door {
             return None;
         }
-        let side = self.in_side(leg);
-        let by = call.transfer.as_ref().map(|transfer| transfer.by);
-        let awaited = if !side {
-            Self::awaited_in_main(call)
-        } else {
-            call.people.values().find(|person| person.rings == Some(Rings::AsTarget)).filter(|_| by == Some(who))
-        };
-        if let Some(awaited) = awaited {
-            return Some(awaited.waits.clone().map_or(Ears::Ringback, Ears::Queue));
+        if let Some(awaited) = self.awaits(id) {
+            let mine = |other: &Leg| {
+                other.owner.map(|owner| owner.0) == leg.owner.map(|owner| owner.0)
+                    && Self::sounds_early(other)
+                    && self.in_side(other) == self.in_side(leg)
+            };
+            let early = awaited == Ears::Ringback && self.legs.values().any(mine) && self.may_hear_early_media(id);
+            return Some(if early { Ears::Early } else { awaited });
         }
         if person.held.is_some() || self.waits(id) {
             return Some(Ears::HoldMusic);

@@ -52,6 +52,8 @@ pub struct Leg {
     /// Where and whose, once that can be known.
     pub owner: Option<(CallId, ParticipantId)>,
     pub live: bool,
+    /// Its sound comes, or goes to it, before the answer.
+    pub early: bool,
     /// Ended, hung up, or found silent: never heard again.
     pub closed: bool,
     /// Closed because it was found silent, not because the edge said it ended.
@@ -119,6 +121,8 @@ pub struct Oracle {
     called_muted: bool,
     next_order: u64,
     ringing: BTreeMap<LegId, (CallId, ParticipantId)>,
+    /// Legs by which outside numbers are rung.
+    outside: BTreeSet<LegId>,
     /// Which agent a leg is rung for that a queue offers a call.
     offered: BTreeMap<LegId, AgentName>,
     /// The offer for which somebody is about to be rung.

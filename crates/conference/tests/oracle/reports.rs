@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use conference::{Caller, Destination, Direction, Effect, Ending, LegId, Output, ParticipantId, Report, Role};
 
-use super::{Call, Holder, Leg, Oracle};
+use super::{Call, Holder, Leg, Oracle, Rings};
 
 impl Oracle {
     /// Something happened on a leg.
@@ -22,6 +22,7 @@ impl Oracle {
                 self.arriving = Some((*leg, phone, *direction));
                 self.arrived(*leg, outputs);
             }
+            Report::Early { leg, direction } => self.has_early_media(*leg, *direction),
             Report::Answered { leg, direction, phone } => self.answered(*leg, *direction, phone.clone()),
             Report::Failed { leg, .. } if self.legs.get(leg).is_some_and(|leg| leg.live) => {
                 self.dies(*leg);
@@ -93,6 +94,7 @@ impl Oracle {
             Leg {
                 owner: None,
                 live: false,
+                early: false,
                 closed: false,
                 found_dead: false,
                 direction,
@@ -108,6 +110,34 @@ impl Oracle {
         self.next_order += 1;
         leg.order = self.next_order;
         self.legs.insert(id, leg);
+    }
+
+    /// An outside number's sound comes before its answer; those who wait for it may hear it from now on.
+    fn has_early_media(&mut self, id: LegId, direction: Direction) {
+        let Some((call, who)) = self.ringing.get(&id).copied() else { return };
+        let outside = self.outside.contains(&id) && self.legs.get(&id).is_some_and(|leg| !leg.closed);
+        if !outside {
+            return;
+        }
+        if let Some(leg) = self.legs.get_mut(&id) {
+            leg.early = true;
+            leg.direction = direction;
+        }
+        let Some(known) = self.calls.get(&call) else { return };
+        let waiters = match known.people.get(&who).and_then(|person| person.rings) {
+            Some(Rings::ForCaller) => None,
+            Some(Rings::AsTarget) => known.transfer.as_ref().map(|transfer| transfer.by),
+            Some(Rings::ForNobody) | None => return,
+        };
+        let ringing = &self.ringing;
+        let unanswered = |id: &LegId, leg: &Leg| !leg.live && !leg.closed && !ringing.contains_key(id);
+        for leg in self.legs.iter_mut().filter(|(id, leg)| unanswered(id, leg)).map(|(_, leg)| leg) {
+            let theirs = match leg.owner {
+                Some((here, person)) => here == call && waiters.is_none_or(|by| by == person),
+                None => false,
+            };
+            leg.early |= theirs;
+        }
     }
 
     pub(super) fn answered(&mut self, id: LegId, direction: Direction, phone: Option<conference::Phone>) {

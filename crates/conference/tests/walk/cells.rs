@@ -89,6 +89,7 @@ impl Cells {
                     return;
                 }
                 Report::Ringing { leg } => (of(*leg), "ringing"),
+                Report::Early { leg, .. } => (of(*leg), "early media"),
                 Report::Answered { leg, .. } => (of(*leg), "answered"),
                 Report::Failed { leg, .. } => (of(*leg), "failed"),
                 Report::Ended { leg, .. } => (of(*leg), "ended"),

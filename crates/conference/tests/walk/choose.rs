@@ -198,6 +198,7 @@ impl Walk {
                 let caller = Caller::Agent { phone: Phone(format!("{name}-0")), name };
                 Report::Replaced { leg: self.new_leg(), old: leg, caller, direction: Direction::Both }
             }
+            0 if self.random.chance(50) => Report::Early { leg, direction: Direction::Both },
             0 => Report::Ringing { leg },
             1 => Report::Answered { leg, direction: Direction::Both, phone: None },
             2 => Report::Failed { leg, status: 487 },
@@ -261,7 +262,8 @@ impl Walk {
     fn ringing_leg(&mut self, seen: &Seen) -> Report {
         let leg = seen.leg.leg;
         match self.random.below(10) {
-            0..=2 => Report::Ringing { leg },
+            0 | 1 => Report::Ringing { leg },
+            2 => Report::Early { leg, direction: self.direction() },
             3 => Report::Failed { leg, status: [486, 603, 480, 408, 488, 302][self.random.below(6)] },
             _ => {
                 let name = self.owner_of(seen);

@@ -14,6 +14,7 @@ fn change(version: u64) -> ChangeSet {
         person: ParticipantId(1),
         place: Place::Main,
         open: true,
+        early: false,
         muted: false,
         ears: Ears::ComfortNoise,
         supervises: None,

@@ -20,6 +20,7 @@ pub(super) const fn leg(effect: &Effect) -> Option<LegId> {
         Effect::SetAudibility(_) => None,
         Effect::Ring { leg, .. }
         | Effect::Progress { leg }
+        | Effect::ProgressWithSound { leg }
         | Effect::Answer { leg }
         | Effect::Reject { leg, .. }
         | Effect::AnswerOffer { leg }
@@ -48,6 +49,7 @@ impl Carry {
             Effect::SetAudibility(change) => self.tell_mixer(change, None),
             Effect::Ring { call, leg, to, shown } => self.ring(call, leg, to, shown),
             Effect::Progress { leg } => self.endpoint.wish(Wish::Ringing { leg }),
+            Effect::ProgressWithSound { leg } => self.sound_early(leg),
             Effect::Answer { leg } => {
                 // before the answer, which names it (RFC 4579 §5.1)
                 self.tell_focus(leg);
@@ -164,6 +166,21 @@ impl Carry {
             Waiting::NoOffer => Waiting::Made { body: self.mixer.offer(leg)?, offers: true },
             Waiting::Nothing | Waiting::Ours | Waiting::Made { .. } => waiting.clone(),
         })
+    }
+
+    /// Sound before our answer: what it will say is said already. Without their offer nothing can be, and they heard that it rings.
+    fn sound_early(&mut self, leg: LegId) {
+        let Some(Waiting::Offer(offer)) = self.legs.get(leg).map(|known| &known.waiting) else { return };
+        match self.mixer.answer(leg, offer) {
+            Ok(body) => {
+                if let Some(known) = self.legs.get_mut(leg) {
+                    known.waiting = Waiting::Made { body: body.clone(), offers: false };
+                }
+                self.endpoint.wish(Wish::Early { leg, body });
+            }
+            // its answer fails as well, and says so
+            Err(error) => events::leg(leg, self.legs.call(leg), &format!("no early media: {error}"), NO_MEDIA),
+        }
     }
 
     fn answer(&mut self, leg: LegId) {

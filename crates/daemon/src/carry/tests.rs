@@ -42,6 +42,7 @@ fn masks(version: u64, tightens: bool) -> Output {
         person: ParticipantId(person),
         place: Place::Main,
         open: true,
+        early: false,
         muted: false,
         ears: Ears::ComfortNoise,
         supervises: None,

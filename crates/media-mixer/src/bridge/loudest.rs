@@ -21,7 +21,7 @@ pub(crate) fn choose(seats: &mut [Option<Seat>], voices: &[Voice]) {
     let (mut main, mut side, mut whisperers) = (0, 0, 0);
     for (seat, voice) in seats.iter_mut().zip(voices) {
         let Some(seat) = seat else { continue };
-        let speaks = voice.speaks && seat.mask.open && !seat.mask.muted;
+        let speaks = speaks(seat, voice);
         // fast up, slow down: the pause of a syllable does not cost a place
         seat.level -= seat.level / 16;
         if speaks {
@@ -76,5 +76,5 @@ fn is_in(seat: &Seat, place: Place) -> bool {
 }
 
 fn speaks(seat: &Seat, voice: &Voice) -> bool {
-    voice.speaks && seat.mask.open && !seat.mask.muted
+    voice.speaks && seat.mask.speaks()
 }

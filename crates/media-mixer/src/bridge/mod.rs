@@ -13,6 +13,8 @@ pub(crate) mod seat;
 mod tests;
 mod voice;
 
+use conference::Ears;
+
 use crate::codec::Rate;
 use crate::mix;
 use crate::resample::Resampler;
@@ -87,10 +89,11 @@ impl Bridge {
         self.groups.clear();
         self.rates.clear();
         self.choose(seats);
+        note_early_media(seats, &self.voices);
         for (index, listener) in seats.iter().enumerate() {
             let Some(listener) = listener else { continue };
             let rate = self.ears[index];
-            self.heard[index] = if listener.alone {
+            self.heard[index] = if listener.alone || waits_for_early_media(listener, seats) {
                 Heard::Ears
             } else if laws.keeps(1) {
                 let set = self.audible(listener, rate, seats, laws);
@@ -130,7 +133,7 @@ impl Bridge {
         loudest::choose(seats, &self.voices);
         self.talking = 0;
         for (index, seat) in seats.iter().enumerate() {
-            let speaks = seat.as_ref().is_some_and(|seat| seat.chosen && seat.mask.open && !seat.mask.muted);
+            let speaks = seat.as_ref().is_some_and(|seat| seat.chosen && seat.mask.speaks());
             if speaks && self.voices[index].speaks && self.talking < TALKERS {
                 let opened_by = self.voices[index].opened_by;
                 self.talkers[self.talking] = Talker { seat: index as u16, opened_by };
@@ -189,6 +192,21 @@ impl Bridge {
         let sum = self.rates.sum(set, all, &self.voices, rate);
         self.groups.add(Key::Own(index as u32), rate, |frame| mix::limit(sum, frame))
     }
+}
+
+/// Early media has begun once something of it was heard: from then on its pauses are its own.
+fn note_early_media(seats: &mut [Option<Seat>], voices: &[Voice]) {
+    for (seat, voice) in seats.iter_mut().zip(voices) {
+        if let Some(seat) = seat.as_mut().filter(|seat| seat.mask.early) {
+            seat.begun |= voice.speaks && seat.mask.speaks();
+        }
+    }
+}
+
+/// Whether nothing has come yet of the early media that it may hear.
+fn waits_for_early_media(listener: &Seat, seats: &[Option<Seat>]) -> bool {
+    let begun = |speaker: &Seat| speaker.begun && speaker.mask.early && listener.hears(speaker);
+    listener.mask.ears == Ears::Early && !seats.iter().flatten().any(begun)
 }
 
 /// Finds out who, by the masks, hears nobody. Only needed when masks have changed.

@@ -60,6 +60,8 @@ pub(crate) struct Seat {
     pub(crate) elders: Vec<Elder>,
     /// By its mask it hears nobody: then it hears what `mask.ears` says.
     pub(crate) alone: bool,
+    /// Its early media has begun.
+    pub(crate) begun: bool,
     /// Among the loudest of a large call.
     pub(crate) chosen: bool,
     /// Smoothed loudness, for choosing.
@@ -76,6 +78,7 @@ impl Seat {
             speaks: Since::Now,
             elders: Vec::new(),
             alone: true,
+            begun: false,
             chosen: false,
             level: 0,
         }
@@ -103,6 +106,7 @@ impl Seat {
         self.listens.settle(before.map(|seat| seat.listens), now_us);
         self.speaks.settle(before.map(|seat| seat.speaks), now_us);
         if let Some(before) = before {
+            self.begun = before.begun;
             self.chosen = before.chosen;
             self.level = before.level;
         }

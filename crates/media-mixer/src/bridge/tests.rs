@@ -13,6 +13,7 @@ fn seat(leg: u64, side: bool, since_us: u64) -> Seat {
         person: ParticipantId(leg as u32),
         place: if side { Place::Side } else { Place::Main },
         open: true,
+        early: false,
         muted: false,
         ears: Ears::ComfortNoise,
         supervises: None,

@@ -224,7 +224,8 @@ impl Desk {
     fn close_call(&mut self, call: CallId) {
         let Some(known) = self.calls.get_mut(&call) else { return };
         known.closed = true;
-        let closed = known.roster.masks().map(|mask| LegMask { open: false, ears: Ears::Nothing, ..mask.clone() });
+        let closed =
+            known.roster.masks().map(|mask| LegMask { open: false, early: false, ears: Ears::Nothing, ..mask.clone() });
         let closed: Vec<LegMask> = closed.collect();
         self.send_change(call, None, closed, &[], None);
     }

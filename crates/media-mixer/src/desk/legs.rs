@@ -142,6 +142,14 @@ impl Desk {
         Ok(agreement.direction)
     }
 
+    /// Takes a provisional answer to our first offer.
+    pub(crate) fn accept_early(&mut self, leg: LegId, answer: &[u8]) -> Result<Direction, LegError> {
+        let session = &mut self.record(leg)?.session;
+        let agreement = session.accept_early(answer).map_err(|error| LegError::Sdp { leg, error })?;
+        self.agreed(leg, agreement);
+        Ok(agreement.direction)
+    }
+
     /// Signalling of this leg comes from elsewhere now; used from its next agreement on.
     pub(crate) fn moved(&mut self, leg: LegId, signalling: IpAddr) -> Result<(), LegError> {
         let (told, own) = (self.addresses.described(signalling), self.addresses.own(signalling));

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use conference::{LegId, LegMask};
+use conference::{Ears, LegId, LegMask};
 
 use crate::bridge::seat::{Elder, Seat, Since};
 use crate::law::SETTLED_US;
@@ -70,7 +70,8 @@ impl Other<'_> {
     /// What the change means for every pair that this leg is one of.
     fn compare(&self, others: &[Other<'_>]) -> Findings {
         let mut findings = Findings::default();
-        let closed = !self.old.open && !self.new.open;
+        let shut = |mask: &LegMask| !mask.speaks() && !mask.listens();
+        let closed = shut(self.old) && shut(self.new);
         for other in others.iter().filter(|other| other.leg != self.leg && !closed) {
             let (listened, listens) = (self.old.hears(other.old), self.new.hears(other.new));
             if !(listened && listens) && self.elders.contains_key(&other.leg) {
@@ -291,7 +292,10 @@ impl Roster {
 
 /// Nothing that `hears` asks for differs.
 fn same_ears(a: &LegMask, b: &LegMask) -> bool {
-    a.person == b.person && a.place == b.place && a.open == b.open && a.muted == b.muted && a.supervises == b.supervises
+    let waits = |mask: &LegMask| mask.ears == Ears::Early;
+    (a.person, a.place, a.open, a.early, a.muted) == (b.person, b.place, b.open, b.early, b.muted)
+        && a.supervises == b.supervises
+        && waits(a) == waits(b)
 }
 
 #[cfg(test)]

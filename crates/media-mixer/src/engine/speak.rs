@@ -149,7 +149,7 @@ impl Call {
                 }
                 None => self.hold_music(play, shared, sounds),
             },
-            Ears::Ringback => {
+            Ears::Ringback | Ears::Early => {
                 sounds.ringback = true;
                 play(Sound::Ringback, self.ringback, &|at, out| tone(Tone::ringback(), at, out))
             }

@@ -60,6 +60,9 @@ pub struct Session {
     settled_wish: Wish,
     /// An offer of ours has neither been accepted nor withdrawn.
     outstanding: bool,
+    /// A provisional answer to it was taken.
+    #[serde(default)]
+    early: bool,
     line: Line,
     #[serde(default)]
     keys: Keys,
@@ -133,6 +136,7 @@ impl Session {
             wish: Wish::default(),
             settled_wish: Wish::default(),
             outstanding: false,
+            early: false,
             line: Line {
                 before: String::new(),
                 after: String::new(),
@@ -292,6 +296,11 @@ impl Session {
         if !self.outstanding {
             return Err(SdpError::NoOffer);
         }
+        if let Some(agreement) = self.agreement.filter(|_| answer.is_empty() && self.early) {
+            // it came with a reliable provisional answer (RFC 3262 §5), and need not come again
+            self.settle(agreement);
+            return Ok(agreement);
+        }
         let chosen = choose(answer, &self.local, self.encryption())?;
         let protection = match chosen.stream.port_zero {
             true => self.protection(),
@@ -308,6 +317,17 @@ impl Session {
         }
         self.line.rtcp_mux = agreement.rtcp_mux;
         self.settle(agreement);
+        Ok(agreement)
+    }
+
+    /// Takes a provisional answer to our first offer: sound may come by it before the answer that counts (RFC 3261 §13.2.1, §13.3.1.1),
+    /// which [`Session::accept`] takes, and which may be another one or empty.
+    ///
+    /// # Errors
+    /// As [`Session::accept`].
+    pub fn accept_early(&mut self, answer: &[u8]) -> Result<Agreement, SdpError> {
+        let agreement = self.accept(answer)?;
+        (self.outstanding, self.early) = (true, true);
         Ok(agreement)
     }
 
@@ -384,7 +404,7 @@ impl Session {
     }
 
     fn settle(&mut self, agreement: Agreement) {
-        self.outstanding = false;
+        (self.outstanding, self.early) = (false, false);
         self.settled_wish = self.wish;
         self.keys.agreed(agreement.srtp);
         self.agreement = Some(agreement);

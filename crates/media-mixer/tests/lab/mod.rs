@@ -306,6 +306,7 @@ pub fn mask(leg: LegId, person: u32) -> LegMask {
         person: ParticipantId(person),
         place: Place::Main,
         open: true,
+        early: false,
         muted: false,
         ears: Ears::ComfortNoise,
         supervises: None,

@@ -154,6 +154,18 @@ impl Stack {
         self.transactions.respond(self.now, server, response);
     }
 
+    /// 183 with a description. Where provisional answers must be reliable it would be the whole answer (RFC 3262 §5), and what the phone
+    /// then changes before our 200 would have to be agreed with it: such a caller rings without sound.
+    pub(super) fn early(&mut self, leg: LegId, body: &Bytes) {
+        let Some((server, mut response, flow)) = self.provisional(leg, 183) else { return };
+        if self.wants_reliable(server) {
+            return self.progress_reliably(leg, 180);
+        }
+        self.introduce(flow, &mut response.headers, Some(leg), None);
+        Self::describe(&mut response.headers, &mut response.body, body);
+        self.transactions.respond(self.now, server, response);
+    }
+
     pub(super) fn provisional(
         &self,
         leg: LegId,

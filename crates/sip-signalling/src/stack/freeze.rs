@@ -189,6 +189,7 @@ impl Stack {
         let leg = match &wish {
             Wish::AnswerByAck { leg, .. }
             | Wish::Ringing { leg }
+            | Wish::Early { leg, .. }
             | Wish::Answer { leg, .. }
             | Wish::Reject { leg, .. }
             | Wish::AnswerOffer { leg, .. }

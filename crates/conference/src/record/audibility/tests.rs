@@ -9,6 +9,7 @@ fn mask(leg: u64, open: bool) -> LegMask {
         person: ParticipantId(u32::try_from(leg).unwrap()),
         place: Place::Main,
         open,
+        early: false,
         muted: false,
         ears: Ears::HoldMusic,
         supervises: None,

@@ -185,6 +185,7 @@ fn legs_are_taken_from_masks_that_come_before_the_call_began() {
         person: who,
         place: Place::Main,
         open: false,
+        early: false,
         muted: false,
         ears: Ears::HoldMusic,
         supervises: None,

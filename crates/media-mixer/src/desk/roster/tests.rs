@@ -16,6 +16,7 @@ fn mask(leg: u64, person: u32) -> LegMask {
         person: ParticipantId(person),
         place: Place::Main,
         open: true,
+        early: false,
         muted: false,
         ears: Ears::ComfortNoise,
         supervises: None,

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use conference::{CallId, LegId, LegMask};
+use conference::{CallId, Ears, LegId, LegMask};
 use media_mixer::lab::SLOT_US;
 
 use super::agents::key_ms;
@@ -17,6 +17,8 @@ const EVENTS: u8 = 101;
 const BLENDS_US: u64 = 300_000;
 /// So many numbers are in a packet of voices that only begin or end.
 const FEW_NUMBERS: usize = 8;
+/// So many numbers are in a packet of a tone.
+const MANY_NUMBERS: usize = 40;
 /// Relayed keys may wait for those before them, and codes for their next key: so long ago the pair was audible at the latest.
 const RELAYED_US: u64 = 20_000_000;
 
@@ -82,6 +84,9 @@ impl Drama {
         if !self.can_be_told_apart(call) {
             return;
         }
+        if self.rings_back(listener, call, samples) {
+            return;
+        }
         self.judged += 1;
         if guarded && !(0..SECRET).contains(&loudest) {
             let why = match self.kept_from {
@@ -104,6 +109,13 @@ impl Drama {
         if self.wire.is_clean() {
             self.judge_exactly(listener, &speakers, samples, at_us);
         }
+    }
+
+    /// Whether this is the ringback before early media: a tone is many numbers in a packet, and a voice here is one at a time.
+    fn rings_back(&self, listener: LegId, call: CallId, samples: &[i16]) -> bool {
+        let mask = self.masks.get(&call).and_then(|masks| masks.get(&listener));
+        let numbers: BTreeSet<i16> = samples.iter().copied().collect();
+        mask.is_some_and(|mask| mask.ears == Ears::Early) && numbers.len() > MANY_NUMBERS
     }
 
     /// Whether every leg of this call has a bit of its own.

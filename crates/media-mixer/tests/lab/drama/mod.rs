@@ -127,6 +127,8 @@ pub struct Drama {
     late: VecDeque<(u64, Report)>,
     /// An effect waits for its acknowledgement: the core is told nothing meanwhile.
     waits: bool,
+    /// Arrived legs whose phones got a description before the answer.
+    said_early: BTreeSet<LegId>,
     acks: Vec<(CallId, oneshot::Receiver<Applied>)>,
     /// The masks in force, and since when each pair is audible by them; and until when it was.
     masks: BTreeMap<CallId, BTreeMap<LegId, LegMask>>,
@@ -177,6 +179,7 @@ impl Drama {
             standing: BTreeMap::new(),
             late: VecDeque::new(),
             waits: false,
+            said_early: BTreeSet::new(),
             acks: Vec::new(),
             masks: BTreeMap::new(),
             pending: BTreeMap::new(),
@@ -275,6 +278,7 @@ impl Drama {
                     let target = self.somebody();
                     self.report_late(Report::Looked { leg, target, shown: dialled });
                 }
+                Effect::ProgressWithSound { leg } => self.hears_early(leg),
                 Effect::Progress { .. }
                 | Effect::AcceptRefer { .. }
                 | Effect::NotifyReferrer { .. }
@@ -286,8 +290,8 @@ impl Drama {
 
     fn set_audibility(&mut self, mut change: conference::ChangeSet) {
         for mask in &mut change.legs {
-            // silent music in place of every tone: whatever is heard is a person
-            if mask.ears != Ears::Nothing {
+            // silent music in place of every tone: whatever is heard is a person; but for the ringback before early media
+            if !matches!(mask.ears, Ears::Nothing | Ears::Early) {
                 mask.ears = Ears::HoldMusic;
             }
         }
@@ -311,7 +315,17 @@ impl Drama {
         self.ringing.insert(leg, to);
     }
 
+    /// What its 200 will say is said before; its phone sends at once, and nobody may hear that.
+    fn hears_early(&mut self, leg: LegId) {
+        self.count("hears early media");
+        self.is_answered(leg);
+        self.said_early.insert(leg);
+    }
+
     fn is_answered(&mut self, leg: LegId) {
+        if self.said_early.remove(&leg) {
+            return;
+        }
         if let Some(phone) = self.house.phones.get_mut(&leg) {
             let answer = self.house.mixer.answer(leg, phone.offer("").as_bytes()).unwrap();
             phone.server = server(&answer);
@@ -411,5 +425,9 @@ impl Drama {
 fn may_hear(persons: &BTreeMap<LegId, Person>, listener: &LegMask, speaker: &LegMask) -> bool {
     assert!(listener.supervises.is_none() && speaker.supervises.is_none(), "nobody supervises here");
     let same = persons.get(&listener.leg) == persons.get(&speaker.leg);
-    !same && listener.open && speaker.open && !speaker.muted && listener.place == speaker.place
+    let open = match speaker.early {
+        true => listener.ears == Ears::Early,
+        false => listener.open && speaker.open,
+    };
+    !same && open && !speaker.muted && listener.place == speaker.place
 }

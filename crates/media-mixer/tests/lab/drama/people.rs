@@ -126,6 +126,7 @@ impl Drama {
                 self.report_late(Report::Failed { leg, status });
             }
             1 => self.report_late(Report::Ringing { leg }),
+            2 | 3 if self.early_media(leg) => {}
             _ => {
                 self.count("answers");
                 let home = self.chance.below(4) == 0;
@@ -145,6 +146,20 @@ impl Drama {
                 self.report_late(Report::Answered { leg, direction: Direction::Both, phone });
             }
         }
+    }
+
+    /// An outside number is heard before it answers; false: none is rung by this leg, or it is heard already.
+    fn early_media(&mut self, leg: LegId) -> bool {
+        let outside = matches!(self.ringing.get(&leg), Some(Destination::Outside { .. }));
+        if !outside || self.actors.get(&leg).is_none_or(|actor| actor.talks) {
+            return false;
+        }
+        self.count("early media");
+        let offer = self.house.mixer.offer(leg).unwrap();
+        self.house.phones.get_mut(&leg).unwrap().server = server(&offer);
+        self.begin_talking(leg);
+        self.report_late(Report::Early { leg, direction: Direction::Both });
+        true
     }
 
     pub(super) fn begin_talking(&mut self, leg: LegId) {

@@ -61,6 +61,11 @@ impl Drama {
                 let answer = phone.offer("");
                 self.house.mixer.accept(*leg, answer.as_bytes()).unwrap();
             }
+            Report::Early { leg, .. } => {
+                let Some(phone) = self.house.phones.get(leg) else { return };
+                let answer = phone.offer("");
+                self.house.mixer.accept_early(*leg, answer.as_bytes()).unwrap();
+            }
             Report::Failed { leg, .. } | Report::Ended { leg, .. } => {
                 let leg = *leg;
                 self.report(report);
