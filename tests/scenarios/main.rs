@@ -5,6 +5,7 @@
 mod carriers;
 mod digits;
 mod doors;
+mod early_media;
 mod encryption;
 mod fallback;
 mod hold;

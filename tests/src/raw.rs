@@ -8,8 +8,8 @@ mod message;
 mod peer;
 
 pub use audio::{Audio, HeardPacket, Law, Numbers, rtp, ulaw_tone};
-pub(crate) use call::media_address;
-pub use call::{RawAgent, RawCall, Ringing, sdp};
+
+pub use call::{RawAgent, RawCall, Ringing, media_address, sdp};
 pub use credentials::{authorize, authorize_as, part, proof};
 pub use message::Message;
 pub use peer::{Dialog, LIMIT, Peer, response, token};

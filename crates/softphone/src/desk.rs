@@ -56,7 +56,7 @@ impl Desk {
             digits: String::new(),
             refused: Vec::new(),
         };
-        locked(&self.lines).insert(id, Line { view, session, offered, then: None });
+        locked(&self.lines).insert(id, Line { view, session, offered, said: None, then: None });
     }
 
     pub(crate) fn views(&self) -> Vec<LineView> {
@@ -66,15 +66,26 @@ impl Desk {
     pub(crate) fn answer_call(&self, line: LineId) -> Option<Bytes> {
         let mut lines = locked(&self.lines);
         let entry = lines.get_mut(&line).filter(|entry| entry.view.state == LineState::RingingHere)?;
-        let body = match entry.offered.take() {
-            Some(offer) => {
+        let body = match (entry.said.take(), entry.offered.take()) {
+            (Some(said), _) => said,
+            (None, Some(offer)) => {
                 let (body, agreement) = entry.session.answer(&offer).ok()?;
                 self.sound.agree(line, agreement, true);
                 body
             }
-            None => entry.session.offer(),
+            (None, None) => entry.session.offer(),
         };
         entry.view.state = LineState::Live;
+        Some(body)
+    }
+
+    /// Speaks and hears on a line that rings here; what is to be said of it. `None`: it does not, or has no usable offer.
+    pub(crate) fn sounds_early(&self, line: LineId) -> Option<Bytes> {
+        let mut lines = locked(&self.lines);
+        let entry = lines.get_mut(&line).filter(|entry| entry.view.state == LineState::RingingHere)?;
+        let (body, agreement) = entry.session.answer(&entry.offered.take()?).ok()?;
+        self.sound.agree(line, agreement, true);
+        entry.said = Some(body.clone());
         Some(body)
     }
 
@@ -92,7 +103,14 @@ impl Desk {
     pub(crate) fn take(&self, endpoint: &Endpoint, news: News) {
         match news {
             News::Arrived(arrival) => self.arrived(endpoint, arrival),
-            News::Progress { leg, .. } => self.change(leg, |line| line.view.state = LineState::RingingThere),
+            News::Progress { leg, body, .. } => self.change(leg, |line| {
+                line.view.state = LineState::RingingThere;
+                if !body.is_empty()
+                    && let Ok(agreement) = line.session.accept_early(&body)
+                {
+                    self.sound.agree(leg, agreement, true);
+                }
+            }),
             News::Answered { leg, body, .. } => self.answered(endpoint, leg, &body),
             News::Failed { leg, status } => self.over(leg, LineState::Failed(status)),
             News::Acknowledged { leg, answer: Some(answer) } => {

@@ -84,6 +84,8 @@ pub(crate) struct Line {
     pub(crate) session: sdp::Session,
     /// The offer that waits for our answer (a call that rings here).
     pub(crate) offered: Option<bytes::Bytes>,
+    /// What our answer says, if that was said already: the line has sound and rings here.
+    pub(crate) said: Option<bytes::Bytes>,
     /// The state once our offer is answered.
     pub(crate) then: Option<LineState>,
 }

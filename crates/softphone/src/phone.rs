@@ -136,6 +136,16 @@ impl Phone {
         }
     }
 
+    /// Speaks and hears on a call that rings here, before it is answered (183 with a description): early media.
+    ///
+    /// # Errors
+    /// The line does not ring here, or its offer cannot be answered.
+    pub fn ring_with_sound(&self, line: LineId) -> Result<(), PhoneError> {
+        let body = self.desk.sounds_early(line).ok_or_else(|| self.no_line(line))?;
+        self.endpoint.wish(Wish::Early { leg: line, body });
+        Ok(())
+    }
+
     /// Turns down a call that rings here.
     pub fn reject(&self, line: LineId, status: u16) {
         self.endpoint.wish(Wish::Reject { leg: line, status, reason: None });

@@ -256,7 +256,11 @@ impl RawAgent {
 const SDP: &str = "Content-Type: application/sdp\r\n";
 
 /// Where a description wants its audio.
-pub(crate) fn media_address(description: &str) -> SocketAddr {
+///
+/// # Panics
+/// If it does not say.
+#[must_use]
+pub fn media_address(description: &str) -> SocketAddr {
     let host = description.lines().find_map(|line| line.strip_prefix("c=IN IP4 ")).map(str::trim);
     let port = description.lines().find_map(|line| line.strip_prefix("m=audio ")?.split(' ').next());
     let found = host.zip(port).and_then(|(host, port)| format!("{host}:{port}").parse().ok());

@@ -38,6 +38,11 @@ impl Walk {
         {
             return key;
         }
+        if self.random.chance(12)
+            && let Some(input) = self.early_media(&calls)
+        {
+            return input;
+        }
         match self.random.below(115) {
             107..=114 => self.on_the_floor(),
             100..=103 => self.keys(&calls).unwrap_or_else(|| self.time()),
@@ -257,6 +262,22 @@ impl Walk {
     fn both_lines(&mut self, seen: &Seen) -> Option<Input> {
         let other = self.random.pick(&seen.person.legs)?;
         Some(Input::Report(Report::Ended { leg: other.leg, how: Ending::Bye }))
+    }
+
+    /// An outside number rings: it has early media, or whoever consults it gives the call away, or lets others in meanwhile.
+    fn early_media(&mut self, calls: &[CallView]) -> Option<Input> {
+        let legs = Self::legs_seen(calls);
+        let rings = |seen: &&Seen| !seen.leg.live && seen.leg.leg.is_rung() && self.owner_of(seen).is_none();
+        let outside: Vec<Seen> = legs.iter().filter(rings).cloned().collect();
+        let seen = self.random.pick(&outside)?;
+        let (call, leg) = (seen.call.id, seen.leg.leg);
+        let by = seen.call.transfer.as_ref().filter(|transfer| transfer.target == seen.person.who);
+        let initiator = by.and_then(|by| seen.call.participants.iter().find(|person| person.who == by.by));
+        match (self.random.below(10), initiator.and_then(|person| person.agent.clone())) {
+            (0..=2, Some(agent)) => Some(Input::Command(Command::Complete { call, by: Asker::Agent(agent) })),
+            (3, Some(agent)) => Some(Input::Command(Command::Swap { call, by: Asker::Agent(agent) })),
+            _ => Some(Input::Report(Report::Early { leg, direction: self.direction() })),
+        }
     }
 
     fn ringing_leg(&mut self, seen: &Seen) -> Report {
