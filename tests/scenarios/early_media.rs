@@ -3,10 +3,10 @@
 use std::net::SocketAddr;
 
 use baton_tests::hearing::{judge, never_heard, no_trace_of, until_heard};
-use baton_tests::house::{ALICES_NUMBER, House, tones};
+use baton_tests::house::{ALICES_NUMBER, DOMAIN, House, tones};
 use baton_tests::people::{Person, SOON};
 use baton_tests::raw::{Audio, Message, Peer, response, sdp};
-use softphone::{Ear, LineId, LineState, Mark};
+use softphone::{Ear, Goodbye, LineId, LineState, Mark, PhoneSettings, Voice};
 
 const NUMBER: &str = "+4930123456";
 /// The frequencies of our own ringback.
@@ -14,7 +14,14 @@ const RINGBACK: [f64; 2] = [440.0, 480.0];
 
 /// A customer talks to Alice; whoever answers at the carrier is there.
 async fn served(house: &House) -> (Person, LineId, Person, LineId, Person) {
-    let (alice, customer, outside) = (house.alice().await, house.customer().await, house.at_the_carrier().await);
+    // a phone that stays when whom it brought in has answered
+    let stays = PhoneSettings {
+        goodbye: Goodbye::Never,
+        ..PhoneSettings::agent("alice", "alice-secret", DOMAIN, house.udp, Voice::Tone(tones::ALICE))
+    };
+    let alice = Person::start("alice", tones::ALICE, stays).await;
+    alice.phone.register().await.expect("a registration");
+    let (customer, outside) = (house.customer().await, house.at_the_carrier().await);
     let (theirs, hers) = baton_tests::people::connect(&customer, ALICES_NUMBER, &alice).await;
     judge(&[alice.hears(hers, &[tones::CUSTOMER]), customer.hears(theirs, &[tones::ALICE])]).await;
     (alice, hers, customer, theirs, outside)
@@ -257,5 +264,34 @@ async fn early_media_that_cannot_be_used_is_no_reason_to_lose_the_call() {
     alice.hangs_up(hers);
     let bye = carrier.peer.next_request("BYE").await;
     carrier.peer.send(response(&bye, 200, "", "", "")).await;
+    house.close().await;
+}
+
+/// Told by a phone of text: the 183 and the 200 say the same.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_callers_183_is_its_answer_which_the_200_says_once_more() {
+    let house = House::open().await;
+    let outside = house.at_the_carrier().await;
+    let mut phone = Peer::udp([127, 0, 0, 1].into(), house.udp).await;
+    let audio = Audio::open(phone.own.ip()).await;
+    let mut dialog = phone.dialog("alice", NUMBER);
+    let description = sdp(audio.own, "");
+    let called = phone.ask_as(&mut dialog, "alice", "INVITE", "Content-Type: application/sdp\r\n", &description);
+    let (answer, there) = tokio::join!(called, async {
+        let there = rings_with_sound(&outside).await;
+        hears(&audio.ear(), tones::OUTSIDE, "the number").await;
+        outside.phone.answer(there).expect("it rings");
+        there
+    });
+    assert_eq!(answer.status(), Some(200), "{answer:?}");
+    phone.takes_up(&mut dialog, &answer, "", "").await;
+    let early = phone.next_that(SOON, |message| message.status() == Some(183)).await.expect("a 183");
+    assert_eq!((&early.body, early.header("To")), (&answer.body, answer.header("To")));
+    assert!(early.header("RSeq").is_none() && early.body.contains("m=audio"));
+    audio.says(baton_tests::raw::media_address(&answer.body), tones::ALICE);
+    judge(&[outside.hears(there, &[tones::ALICE])]).await;
+    let bye = phone.request(&mut dialog, "BYE", "", "");
+    assert_eq!(phone.ask(&bye).await.status(), Some(200));
+    outside.is_let_go(there).await;
     house.close().await;
 }

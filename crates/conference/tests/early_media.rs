@@ -40,6 +40,8 @@ fn after_a_swap_nobody_hears_it_and_after_another_the_initiator_does_again() {
     assert!(house.talk(a, c) && !house.hears(a, t) && !house.hears(c, t));
     house.swaps(a).unwrap();
     assert!(house.hears(a, t) && !house.hears(c, t));
+    house.answers(t);
+    assert!(house.talk(a, t) && house.apart(c, t));
 }
 
 #[test]

@@ -265,3 +265,43 @@ fn a_frozen_negotiation_goes_on_where_it_was() {
     let offer = alice.reoffer(Wish::Talk);
     assert_eq!(thawed.answer(&offer), house.answer(&offer));
 }
+
+#[test]
+fn a_provisional_answer_is_agreed_and_the_answer_still_counts() {
+    let (mut carrier, mut house) = (phone(), session());
+    let offer = house.offer();
+    let (early, _) = carrier.answer(&offer).unwrap();
+    let agreed = house.accept_early(&early).unwrap();
+    assert_eq!((agreed.codec, agreed.remote.unwrap().port()), (Codec::Pcma, 20_000));
+    // the answer comes from another machine, in another codec
+    let other = std::str::from_utf8(&early).unwrap().replace("20000 RTP/AVP 8", "30000 RTP/AVP 0");
+    let agreed = house.accept(other.as_bytes()).unwrap();
+    assert_eq!((agreed.codec, agreed.remote.unwrap().port()), (Codec::Pcmu, 30_000));
+    assert_eq!(house.accept(&early), Err(SdpError::NoOffer), "that was the answer");
+}
+
+#[test]
+fn an_empty_answer_settles_what_a_reliable_provisional_one_said_and_nothing_else() {
+    let (mut carrier, mut house) = (phone(), session());
+    let offer = house.offer();
+    assert!(house.accept(b"").is_err(), "nothing was said");
+    let (early, _) = carrier.answer(&offer).unwrap();
+    let agreed = house.accept_early(&early).unwrap();
+    assert_eq!(house.accept(b""), Ok(agreed));
+    assert_eq!(house.accept(b""), Err(SdpError::NoOffer));
+    let again = house.reoffer(Wish::SendOnly);
+    assert!(house.accept(b"").is_err(), "the next offer is answered by its own answer");
+    let (answer, _) = carrier.answer(&again).unwrap();
+    assert_eq!(house.accept(&answer).unwrap().direction, Direction::Listens);
+}
+
+#[test]
+fn a_provisional_answer_that_cannot_be_used_changes_nothing() {
+    let (mut carrier, mut house) = (phone(), session());
+    let offer = house.offer();
+    let before = house.clone();
+    assert!(house.accept_early(b"v=0\r\nnonsense").is_err());
+    assert_eq!(house, before);
+    let (answer, _) = carrier.answer(&offer).unwrap();
+    assert!(house.accept(&answer).is_ok());
+}

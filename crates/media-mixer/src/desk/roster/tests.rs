@@ -89,7 +89,7 @@ enum Step {
 }
 
 fn step() -> impl Strategy<Value = Step> {
-    let one = (0..LEGS, any::<bool>(), any::<bool>(), prop::bool::weighted(0.2), 0..6_u8);
+    let one = (0..LEGS, any::<bool>(), any::<bool>(), prop::bool::weighted(0.2), 0..8_u8);
     prop_oneof![
         4 => prop::collection::vec(one, 1..4).prop_map(Step::Set),
         1 => (0..LEGS).prop_map(Step::Leave),
@@ -119,7 +119,11 @@ proptest! {
                         let place = if side { Place::Side } else { Place::Main };
                         // legs 0 and 1 are two lines of one person
                         let person = leg.max(1) as u32;
-                        (leg, LegMask { place, open, muted, supervises: supervised(kind), ..mask(leg, person) })
+                        // 6 waits for early media, 7 has some
+                        let ears = if kind == 6 { Ears::Early } else { Ears::ComfortNoise };
+                        let (open, early) = (open && kind != 7, kind == 7);
+                        let supervises = supervised(kind);
+                        (leg, LegMask { place, open, early, muted, ears, supervises, ..mask(leg, person) })
                     }).collect();
                     world.change(masks.into_values().collect(), &[]);
                 }

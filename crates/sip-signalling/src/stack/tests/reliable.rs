@@ -211,6 +211,33 @@ fn nothing_is_reliable_that_need_not_be_and_no_offer_is_forced() {
     net.wait(SERVER, |news| matches!(news, News::Answered { .. }).then_some(()));
 }
 
+#[test]
+fn sound_before_the_answer_comes_by_a_183_and_not_where_it_would_have_to_be_reliable() {
+    let mut net = phone_net(146, Protocol::Udp);
+    net.ring("alice", 7);
+    let there = net.arrived(PHONE).leg;
+    net.wish(PHONE, Wish::Ringing { leg: there });
+    net.wish(PHONE, Wish::Early { leg: there, body: Bytes::from_static(b"v=0 early") });
+    let body = net.wait(SERVER, |news| match news {
+        News::Progress { status: 183, body, .. } => Some(body.clone()),
+        _ => None,
+    });
+    assert_eq!(&body[..], b"v=0 early");
+    net.wish(PHONE, Wish::Answer { leg: there, body: Bytes::from_static(b"v=0 early") });
+    net.wait(SERVER, |news| matches!(news, News::Answered { .. }).then_some(()));
+    net.wish(PHONE, Wish::Early { leg: there, body: Bytes::from_static(b"v=0 late") });
+    net.pass(seconds(1));
+    assert!(!net.told(SERVER).iter().any(|news| matches!(news, News::Progress { .. })), "it is answered");
+    let mut net = phone_net(147, Protocol::Udp);
+    let there = required(&mut net, b"v=0", |_| false);
+    net.wish(PHONE, Wish::Early { leg: there, body: Bytes::from_static(b"v=0 early") });
+    let told = net.wait(SERVER, |news| match news {
+        News::Progress { status, body, .. } => Some((*status, body.len())),
+        _ => None,
+    });
+    assert_eq!(told, (180, 0));
+}
+
 /// Somebody at the phone's address answers the server's INVITE.
 fn provisional(net: &mut Net, status: u16, tag: &str, rseq: u32) {
     let invite = net.sent(SERVER, Method::Invite);
