@@ -193,7 +193,7 @@ impl Keeper {
 /// How the legs sounded, as the mixer knows it best; of those it has forgotten, as they sounded shortly before their end.
 pub(crate) fn add_quality(mixer: &Mixer, record: &mut CallRecord) {
     for leg in record.parties.iter_mut().flat_map(|party| party.legs.iter_mut()) {
-        leg.quality = mixer.quality(leg.leg).or(leg.quality);
+        leg.quality = mixer.quality(leg.leg).or_else(|| leg.quality.take());
     }
 }
 

@@ -3,12 +3,14 @@
 //! What happens is counted as it happens; how things stand is asked when somebody wants to know (`scrape`).
 
 mod scrape;
+mod sound;
 mod words;
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
 use conference::Event;
+use conference::record::Quality;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
@@ -18,6 +20,8 @@ use prometheus_client::registry::{Registry, Unit};
 use tokio::sync::Mutex;
 
 pub(crate) use scrape::Scraped;
+
+use sound::Sound;
 
 use crate::book::Took;
 
@@ -99,6 +103,7 @@ pub(crate) struct Metrics {
     enrolled: Family<Trunk, Gauge>,
     mask_seconds: Histogram,
     change_seconds: Histogram,
+    sound: Sound,
     pub(crate) gauges: Arc<Gauges>,
     /// One scrape at a time: the gauges of one must not be those of another.
     scraping: Arc<Mutex<()>>,
@@ -169,9 +174,11 @@ impl Metrics {
             enrolled: Family::default(),
             mask_seconds,
             change_seconds,
+            sound: Sound::new(),
             gauges: Arc::default(),
             scraping: Arc::default(),
         };
+        metrics.sound.register(&mut registry);
         registry.register("calls_started", "Calls that began", metrics.calls.clone());
         registry.register("transfers", "Transfers that ended, by outcome", metrics.transfers.clone());
         registry.register("reservations", "Offers that ended, by how", metrics.reservations.clone());
@@ -204,6 +211,11 @@ impl Metrics {
             let label = QueueHow { queue: queue.clone(), how: words::exit(*how).to_owned() };
             self.queue_exits.get_or_create(&label).inc();
         }
+    }
+
+    /// A leg has ended, and sounded like this.
+    pub(crate) fn sounded(&self, quality: &Quality) {
+        self.sound.note(quality);
     }
 
     /// Something an operator should see.

@@ -446,6 +446,7 @@ pub(crate) fn worker(settings: &MediaSettings, sounds: Sounds, now_us: u64) -> (
         media_timeout: settings.media_timeout,
         tail_guard: settings.tail_guard,
         complexity: settings.opus.complexity,
+        pressed: false,
     };
     let line = Line::new(command_sender, words, Arc::clone(&counters));
     (line, Worker::new(commands, word_sender, Arc::clone(&counters), shared, now_us), counters)

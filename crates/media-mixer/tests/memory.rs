@@ -10,7 +10,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use media_mixer::dtmf::{Digit, Receiver, Sender};
 use media_mixer::latch::{Latch, Mode};
-use media_mixer::rtcp::{Clock, MAX_COMPOUND, Reporter};
+use media_mixer::rtcp::{Clock, Hearing, MAX_COMPOUND, Reporter};
 use media_mixer::rtp::{MAX_PACKET, Packet, Stamp};
 use media_mixer::sdp::{Codec, LocalMedia, OpusSettings, SdpError, Session, SrtpTerms};
 
@@ -113,9 +113,9 @@ fn a_thousand_packets_each_way_allocate_nothing() {
                 black_box(receiver.packet(event.timestamp, &event.payload, now));
             }
             if now >= theirs.due_us() {
-                let length = theirs.report(now, 7, &mut report);
+                let length = theirs.report(now, 7, &Hearing::default(), &mut report);
                 ours.arrived(&report[..length], now).unwrap();
-                let length = ours.report(now, 7, &mut report);
+                let length = ours.report(now, 7, &Hearing::default(), &mut report);
                 theirs.arrived(&report[..length], now).unwrap();
                 black_box(latch.admit_rtcp(peer));
                 reports += 1;

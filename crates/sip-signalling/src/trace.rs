@@ -100,7 +100,8 @@ fn without_secrets(bytes: &[u8]) -> Bytes {
     kept.extend_from_slice(b"\r\n");
     // digits are what people type for a PIN or a card
     if !head.starts_with(b"INFO ") {
-        let key = |line: &&[u8]| line.trim_ascii_start().starts_with(b"a=crypto:");
+        // in whatever form a phone writes the attribute, its keys follow this word (RFC 4568 §9.2)
+        let key = |line: &&[u8]| line.windows(7).any(|word| word.eq_ignore_ascii_case(b"inline:"));
         body.split_inclusive(|byte| *byte == b'\n')
             .filter(|line| !key(line))
             .for_each(|line| kept.extend_from_slice(line));

@@ -207,12 +207,17 @@ fn weight(write: &Write) -> usize {
 /// JSON knows no infinity and no NaN: such a measurement would make the record unreadable.
 fn make_finite(record: &mut CallRecord) {
     let legs = record.parties.iter_mut().flat_map(|party| &mut party.legs);
-    for Quality { jitter_ms, round_trip_ms, mos, .. } in legs.filter_map(|leg| leg.quality.as_mut()) {
-        if !jitter_ms.is_finite() {
-            *jitter_ms = 0.0;
+    let finite = |value: f32| if value.is_finite() { value } else { 0.0 };
+    for quality in legs.filter_map(|leg| leg.quality.as_mut()) {
+        let Quality { jitter_ms, round_trip_ms, delay_ms, mos, there, .. } = quality;
+        *jitter_ms = finite(*jitter_ms);
+        for value in [round_trip_ms, delay_ms, mos] {
+            *value = value.filter(|value| value.is_finite());
         }
-        *round_trip_ms = round_trip_ms.filter(|value| value.is_finite());
-        *mos = mos.filter(|value| value.is_finite());
+        if let Some(there) = there {
+            (there.loss_percent, there.jitter_ms) = (finite(there.loss_percent), finite(there.jitter_ms));
+            there.mos = there.mos.filter(|value| value.is_finite());
+        }
     }
 }
 

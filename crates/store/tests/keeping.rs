@@ -202,7 +202,7 @@ async fn a_measurement_that_is_no_number_does_not_make_a_record_unreadable() {
     (quality.jitter_ms, quality.mos, quality.round_trip_ms) = (f32::NAN, Some(f32::INFINITY), Some(f32::NAN));
     store.write(Write::Call(Box::new(record)));
     store.flush().await.unwrap();
-    let kept = store.record(CallId(1)).await.unwrap().unwrap().parties[0].legs[0].quality.unwrap();
+    let kept = store.record(CallId(1)).await.unwrap().unwrap().parties[0].legs[0].quality.clone().unwrap();
     assert_eq!((kept.jitter_ms, kept.mos, kept.round_trip_ms), (0.0, None, None));
 }
 

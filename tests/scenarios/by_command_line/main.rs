@@ -5,6 +5,7 @@
 //! |---|---|
 //! | the six steps, and the pause buttons | `steps::*` |
 //! | `call ID`: participants, matrix, history, quality | `sheet::*` |
+//! | `call ID`: a bad way, and what a phone tells of its own end; API and metrics too | `quality::*` |
 //! | `calls`, `agents`, `queues`: tables that redraw, colour, `NO_COLOR` | `tables::*` |
 //! | `accept`, `reject`, `state`, `lock`, `unlock` | `queues::*` |
 //! | `trace`: the ladder, and what is not in it | `trace::*` |
@@ -16,6 +17,7 @@
 //! What the program asks of the API, and what it makes of odd answers, is tested in the daemon's own `cli` against a house that says
 //! what each test tells it; there also are the manual page and what shells are told.
 
+mod quality;
 mod queues;
 mod refusals;
 mod service;

@@ -155,6 +155,24 @@ impl Audio {
         self.state().heard.clone()
     }
 
+    /// Waits for a report (RTCP in the same port) with an extended report in it (RFC 3611), and returns it.
+    pub async fn until_reported(&self, limit: Duration) -> Option<Vec<u8>> {
+        let end = Instant::now() + limit;
+        let reported = |bytes: &Vec<u8>| {
+            bytes.len() > 8
+                && (200..=201).contains(&bytes[1])
+                && bytes.chunks_exact(4).any(|word| word[..2] == [0x80, 207])
+        };
+        while Instant::now() < end {
+            let found = self.state().heard.iter().map(|packet| &packet.bytes).find(|bytes| reported(bytes)).cloned();
+            if found.is_some() {
+                return found;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        None
+    }
+
     /// The telephone events (payload type 101) that began: the event's number, once per timestamp.
     #[must_use]
     pub fn events(&self) -> Vec<u8> {

@@ -9,4 +9,6 @@ mod sheet;
 
 pub use audibility::{AudibilityChange, AudibilityHistory, AudibilitySpan, Cause};
 pub use recorder::Recorder;
-pub use sheet::{AgentTimes, AgentTotals, CallRecord, LegRecord, PartyRecord, Quality, QueueRecord, TransferRecord};
+pub use sheet::{
+    AgentTimes, AgentTotals, CallRecord, LegRecord, PartyRecord, Quality, QueueRecord, There, TransferRecord,
+};

@@ -111,17 +111,43 @@ pub struct LegRecord {
 }
 
 /// How a leg sounded.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Quality {
     /// Packets that came.
     pub received: u64,
     /// Packets that were lost on the way to us.
     pub lost: u64,
+    /// Packets that came too late to be played.
+    #[serde(default)]
+    pub discarded: u64,
     /// Interarrival jitter, in milliseconds.
     pub jitter_ms: f32,
     /// Round trip by RTCP, in milliseconds, once it is known.
     pub round_trip_ms: Option<f32>,
+    /// From the phone's mouth to the ears here, in milliseconds: half the round trip, one packet, and the wait in the jitter buffer.
+    #[serde(default)]
+    pub delay_ms: Option<f32>,
     /// Estimated mean opinion score, 1 to 4.5 (ITU-T G.107).
+    pub mos: Option<f32>,
+    /// How our sound arrives there, as far as the phone tells.
+    #[serde(default)]
+    pub there: Option<There>,
+    /// The codec in which it was sent to, by its name in SDP.
+    #[serde(default)]
+    pub codec: Option<String>,
+    /// The SRTP suite by which its media was encrypted; `None`: it was not.
+    #[serde(default)]
+    pub encryption: Option<String>,
+}
+
+/// How our sound arrives at a phone.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct There {
+    /// Lost on the way, in a hundred.
+    pub loss_percent: f32,
+    /// Interarrival jitter there, in milliseconds.
+    pub jitter_ms: f32,
+    /// The phone's own estimate (RFC 3611 §4.7.5), if it makes one.
     pub mos: Option<f32>,
 }
 

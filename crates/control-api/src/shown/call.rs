@@ -158,12 +158,38 @@ pub struct Quality {
     pub received: u64,
     /// Packets that were lost on the way to us.
     pub lost: u64,
+    /// Packets that came too late to be played.
+    pub discarded: u64,
     /// Interarrival jitter, in milliseconds.
     pub jitter_ms: f32,
     /// Round trip, in milliseconds, once it is known.
     #[schema(required)]
     pub round_trip_ms: Option<f32>,
+    /// From the phone's mouth to the ears here, in milliseconds: half the round trip, one packet, and the wait in the jitter buffer.
+    #[schema(required)]
+    pub delay_ms: Option<f32>,
     /// Estimated mean opinion score, 1 to 4.5.
+    #[schema(required)]
+    pub mos: Option<f32>,
+    /// How our sound arrives at the phone, as far as it tells.
+    #[schema(required)]
+    pub there: Option<There>,
+    /// The codec in which it is sent to.
+    #[schema(required, example = "opus")]
+    pub codec: Option<String>,
+    /// The SRTP suite by which its media is encrypted; null: it is not.
+    #[schema(required, example = "AEAD_AES_128_GCM")]
+    pub encryption: Option<String>,
+}
+
+/// How our sound arrives at a phone, as it says.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct There {
+    /// Lost on the way, in a hundred.
+    pub loss_percent: f32,
+    /// Interarrival jitter there, in milliseconds.
+    pub jitter_ms: f32,
+    /// The phone's own estimate of a mean opinion score, 1 to 5, if it makes one.
     #[schema(required)]
     pub mos: Option<f32>,
 }
@@ -302,9 +328,18 @@ impl Quality {
         Self {
             received: quality.received,
             lost: quality.lost,
+            discarded: quality.discarded,
             jitter_ms: finite(quality.jitter_ms),
             round_trip_ms: quality.round_trip_ms.filter(|number| number.is_finite()),
+            delay_ms: quality.delay_ms.filter(|number| number.is_finite()),
             mos: quality.mos.filter(|number| number.is_finite()),
+            there: quality.there.map(|there| There {
+                loss_percent: finite(there.loss_percent),
+                jitter_ms: finite(there.jitter_ms),
+                mos: there.mos.filter(|number| number.is_finite()),
+            }),
+            codec: quality.codec.clone(),
+            encryption: quality.encryption.clone(),
         }
     }
 }

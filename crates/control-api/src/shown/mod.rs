@@ -28,7 +28,7 @@ mod service;
 pub use audibility::{Audibility, Cause, Change, Pair, Span};
 pub use call::{
     ActionName, AllowedAction, Call, Direction, Facing, Leg, Participant, Phase, Quality, QueuePlace, Role, Status,
-    Target, Transfer,
+    Target, There, Transfer,
 };
 pub use event::{Event, EventMessage, LeftReason, OutcomeName, QueueExit, ReservationEnd, Snapshot};
 pub use history::{Party, QueueStay, Record, RecordLeg, Times, TransferRecord};

@@ -205,6 +205,7 @@ impl Carry {
     pub(crate) fn forget(&mut self, leg: LegId) {
         if let Some(known) = self.legs.remove(leg) {
             if let Some((call, quality)) = known.call.zip(self.mixer.quality(leg)) {
+                self.metrics.sounded(&quality);
                 self.book.quality(call, leg, quality);
             }
             self.mixer.close(leg);

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use serde_json::json;
 
 use super::board::{named, status, transfer};
-use super::client::wire::{Audibility, Call, Leg, Party, Record};
+use super::client::wire::{Audibility, Call, Leg, Party, Record, There};
 use super::client::{Client, Reach};
 use super::history::outcome;
 use super::matrix::{self, Person};
@@ -113,7 +113,9 @@ fn past(people: &[Person], audibility: &Audibility, width: Option<usize>, paint:
 }
 
 fn quality<'a>(legs: impl Iterator<Item = (String, &'a Leg)>, width: Option<usize>, paint: Paint) -> Vec<String> {
-    let mut table = Table::new(&["WHO", "LEG", ">RECEIVED", ">LOST", ">JITTER", ">ROUND TRIP", ">MOS"]);
+    let sent = ["WHO", "LEG", "CODEC", "SRTP"];
+    let heard = [">RECEIVED", ">LOST", ">LATE", ">JITTER", ">ROUND TRIP", ">DELAY", ">MOS", "THERE"];
+    let mut table = Table::new(&[&sent[..], &heard[..]].concat());
     let mut any = false;
     for (who, leg) in legs {
         let Some(quality) = &leg.quality else { continue };
@@ -122,17 +124,29 @@ fn quality<'a>(legs: impl Iterator<Item = (String, &'a Leg)>, width: Option<usiz
         let lossy = quality.lost * 50 > quality.received + quality.lost;
         let mos =
             quality.mos.map(|mos| Cell::of(format!("{mos:.2}")).ink(if mos < 3.6 { Ink::Warm } else { Ink::Good }));
+        let ms = |value: Option<f64>| Cell::of(value.map(|ms| format!("{ms:.1} ms")).unwrap_or_default());
         table.row(vec![
             Cell::of(who),
             Cell::of(&leg.id),
+            Cell::of(quality.codec.clone().unwrap_or_default()),
+            Cell::of(quality.encryption.clone().unwrap_or_default()),
             Cell::of(quality.received.to_string()),
             Cell::of(quality.lost.to_string()).ink(if lossy { Ink::Bad } else { Ink::Plain }),
-            Cell::of(format!("{:.1} ms", quality.jitter_ms)),
-            Cell::of(quality.round_trip_ms.map(|ms| format!("{ms:.1} ms")).unwrap_or_default()),
+            Cell::of(quality.discarded.to_string()),
+            ms(Some(quality.jitter_ms)),
+            ms(quality.round_trip_ms),
+            ms(quality.delay_ms),
             mos.unwrap_or_default(),
+            Cell::of(quality.there.as_ref().map(there).unwrap_or_default()),
         ]);
     }
     if any { heading("Quality", paint).into_iter().chain(table.lines(width, paint)).collect() } else { Vec::new() }
+}
+
+/// How our sound arrives at a phone, in a few words.
+fn there(there: &There) -> String {
+    let mos = there.mos.map(|mos| format!(", MOS {mos:.1}")).unwrap_or_default();
+    format!("{:.1} % lost, {:.1} ms jitter{mos}", there.loss_percent, there.jitter_ms)
 }
 
 /// A length in seconds; nothing where there was none.
@@ -245,16 +259,21 @@ mod tests {
             "id": "c-0001", "started_at": "2026-11-22T10:00:00Z", "participants": [
                 {"id": "p1", "role": "customer", "name": "x", "address": "sip:x@127.0.0.2", "status": "live",
                  "since": "2026-11-22T10:00:00Z", "legs": [{"id": "a1", "direction": "both",
-                 "quality": {"received": 50, "lost": 50, "jitter_ms": 1.25, "mos": 2.0}}]},
+                 "quality": {"received": 50, "lost": 50, "discarded": 3, "jitter_ms": 1.25, "delay_ms": 61.5, "mos": 2.0,
+                             "codec": "opus", "encryption": "AEAD_AES_128_GCM",
+                             "there": {"loss_percent": 1.5, "jitter_ms": 4.0, "mos": 3.9}}}]},
                 {"id": "p2", "role": "agent", "agent": "alice", "status": "live", "since": "2026-11-22T10:00:00Z",
                  "legs": [{"id": "a2", "direction": "away"}]}]
         });
         let now = "2026-11-22T10:00:05Z".parse().unwrap();
-        let drawn = live(&serde_json::from_value(call).unwrap(), &Audibility::default(), now, Some(100), Paint(false));
+        let drawn = live(&serde_json::from_value(call).unwrap(), &Audibility::default(), now, Some(180), Paint(false));
         let drawn = drawn.join("\n");
-        for wanted in
-            ["p1 x      customer  Live    5 s  sip:x@127.0.0.2  a1", "a2 (away)", "p1 x  a1         50    50  1.2 ms"]
-        {
+        for wanted in [
+            "p1 x      customer  Live    5 s  sip:x@127.0.0.2  a1",
+            "a2 (away)",
+            "61.5 ms  2.00  1.5 % lost, 4.0 ms jitter, MOS 3.9",
+            "p1 x  a1   opus   AEAD_AES_128_GCM        50    50     3  1.2 ms",
+        ] {
             assert!(drawn.contains(wanted), "{wanted}\n{drawn}");
         }
     }

@@ -120,11 +120,17 @@ impl Default for OpusDecoder {
     }
 }
 
+/// Bits a second when there is no time: enough for speech that is understood, and less to send.
+const PRESSED_BPS: u32 = 16_000;
+
 /// Encodes one stream, on the terms it was made for.
 #[derive(Debug)]
 pub struct OpusEncoder {
     encoder: Option<Encoder>,
     complexity: u8,
+    /// As agreed, and as it is now, in bits a second.
+    agreed_bps: u32,
+    bitrate_bps: u32,
     loss_percent: u8,
 }
 
@@ -146,8 +152,9 @@ impl OpusEncoder {
             encoder.set_dtx(terms.pauses).ok()?;
             Some(encoder)
         });
-        let mut made = Self { encoder, complexity: u8::MAX, loss_percent: 0 };
-        made.set_complexity(5);
+        let (agreed_bps, bitrate_bps) = (terms.bitrate, terms.bitrate);
+        let mut made = Self { encoder, complexity: u8::MAX, agreed_bps, bitrate_bps, loss_percent: 0 };
+        made.set_complexity(5, false);
         made
     }
 
@@ -160,9 +167,14 @@ impl OpusEncoder {
         }
     }
 
-    /// How much time it takes for how good a sound, 0 to 10.
-    pub fn set_complexity(&mut self, complexity: u8) {
+    /// How much time it takes for how good a sound, 0 to 10. `pressed`: there is no time at all, and it takes fewer bits too.
+    pub fn set_complexity(&mut self, complexity: u8, pressed: bool) {
         let complexity = complexity.min(10);
+        let bps = if pressed { self.agreed_bps.min(PRESSED_BPS) } else { self.agreed_bps };
+        if let Some(encoder) = self.encoder.as_mut().filter(|_| self.bitrate_bps != bps) {
+            let _known = encoder.set_bitrate(Bitrate::BitsPerSecond(i32::try_from(bps).unwrap_or(i32::MAX)));
+            self.bitrate_bps = bps;
+        }
         if let Some(encoder) = self.encoder.as_mut().filter(|_| self.complexity != complexity) {
             let _known = encoder.set_complexity(complexity);
             self.complexity = complexity;

@@ -41,7 +41,7 @@ impl Departed {
 
     /// How a closed leg sounded.
     pub(super) fn quality(&self, leg: LegId) -> Option<Quality> {
-        self.quality.get(&leg).copied()
+        self.quality.get(&leg).cloned()
     }
 
     fn remember(&mut self, leg: LegId, quality: Quality) {

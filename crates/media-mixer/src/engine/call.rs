@@ -43,6 +43,8 @@ pub(crate) struct Shared {
     pub(crate) tail_guard: Duration,
     /// How much time an encoder may take at the moment, 0 to 10.
     pub(crate) complexity: u8,
+    /// There is no time at all: encoders take fewer bits, too.
+    pub(crate) pressed: bool,
 }
 
 /// A media thread's scratch room, lent to one call after the other.

@@ -43,6 +43,11 @@ impl Load {
         self.now
     }
 
+    /// Whether nothing is left to be made cheaper that the settings had wanted better.
+    pub(crate) const fn is_pressed(&self) -> bool {
+        self.now == 0 && self.most > 0
+    }
+
     fn judge(&mut self, percent: u64) {
         if percent > BUSY_PERCENT {
             self.idle_spans = 0;
@@ -82,6 +87,11 @@ mod tests {
         assert_eq!(after(&mut load, 9, 10), 2);
         assert_eq!(after(&mut load, 1, 10), 3);
         assert_eq!(after(&mut load, 1_000, 0), 6, "never better than the settings say");
+        assert!(!load.is_pressed());
         assert_eq!(after(&mut load, 20, 100), 0);
+        assert!(load.is_pressed(), "fewer bits, too");
+        assert_eq!(after(&mut load, 10, 0), 1);
+        assert!(!load.is_pressed());
+        assert!(!Load::new(0, 0).is_pressed(), "that was the operator's choice");
     }
 }

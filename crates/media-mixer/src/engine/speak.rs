@@ -86,7 +86,7 @@ impl Call {
 
     /// Sends one listener the sound of his group, and what is his own with it.
     fn say(&self, leg: &mut Leg, turn: &Turn, bridge: &mut Bridge, shared: &Shared) {
-        match leg.coder(shared.complexity) {
+        match leg.coder(shared.complexity, shared.pressed) {
             Some(coder) => self.say_coded(leg, coder, turn, bridge, shared),
             None => say_plain(leg, turn, bridge, shared),
         }

@@ -114,6 +114,7 @@ impl Worker {
     /// The last turn took so long and ended at `now_us`.
     pub(crate) fn worked(&mut self, took_us: u64, now_us: u64) {
         self.shared.complexity = self.load.worked(took_us, now_us);
+        self.shared.pressed = self.load.is_pressed();
     }
 
     /// Does what is due at `now_us`. A call ticks at most once, however late it is.

@@ -193,7 +193,8 @@ impl Jitter {
     fn plain(&mut self, wish: Wish, out: &mut [i16]) -> Made {
         let mut patience = if let Wish::Lengthen(samples, _) = wish { samples as usize } else { 0 };
         let start = self.next;
-        let mut made = Made { start, oldest: self.oldest_in(start), concealed: 0, silent: true };
+        // what is put into it says how old that is; noise is of nobody
+        let mut made = Made { start, oldest: start, concealed: 0, silent: true };
         let mut done = 0;
         while done < out.len() {
             let wanted = out.len() - done;
@@ -256,14 +257,17 @@ impl Jitter {
             return out.len();
         }
         let repeated = self.is_repeated(hole);
+        if !self.conceal.active() && self.filled == 0 && self.next >= self.tainted_to {
+            let before = self.oldest_in(self.next).min(made.oldest);
+            self.hole_oldest = self.remembered.iter().copied().min().unwrap_or(i64::MAX).min(before);
+        }
         if !repeated && self.comfort(out) {
             self.conceal.forget();
             made.silent = false;
             self.next += out.len() as i64;
+            // the decoder heard nothing of the pause: what it makes next begins with what it knew before
+            self.taint(self.next);
             return out.len();
-        }
-        if !self.conceal.active() && self.filled == 0 && self.next >= self.tainted_to {
-            self.hole_oldest = self.remembered.iter().copied().min().unwrap_or(i64::MAX).min(made.oldest);
         }
         if repeated || self.mends() {
             return self.mended(out, hole, made);
@@ -285,6 +289,7 @@ impl Jitter {
             out.fill(0);
             self.filled += out.len();
             self.next += out.len() as i64;
+            self.taint(self.next);
             return out.len();
         }
         made.oldest = made.oldest.min(self.hole_oldest);

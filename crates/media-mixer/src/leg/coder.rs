@@ -95,9 +95,9 @@ impl Coder {
     }
 
     /// Makes it for other losses, and as good as there is time for.
-    pub(super) fn prepare(&mut self, loss: Loss, complexity: u8) {
+    pub(super) fn prepare(&mut self, loss: Loss, complexity: u8, pressed: bool) {
         if let Encoder::Opus(encoder) = &mut self.encoder {
-            encoder.set_complexity(complexity);
+            encoder.set_complexity(complexity, pressed);
             encoder.set_loss(loss.percent());
             self.terms.loss = loss.percent();
         }

@@ -188,6 +188,7 @@ impl Leg {
         }
         self.wall.take(agreement.srtp.as_ref(), &mut gear.shield);
         self.reporter.set_rate(agreement.codec.clock_rate());
+        self.reporter.set_terms(agreement.extended);
         self.keys.receiver.set_clock(agreement.dtmf_clock);
         self.digits.set_clock(agreement.dtmf_clock);
     }

@@ -9,7 +9,7 @@ use crate::bridge::group::PAYLOAD;
 use crate::codec::{Codec, Rate};
 use crate::dtmf::{Digit, EventPacket};
 use crate::engine::call::TICK_US;
-use crate::rtcp::MAX_COMPOUND;
+use crate::rtcp::{Hearing, MAX_COMPOUND};
 use crate::rtp::{HEADER, MAX_PACKET, Stamp};
 use crate::sdp::limits::PTIME_MAX_MS;
 use crate::sdp::{Agreement, Direction};
@@ -95,9 +95,9 @@ impl Leg {
     }
 
     /// Its own encoder, if its codec has a memory, made ready for this tick.
-    pub(crate) fn coder(&mut self, complexity: u8) -> Option<Box<Coder>> {
+    pub(crate) fn coder(&mut self, complexity: u8, pressed: bool) -> Option<Box<Coder>> {
         let mut coder = self.coder.take()?;
-        coder.prepare(self.loss, complexity);
+        coder.prepare(self.loss, complexity, pressed);
         Some(coder)
     }
 
@@ -221,7 +221,9 @@ impl Leg {
         }
         let random = self.chance();
         let mut compound = [0; MAX_COMPOUND + RTCP_OVERHEAD];
-        let length = self.reporter.report(now_us, random, &mut compound);
+        let hearing =
+            if self.reporter.tells_metrics() { self.snapshot(now_us).stats().hearing() } else { Hearing::default() };
+        let length = self.reporter.report(now_us, random, &hearing, &mut compound);
         self.send_control(&mut compound, length);
     }
 

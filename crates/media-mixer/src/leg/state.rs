@@ -8,6 +8,7 @@ use conference::{CallId, LegId};
 use serde::{Deserialize, Serialize};
 
 use super::{Chance, Drops, Gear, Keys, Leg};
+use crate::codec::Codec;
 use crate::dtmf;
 use crate::gain::Gain;
 use crate::io::Wires;
@@ -52,6 +53,12 @@ pub(crate) struct Snapshot {
     unsent: u64,
     added_delay_us: Option<u32>,
     jitter_us: u32,
+    /// What it is sent, once something is agreed.
+    #[serde(default)]
+    codec: Option<Codec>,
+    /// Length of its phone's packets.
+    #[serde(default)]
+    packet_us: u32,
 }
 
 /// One leg, frozen. Thawed by [`crate::Mixer::thaw`], also in another process: its port, SSRC and negotiation go on.
@@ -91,7 +98,7 @@ impl LegState {
 }
 
 /// What a leg's media has come to; at most about a second old.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct LegStats {
     /// Our SSRC.
     pub ssrc: u32,
@@ -115,6 +122,12 @@ pub struct LegStats {
     pub locked: bool,
     /// How its media is encrypted; `None`: not at all.
     pub encryption: Option<Suite>,
+    /// In which codec it is sent to; `None`: nothing was agreed.
+    pub codec: Option<Codec>,
+    /// Length of its phone's packets, in microseconds.
+    pub packet_us: u32,
+    /// Packets lost in a row, on average; 1 where they are lost at random.
+    pub mean_run: f32,
 }
 
 impl Snapshot {
@@ -137,6 +150,9 @@ impl Snapshot {
             unsent: self.unsent,
             locked: self.latch.is_locked(),
             encryption: self.srtp.map(|progress| progress.suite()),
+            codec: self.codec,
+            packet_us: self.packet_us,
+            mean_run: self.reporter.mean_run(),
         }
     }
 }
@@ -163,6 +179,8 @@ impl Leg {
             unsent: self.out.unsent,
             added_delay_us: self.jitter.added_delay_us(),
             jitter_us: self.jitter.jitter_us(),
+            codec: self.agreement.map(|agreement| agreement.codec),
+            packet_us: self.jitter.packet_us(),
         }
     }
 

@@ -9,7 +9,7 @@ use rtc_shared::marshal::Marshal;
 use super::read::SenderInfo;
 
 /// Bytes that every compound of ours fits in.
-pub const MAX_COMPOUND: usize = 128;
+pub const MAX_COMPOUND: usize = 192;
 /// Length of our CNAME. With it the SDES chunk ends on a word without further padding.
 pub(super) const CNAME: usize = 25;
 /// SDES item type (RFC 3550 §6.5.1).
@@ -22,6 +22,8 @@ pub(super) struct Compound<'a> {
     pub(super) sender: Option<SenderInfo>,
     pub(super) about_peer: Option<ReceptionReport>,
     pub(super) cname: &'a [u8; CNAME],
+    /// An extended report, whole; empty: there is none.
+    pub(super) extended: &'a [u8],
     pub(super) bye: bool,
 }
 
@@ -31,6 +33,7 @@ impl Compound<'_> {
         let mut out = Cursor { buffer: buffer.get_mut(..MAX_COMPOUND)?, length: 0 };
         self.report(&mut out)?;
         self.description(&mut out)?;
+        out.put(self.extended)?;
         if self.bye {
             out.header(PacketType::Goodbye, 1, 1)?;
             out.put(&self.ssrc.to_be_bytes())?;

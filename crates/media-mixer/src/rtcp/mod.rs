@@ -8,10 +8,13 @@
 //! start, without member counting and timer reconsideration.
 
 mod build;
+mod bursts;
+mod extended;
 mod read;
 mod reporter;
 
 pub use build::MAX_COMPOUND;
+pub use extended::{Extended, ExtendedTerms, Hearing, PeerMetrics};
 pub use read::{Arrived, Block, RtcpError, SenderInfo, read};
 pub use reporter::{Clock, Counters, Reporter};
 

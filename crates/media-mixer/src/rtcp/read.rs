@@ -7,6 +7,7 @@ use rtc_rtcp::reception_report::ReceptionReport;
 use rtc_rtcp::sender_report::SenderReport;
 use rtc_shared::marshal::{Marshal, Unmarshal};
 
+use super::extended::{Extended, PACKET_TYPE};
 use crate::rtp::MAX_PACKET;
 
 /// Shortest compound taken, in bytes: an empty receiver report alone (8) says nothing.
@@ -70,6 +71,8 @@ pub struct Arrived {
     pub sender_info: Option<SenderInfo>,
     /// Its report about `ours`.
     pub about_us: Option<Block>,
+    /// Its extended report, if it sent one.
+    pub extended: Extended,
     /// It says goodbye for `sender`.
     pub bye: bool,
 }
@@ -91,6 +94,7 @@ pub fn read(datagram: &[u8], ours: u32) -> Result<Arrived, RtcpError> {
             sender: ssrc_at(packet, HEADER)?,
             sender_info: None,
             about_us: None,
+            extended: Extended::default(),
             bye: false,
         });
         take(known, &header, packet, ours)?;
@@ -127,6 +131,10 @@ fn take(arrived: &mut Arrived, header: &Header, packet: &[u8], ours: u32) -> Res
         let block = block_about(ours, packet, HEADER + SSRC, count)?;
         if sender == arrived.sender {
             arrived.about_us = arrived.about_us.or(block);
+        }
+    } else if header.packet_type as u8 == PACKET_TYPE {
+        if ssrc_at(packet, HEADER)? == arrived.sender {
+            arrived.extended.take(packet, ours)?;
         }
     } else if header.packet_type == PacketType::Goodbye {
         for index in 0..count {

@@ -6,6 +6,8 @@ use rtc_rtcp::reception_report::ReceptionReport;
 use serde::{Deserialize, Serialize};
 
 use super::build::{CNAME, Compound};
+use super::bursts::Bursts;
+use super::extended::{ExtendedTerms, Hearing, Metrics, PeerMetrics, Telling};
 use super::read::{Arrived, RtcpError, SenderInfo, read};
 use super::{INTERVAL_US, middle, ntp};
 use crate::rtp::{Jitter, Packet, Source};
@@ -39,6 +41,9 @@ pub struct Counters {
     pub peer_fraction_lost: u8,
     /// The jitter that the peer sees, in the codec's clock.
     pub peer_jitter: u32,
+    /// What the peer tells of our stream beyond that, if it does.
+    #[serde(default)]
+    pub peer_metrics: Option<PeerMetrics>,
     /// Round trip to the peer, in microseconds.
     pub round_trip_us: Option<u64>,
     /// Arrived compounds that were unsound.
@@ -55,6 +60,8 @@ struct Peer {
     jitter: Jitter,
     /// Middle bits of its last sender report, and when that came.
     last_sr: Option<(u32, u64)>,
+    #[serde(default)]
+    bursts: Bursts,
 }
 
 /// One leg's reports.
@@ -73,6 +80,12 @@ pub struct Reporter {
     /// Lost of the sources before this one.
     #[serde(default)]
     lost_before: i64,
+    /// What the peer wants to be told by extended reports.
+    #[serde(default)]
+    terms: ExtendedTerms,
+    /// Of its last reference time: whose, its middle bits, when it came.
+    #[serde(default)]
+    reference: Option<(u32, u32, u64)>,
     due_us: u64,
 }
 
@@ -90,6 +103,8 @@ impl Reporter {
             sent_recently: [false; 2],
             peer: None,
             lost_before: 0,
+            terms: ExtendedTerms::default(),
+            reference: None,
             due_us: 0,
         };
         reporter.due_us = clock.now_us + interval_us(random) / 2;
@@ -103,6 +118,11 @@ impl Reporter {
         {
             peer.jitter = Jitter::default();
         }
+    }
+
+    /// What the peer wants to be told by extended reports from here on.
+    pub fn set_terms(&mut self, terms: ExtendedTerms) {
+        self.terms = terms;
     }
 
     /// Counts a packet of ours.
@@ -121,14 +141,16 @@ impl Reporter {
         match &mut self.peer {
             Some(peer) if peer.ssrc == packet.ssrc => {
                 peer.source.update(packet.sequence);
+                peer.bursts.received(packet.sequence);
                 peer.jitter.update(arrival, packet.timestamp);
             }
             before => {
                 self.lost_before += before.map_or(0, |peer| i64::from(peer.source.lost()));
                 let mut jitter = Jitter::default();
                 jitter.update(arrival, packet.timestamp);
-                self.peer =
-                    Some(Peer { ssrc: packet.ssrc, source: Source::new(packet.sequence), jitter, last_sr: None });
+                let (source, mut bursts) = (Source::new(packet.sequence), Bursts::default());
+                bursts.received(packet.sequence);
+                self.peer = Some(Peer { ssrc: packet.ssrc, source, jitter, last_sr: None, bursts });
             }
         }
     }
@@ -138,18 +160,19 @@ impl Reporter {
         self.due_us
     }
 
-    /// Writes the report that is due into `buffer` (at least [`super::MAX_COMPOUND`] bytes), and sets when the next is due.
+    /// Writes the report that is due into `buffer` (at least [`super::MAX_COMPOUND`] bytes), and sets when the next is due. `hearing`:
+    /// how the peer's sound arrives, for those who want to know.
     /// Returns its length, 0 if the buffer is too short. Does not allocate.
-    pub fn report(&mut self, now_us: u64, random: u32, buffer: &mut [u8]) -> usize {
+    pub fn report(&mut self, now_us: u64, random: u32, hearing: &Hearing, buffer: &mut [u8]) -> usize {
         self.due_us = now_us + interval_us(random);
-        let length = self.compound(now_us, false, buffer);
+        let length = self.compound(now_us, Some(hearing), buffer);
         self.sent_recently = [false, self.sent_recently[0]];
         length
     }
 
     /// Writes the last report of this leg, with BYE. Returns its length. Does not allocate.
     pub fn bye(&mut self, now_us: u64, buffer: &mut [u8]) -> usize {
-        self.compound(now_us, true, buffer)
+        self.compound(now_us, None, buffer)
     }
 
     /// Takes an arriving compound from an admitted address. Does not allocate.
@@ -181,7 +204,25 @@ impl Reporter {
                 self.measure(block.last_sr, block.delay, now_us);
             }
         }
+        let extended = arrived.extended;
+        if let Some(reference) = extended.reference {
+            self.reference = Some((arrived.sender, reference, now_us));
+        }
+        if let Some((when, held)) = extended.answered {
+            self.measure(when, held, now_us);
+        }
+        self.counters.peer_metrics = extended.metrics.or(self.counters.peer_metrics);
         Ok(Some(arrived))
+    }
+
+    /// Whether the peer wants to be told how its sound arrives.
+    pub fn tells_metrics(&self) -> bool {
+        self.terms.metrics
+    }
+
+    /// Lost packets in a row, on average; 1 at random and without losses.
+    pub fn mean_run(&self) -> f32 {
+        self.peer.map_or(1.0, |peer| peer.bursts.mean_run() as f32)
     }
 
     /// What the leg's media has come to.
@@ -217,14 +258,43 @@ impl Reporter {
         }
     }
 
-    fn compound(&mut self, now_us: u64, bye: bool, buffer: &mut [u8]) -> usize {
+    /// `hearing` is `None` for the last report, with BYE.
+    fn compound(&mut self, now_us: u64, hearing: Option<&Hearing>, buffer: &mut [u8]) -> usize {
         let sends = self.sent_recently.contains(&true);
         let sender =
             self.last_sent.filter(|_| sends).map(|(timestamp, at_us)| self.sender_info(timestamp, at_us, now_us));
         let about_peer = self.peer.as_mut().and_then(|peer| peer.report(now_us));
         let cname = self.cname();
-        let compound = Compound { ssrc: self.ssrc, sender, about_peer, cname: &cname, bye };
+        let telling = hearing.map_or_else(Telling::default, |hearing| self.telling(now_us, sender.is_some(), hearing));
+        let (extended, length) = telling.write(self.ssrc);
+        let bye = hearing.is_none();
+        let compound =
+            Compound { ssrc: self.ssrc, sender, about_peer, cname: &cname, extended: &extended[..length], bye };
         compound.write(buffer).unwrap_or(0)
+    }
+
+    /// What the extended report says. An answer to a reference time is given to whoever sent one.
+    fn telling(&self, now_us: u64, sends: bool, hearing: &Hearing) -> Telling {
+        let held = |at_us: u64| middle(ntp(now_us.saturating_sub(at_us)));
+        Telling {
+            // who sends has a round trip by sender reports
+            reference: (self.terms.round_trip && !sends).then(|| ntp(now_us)),
+            answer: self.reference.map(|(source, when, at_us)| (source, when, held(at_us))),
+            metrics: self.peer.filter(|peer| self.terms.metrics && peer.source.is_valid()).map(|peer| {
+                let lost = u64::try_from(peer.source.lost()).unwrap_or(0);
+                let expected = self.counters.received_packets + lost;
+                let share =
+                    |packets: u64| (packets * 256).checked_div(expected).map_or(0, |share| share.min(255) as u8);
+                Metrics {
+                    source: peer.ssrc,
+                    loss: share(lost),
+                    discard: share(hearing.discarded),
+                    bursts: peer.bursts.picture(),
+                    round_trip_ms: self.counters.round_trip_us.map_or(0, |us| (us / 1_000) as u16),
+                    hearing: *hearing,
+                }
+            }),
+        }
     }
 
     /// A letter and the name in hexadecimal digits.

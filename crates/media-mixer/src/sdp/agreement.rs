@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::opus::OpusTerms;
 use crate::codec::Rate;
+use crate::rtcp::ExtendedTerms;
 use crate::srtp::Protection;
 
 /// An audio codec we speak.
@@ -160,6 +161,9 @@ pub struct Agreement {
     /// How both ways are protected; `None`: plain RTP.
     #[serde(default)]
     pub srtp: Option<Protection>,
+    /// Which extended reports the peer wants.
+    #[serde(default)]
+    pub extended: ExtendedTerms,
 }
 
 const fn narrow_clock() -> u32 {

@@ -16,6 +16,7 @@ use super::crypto::{ATTRIBUTE, CryptoLines, Encryption};
 use super::opus::OpusTerms;
 use super::session::LocalMedia;
 use super::{SdpError, limits};
+use crate::rtcp::ExtendedTerms;
 
 /// A direction attribute as written (RFC 8866 §6.7).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -91,6 +92,8 @@ pub(super) struct Stream {
     /// Bit `n`: the dynamic payload type `96 + n` has a meaning in this description.
     pub(super) mapped: u32,
     pub(super) ptime_ms: u8,
+    /// Which extended reports it asks for; `None`: it does not speak of them.
+    pub(super) extended: Option<ExtendedTerms>,
     /// Its `a=crypto` lines; none, if nothing is to be encrypted.
     pub(super) crypto: CryptoLines,
 }
@@ -283,6 +286,7 @@ fn understand(
         opus: OpusTerms::agreed(&local.opus, parameters),
         mapped: meanings.mapped,
         ptime_ms: ptime(&media.attributes),
+        extended: extended(&media.attributes).or_else(|| extended(&session.attributes)),
         crypto: crypto(&media.attributes, local, encryption),
     })
 }
@@ -418,6 +422,13 @@ fn ptime(attributes: &[Attribute]) -> u8 {
     let tens = asked.min(most) / 10 * 10;
     let clamped = tens.clamp(u32::from(limits::PTIME_MIN_MS), u32::from(limits::PTIME_MAX_MS));
     u8::try_from(clamped).unwrap_or(limits::PTIME_DEFAULT_MS)
+}
+
+/// RFC 3611 §5.1: `a=rtcp-xr:rcvr-rtt=all voip-metrics`, names of reports with spaces between them.
+fn extended(attributes: &[Attribute]) -> Option<ExtendedTerms> {
+    let formats = find(attributes, "rtcp-xr")?;
+    let asks = |name: &str| formats.split_ascii_whitespace().any(|format| format.split('=').next() == Some(name));
+    Some(ExtendedTerms { metrics: asks("voip-metrics"), round_trip: asks("rcvr-rtt") })
 }
 
 /// RFC 3605 §2.1: `a=rtcp:53020` or `a=rtcp:53020 IN IP4 126.16.64.4`.

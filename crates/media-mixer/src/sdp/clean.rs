@@ -10,9 +10,9 @@ use super::{SdpError, limits};
 /// What every section of the cleaned text begins with, so that each can be read alone.
 const VERSION: &[u8] = b"v=0";
 /// The attributes we read.
-const READ: [&str; 11] = [
-    "rtpmap", "fmtp", "ptime", "maxptime", "rtcp", "rtcp-mux", ATTRIBUTE, "sendrecv", "sendonly", "recvonly",
-    "inactive",
+const READ: [&str; 12] = [
+    "rtpmap", "fmtp", "ptime", "maxptime", "rtcp", "rtcp-mux", "rtcp-xr", ATTRIBUTE, "sendrecv", "sendonly",
+    "recvonly", "inactive",
 ];
 
 /// The part of a description that we read, as printable ASCII lines ending in CRLF.

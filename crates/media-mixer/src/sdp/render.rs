@@ -12,6 +12,8 @@ use super::crypto::{ATTRIBUTE, CryptoLine};
 
 /// The events we read and write: digits, `*`, `#` and `A` to `D` (RFC 4733 §3.2).
 const EVENTS: &str = "0-15";
+/// The extended reports that we read (RFC 3611 §5.1).
+const EXTENDED: &str = "rcvr-rtt=all voip-metrics";
 /// Bytes that our own part of a description usually has.
 const SIZE: usize = 512;
 /// A media line needs a format even when it is refused.
@@ -37,6 +39,8 @@ pub(super) struct Words<'a> {
     pub(super) ptime_ms: u8,
     pub(super) way: Way,
     pub(super) rtcp_mux: bool,
+    /// We want extended reports.
+    pub(super) extended: bool,
     /// The keys we seal with, one line for each suite.
     pub(super) crypto: &'a [CryptoLine],
     /// The formats of the audio line if it is refused.
@@ -103,6 +107,9 @@ fn audio(words: &Words<'_>) -> Media {
     line.attributes.push(attribute("ptime", Some(words.ptime_ms.to_string())));
     if words.rtcp_mux {
         line.attributes.push(attribute("rtcp-mux", None));
+    }
+    if words.extended {
+        line.attributes.push(attribute("rtcp-xr", Some(EXTENDED.to_owned())));
     }
     line.attributes.push(attribute(words.way.name(), None));
     line

@@ -4,6 +4,7 @@
 //! changed nothing. The value freezes and thaws with its leg.
 
 mod addresses;
+mod numbers;
 
 use std::net::IpAddr;
 
@@ -20,14 +21,8 @@ use super::wish::{Reading, Wish};
 use super::{SdpError, limits};
 use crate::srtp::Protection;
 
-/// Our telephone events' payload type, unless the peer uses the number for something else.
-const EVENTS_PAYLOAD_TYPE: u8 = 101;
-/// The same for events of the clock of Opus.
-const FULL_EVENTS_PAYLOAD_TYPE: u8 = 110;
 /// The clock rate of Opus.
 const FULL_CLOCK: u32 = Codec::Opus.clock_rate();
-/// The dynamic payload types (RFC 3551 §6).
-const DYNAMIC: std::ops::RangeInclusive<u8> = 96..=127;
 
 /// What we are, before anybody asked.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -111,6 +106,8 @@ struct Said<'a> {
     events: &'a [Events],
     comfort: Option<u8>,
     ptime_ms: u8,
+    /// We ask for extended reports: of whoever knows what they are, and in offers.
+    extended: bool,
 }
 
 impl Line {
@@ -189,7 +186,7 @@ impl Session {
         let events: Vec<Events> = self.numbered_events().collect();
         let way = wish.way();
         let ptime_ms = self.line.ptime_ms;
-        let said = Said { codecs: &codecs, events: &events, comfort: None, ptime_ms };
+        let said = Said { codecs: &codecs, events: &events, comfort: None, ptime_ms, extended: true };
         self.describe(self.local.port, said, way, "")
     }
 
@@ -275,12 +272,14 @@ impl Session {
         // comfort noise has the clock of its stream (RFC 3389 §4)
         let comfort = stream.comfort.filter(|_| agreement.codec.clock_rate() == Codec::ComfortNoise.clock_rate());
         let way = answering_way(stream, self.wish);
+        let asked = stream.extended.is_some();
         let formats = self.remember(chosen, &agreement);
         let said = Said {
             codecs: codecs.as_ref().map_or(&[], |codecs| &codecs[..]),
             events: events.as_ref().map_or(&[], |events| &events[..]),
             comfort,
             ptime_ms: agreement.ptime_ms,
+            extended: asked,
         };
         let text = self.describe(port, said, way, &formats);
         self.settle(agreement);
@@ -358,6 +357,7 @@ impl Session {
             ptime_ms: packet_time(codec, stream.ptime_ms),
             direction: stream.direction(),
             srtp,
+            extended: stream.extended.unwrap_or_default(),
         }
     }
 
@@ -368,7 +368,9 @@ impl Session {
 
     /// What is wanted of a description: what is encrypted stays so, whatever the settings say.
     fn encryption(&self) -> Encryption {
-        if self.protection().is_some() { Encryption::Required } else { self.local.srtp.encryption }
+        // what a provisional answer said is not agreed for good: the answer may come from somebody else
+        let agreed = self.protection().is_some() && !self.early;
+        if agreed { Encryption::Required } else { self.local.srtp.encryption }
     }
 
     /// Of the codecs of an offer, the one that our settings name first.
@@ -412,49 +414,6 @@ impl Session {
         self.before = None;
     }
 
-    /// Our codecs, each under the number the peer knows it by, else its static one, else a dynamic one that means nothing yet.
-    fn numbered_codecs(&self) -> Vec<(u8, Codec)> {
-        let (events, full) = (self.events_number(), self.full_events_number());
-        let mut free = DYNAMIC.filter(|number| ![events, full].contains(number) && self.is_free(*number));
-        let mut number = |codec: Codec| {
-            let known = self.line.numbers.iter().find(|(_, known)| *known == codec);
-            known.map(|(number, _)| number).or(codec.static_payload_type()).or_else(|| free.next())
-        };
-        self.local.codecs.iter().filter_map(|codec| Some((number(*codec)?, *codec))).collect()
-    }
-
-    /// A dynamic number keeps its meaning for the whole session (RFC 3264 §8.3.2).
-    fn events_number(&self) -> u8 {
-        let free = |number: &u8| self.is_free(*number);
-        self.line
-            .events
-            .or_else(|| Some(EVENTS_PAYLOAD_TYPE).filter(free))
-            .or_else(|| DYNAMIC.rev().find(free))
-            .unwrap_or(EVENTS_PAYLOAD_TYPE)
-    }
-
-    /// The same for the clock of Opus.
-    fn full_events_number(&self) -> u8 {
-        let events = self.events_number();
-        let free = |number: &u8| *number != events && self.is_free(*number);
-        let number = self.line.events_full.or_else(|| Some(FULL_EVENTS_PAYLOAD_TYPE).filter(free));
-        number.or_else(|| DYNAMIC.rev().find(free)).unwrap_or(FULL_EVENTS_PAYLOAD_TYPE)
-    }
-
-    /// Our telephone events: one for each clock rate among our codecs.
-    fn numbered_events(&self) -> impl Iterator<Item = Events> {
-        let narrow = self.local.codecs.iter().any(|codec| codec.clock_rate() != FULL_CLOCK);
-        let full = self.local.codecs.contains(&Codec::Opus);
-        let narrow = narrow.then(|| Events { number: self.events_number(), clock: Codec::Pcmu.clock_rate() });
-        let full = full.then(|| Events { number: self.full_events_number(), clock: FULL_CLOCK });
-        narrow.into_iter().chain(full)
-    }
-
-    /// Whether a dynamic number means nothing yet, neither to the peer nor to us.
-    fn is_free(&self, number: u8) -> bool {
-        self.line.taken & (1 << (number - DYNAMIC.start())) == 0 && self.line.numbers.codec(number).is_none()
-    }
-
     /// Our description; its version rises only if it differs from the last one (RFC 3264 §8).
     fn describe(&mut self, port: u16, said: Said<'_>, way: Way, refused_formats: &str) -> Bytes {
         let opus = self.local.opus.parameters();
@@ -472,6 +431,7 @@ impl Session {
             ptime_ms: said.ptime_ms,
             way,
             rtcp_mux: self.line.rtcp_mux,
+            extended: said.extended,
             crypto: &self.keys.said,
             refused_formats,
             before: &self.line.before,

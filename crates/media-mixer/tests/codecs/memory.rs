@@ -181,3 +181,33 @@ fn a_hole_right_after_a_merge_is_not_filled_with_what_was_said_before() {
         }
     }
 }
+
+/// The speaker pauses in the consult, or seems to, and the merge falls into that pause: a decoder that heard nothing meanwhile must not
+/// go on with what it knew.
+#[test]
+fn a_pause_across_a_merge_carries_nothing_over_it() {
+    for speaks in Codec::ALL {
+        for (before, after) in [(2, 6), (6, 2), (8, 32), (1, 12)] {
+            let mut scene = Scene::new(speaks, Codec::Pcmu, 0, before);
+            let speaker = scene.speaker;
+            // G.722 and G.711 say that they pause; of Opus the packets fall out behind a frame without voice
+            if speaks != Codec::Opus {
+                let timestamp = scene.people.people[&speaker].timestamp();
+                let phone = scene.people.house.phones.get_mut(&speaker).unwrap();
+                let bytes = phone.raw(13, false, timestamp, &[60]);
+                let (from, to, at_us) = (phone.address, phone.server, scene.people.house.lab.now_us());
+                scene.people.house.lab.net().arrive(media_mixer::lab::Parcel { from, to, at_us, bytes });
+            }
+            scene.people.people.get_mut(&speaker).unwrap().loss = 100;
+            scene.people.talk(before);
+            scene.together();
+            scene.people.talk(after);
+            scene.people.people.get_mut(&speaker).unwrap().loss = 0;
+            scene.people.talk(40);
+            let (secret, open) =
+                (scene.people.loudest(scene.waiting, SECRET), scene.people.loudest(scene.waiting, OPEN));
+            assert!(secret < TRACE_DBFS, "{speaks:?}, {before} and {after} frames: {SECRET} Hz at {secret}");
+            assert!(open > -18.0, "{speaks:?}, {before} and {after} frames: {OPEN} Hz at {open}");
+        }
+    }
+}

@@ -160,6 +160,11 @@ impl Person {
         self.said += frames * self.codec.rate().frame() as u64;
     }
 
+    /// The RTP timestamp of his next packet.
+    pub(crate) fn timestamp(&self) -> u32 {
+        (self.said * u64::from(self.codec.clock_rate()) / u64::from(self.codec.rate().hertz())) as u32
+    }
+
     /// The packets of the next 20 ms.
     fn frame(&mut self) -> Vec<(u32, Vec<u8>)> {
         let rate = self.codec.rate();

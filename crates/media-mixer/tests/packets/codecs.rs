@@ -33,7 +33,8 @@ fn our_offer_names_every_codec_with_its_parameters_and_its_events() {
         a=fmtp:96 minptime=10;useinbandfec=1;stereo=0;sprop-stereo=0;maxaveragebitrate=32000\r\n\
         a=rtpmap:9 G722/8000\r\na=rtpmap:0 PCMU/8000\r\na=rtpmap:8 PCMA/8000\r\n\
         a=rtpmap:101 telephone-event/8000\r\na=fmtp:101 0-15\r\n\
-        a=rtpmap:110 telephone-event/48000\r\na=fmtp:110 0-15\r\na=ptime:20\r\na=sendrecv\r\n";
+        a=rtpmap:110 telephone-event/48000\r\na=fmtp:110 0-15\r\na=ptime:20\r\n\
+        a=rtcp-xr:rcvr-rtt=all voip-metrics\r\na=sendrecv\r\n";
     let offer = std::str::from_utf8(&offer).unwrap();
     assert!(offer.ends_with(expected), "{offer}");
 }

@@ -101,7 +101,8 @@ fn our_own_offer_names_every_codec_in_our_order() {
     let offer = leg.offer();
     let expected = "v=0\r\no=- 7 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\n\
         m=audio 20000 RTP/AVP 8 0 101\r\na=rtpmap:8 PCMA/8000\r\na=rtpmap:0 PCMU/8000\r\n\
-        a=rtpmap:101 telephone-event/8000\r\na=fmtp:101 0-15\r\na=ptime:20\r\na=sendrecv\r\n";
+        a=rtpmap:101 telephone-event/8000\r\na=fmtp:101 0-15\r\na=ptime:20\r\n\
+        a=rtcp-xr:rcvr-rtt=all voip-metrics\r\na=sendrecv\r\n";
     assert_eq!(std::str::from_utf8(&offer).unwrap(), expected);
     assert_eq!(offer, leg.offer(), "said twice, the same words");
 }
@@ -304,4 +305,23 @@ fn a_provisional_answer_that_cannot_be_used_changes_nothing() {
     assert_eq!(house, before);
     let (answer, _) = carrier.answer(&offer).unwrap();
     assert!(house.accept(&answer).is_ok());
+}
+
+/// RFC 3611 §5: who asks for extended reports is asked in return, and nobody else is bothered in an answer.
+#[test]
+fn extended_reports_are_agreed_by_whoever_knows_them() {
+    let answered = |lines: &str| {
+        let offer = format!("v=0\r\nc=IN IP4 127.0.0.1\r\nm=audio 4000 RTP/AVP 0\r\n{lines}");
+        let (answer, agreement) = session().answer(offer.as_bytes()).unwrap();
+        let asks = line(&answer, "a=rtcp-xr").to_owned();
+        (asks, (agreement.extended.metrics, agreement.extended.round_trip))
+    };
+    let ours = "a=rtcp-xr:rcvr-rtt=all voip-metrics".to_owned();
+    assert_eq!(answered(""), (String::new(), (false, false)));
+    assert_eq!(answered("a=rtcp-xr:voip-metrics\r\n"), (ours.clone(), (true, false)));
+    assert_eq!(
+        answered("a=rtcp-xr:pkt-loss-rle rcvr-rtt=sender:9 stat-summary=loss\r\n"),
+        (ours.clone(), (false, true))
+    );
+    assert_eq!(answered("a=rtcp-xr\r\n"), (ours, (false, false)));
 }

@@ -1,6 +1,6 @@
 //! Damaged RTCP: nothing panics, and what we accept `rtc-rtcp` accepts too, with the same figures.
 
-use media_mixer::rtcp::{Clock, MAX_COMPOUND, Reporter, read};
+use media_mixer::rtcp::{Clock, Hearing, MAX_COMPOUND, Reporter, read};
 use media_mixer::rtp::Packet;
 use rtc_rtcp::receiver_report::ReceiverReport;
 use rtc_rtcp::reception_report::ReceptionReport;
@@ -25,7 +25,7 @@ fn compound(bye: bool) -> Vec<u8> {
     let mut buffer = [0; MAX_COMPOUND];
     let length = match bye {
         true => peer.bye(300_000, &mut buffer),
-        false => peer.report(300_000, 0, &mut buffer),
+        false => peer.report(300_000, 0, &Hearing::default(), &mut buffer),
     };
     buffer[..length].to_vec()
 }

@@ -196,12 +196,12 @@ fn legs_are_taken_from_masks_that_come_before_the_call_began() {
     let joined = Event::ParticipantJoined { call, who, role: Role::Customer, agent: None, name: String::new() };
     recorder.note(now, &joined);
     let quality = Quality { received: 100, ..Quality::default() };
-    assert!(recorder.quality(call, leg, quality) && !recorder.quality(call, LegId(6), quality));
+    assert!(recorder.quality(call, leg, quality.clone()) && !recorder.quality(call, LegId(6), quality.clone()));
     let mut record = recorder.note(now, &Event::CallEnded { call }).unwrap();
-    assert_eq!(record.parties[0].legs[0].quality, Some(quality));
-    assert!(!recorder.quality(call, leg, quality), "the call is over");
+    assert_eq!(record.parties[0].legs[0].quality, Some(quality.clone()));
+    assert!(!recorder.quality(call, leg, quality.clone()), "the call is over");
     assert!(record.set_quality(leg, Quality { lost: 1, ..quality }));
-    assert_eq!(record.parties[0].legs[0].quality.unwrap().lost, 1);
+    assert_eq!(record.parties[0].legs[0].quality.as_ref().unwrap().lost, 1);
 }
 
 #[test]

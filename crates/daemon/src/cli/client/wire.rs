@@ -62,8 +62,22 @@ pub(in crate::cli) struct Leg {
 pub(in crate::cli) struct Quality {
     pub(in crate::cli) received: u64,
     pub(in crate::cli) lost: u64,
+    pub(in crate::cli) discarded: u64,
     pub(in crate::cli) jitter_ms: f64,
     pub(in crate::cli) round_trip_ms: Option<f64>,
+    pub(in crate::cli) delay_ms: Option<f64>,
+    pub(in crate::cli) mos: Option<f64>,
+    pub(in crate::cli) there: Option<There>,
+    pub(in crate::cli) codec: Option<String>,
+    pub(in crate::cli) encryption: Option<String>,
+}
+
+/// How our sound arrives at a leg's phone.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub(in crate::cli) struct There {
+    pub(in crate::cli) loss_percent: f64,
+    pub(in crate::cli) jitter_ms: f64,
     pub(in crate::cli) mos: Option<f64>,
 }
 

@@ -23,6 +23,7 @@ fn agreement(codec: Codec) -> Agreement {
         ptime_ms: 20,
         direction: Direction::Both,
         srtp: None,
+        extended: crate::rtcp::ExtendedTerms::default(),
     }
 }
 

@@ -1,6 +1,7 @@
 //! Two reporters speak to each other over a virtual wire; `rtc-rtcp` witnesses that what they say is RTCP.
 #![allow(clippy::unwrap_used)]
 
+use rtc_rtcp::extended_report::{ExtendedReport, VoIPMetricsReportBlock};
 use rtc_rtcp::goodbye::Goodbye;
 use rtc_rtcp::receiver_report::ReceiverReport;
 use rtc_rtcp::sender_report::SenderReport;
@@ -34,7 +35,7 @@ fn talk(alice: &mut Reporter, bob: &mut Reporter, arrives: impl Fn(u16) -> bool)
 
 fn report(reporter: &mut Reporter, now_us: u64) -> Vec<u8> {
     let mut buffer = [0; MAX_COMPOUND];
-    let length = reporter.report(now_us, 0, &mut buffer);
+    let length = reporter.report(now_us, 0, &Hearing::default(), &mut buffer);
     buffer[..length].to_vec()
 }
 
@@ -104,7 +105,7 @@ fn reports_come_every_five_seconds_give_or_take_half() {
     assert_eq!(reporter.due_us(), 1_250_000);
     let mut buffer = [0; MAX_COMPOUND];
     let mut due = |random| {
-        reporter.report(0, random, &mut buffer);
+        reporter.report(0, random, &Hearing::default(), &mut buffer);
         reporter.due_us()
     };
     assert_eq!((due(0), due(1 << 31), due(u32::MAX)), (2_500_000, 5_000_000, 7_499_999));
@@ -128,6 +129,41 @@ fn the_packets_of_a_telephone_event_do_not_count_as_jitter() {
         bob.received(&packet(ALICE, step, timestamp), u64::from(step) * 20_000);
     }
     assert_eq!(bob.jitter_us(), 0);
+}
+
+#[test]
+fn who_asks_for_extended_reports_is_told_how_its_sound_arrives() {
+    let (mut alice, mut bob) = (reporter(ALICE), reporter(BOB));
+    bob.set_terms(ExtendedTerms { metrics: true, round_trip: true });
+    talk(&mut alice, &mut bob, |step| !(20..25).contains(&step));
+    let hearing =
+        Hearing { delay_ms: 60.0, packet_ms: 20.0, discarded: 9, opinions: Some((4.1, 3.9)), ..Hearing::default() };
+    let mut buffer = [0; MAX_COMPOUND];
+    let length = bob.report(1_000_000, 0, &hearing, &mut buffer);
+    // rtc-rtcp finds the same blocks
+    let packets = rtc_rtcp::packet::unmarshal(&mut &buffer[..length]).unwrap();
+    let said = packets[2].as_any().downcast_ref::<ExtendedReport>().unwrap();
+    assert_eq!(said.sender_ssrc, BOB);
+    let metrics = said.reports.iter().find_map(|report| report.as_any().downcast_ref::<VoIPMetricsReportBlock>());
+    let metrics = metrics.unwrap();
+    assert_eq!((metrics.ssrc, metrics.loss_rate, metrics.discard_rate), (ALICE, 25, 46));
+    assert_eq!((metrics.burst_density, metrics.burst_duration, metrics.gap_duration), (255, 100, 440));
+    assert_eq!((metrics.end_system_delay, metrics.mos_lq, metrics.mos_cq), (60, 41, 39));
+    // Alice hears of it, and Bob, who only listens, of the round trip: 30 ms there, held for 500, 50 back
+    assert!(alice.arrived(&buffer[..length], 1_030_000).unwrap().is_some());
+    assert_eq!(alice.counters().peer_metrics.unwrap().mos_listening, Some(41));
+    let answer = report(&mut alice, 1_530_000);
+    assert!(bob.arrived(&answer, 1_580_000).unwrap().is_some());
+    let round_trip = bob.counters().round_trip_us.unwrap();
+    assert!((79_900..=80_100).contains(&round_trip), "{round_trip}");
+}
+
+#[test]
+fn who_does_not_ask_gets_the_reports_that_everybody_understands() {
+    let (mut alice, mut bob) = (reporter(ALICE), reporter(BOB));
+    talk(&mut alice, &mut bob, |_| true);
+    let said = report(&mut bob, 1_000_000);
+    assert_eq!(rtc_rtcp::packet::unmarshal(&mut &said[..]).unwrap().len(), 2);
 }
 
 #[test]
