@@ -98,12 +98,6 @@ impl<F> Binding<F> {
         self.instance.as_deref()
     }
 
-    fn is_of(&self, contact: &NameAddr) -> bool {
-        let instance = contact.instance();
-        let device = instance.is_some() && self.instance == instance && self.reg_id == contact.reg_id();
-        device || self.contact.same_as(&contact.uri)
-    }
-
     /// The Contact value that tells a phone about this binding.
     fn told(&self, now: Moment) -> String {
         let mut params = self.params.clone();
@@ -285,10 +279,24 @@ impl<F: Clone + PartialEq> Registrar<F> {
     }
 }
 
-/// Whether both are the same phone's: a refresh is neither an addition nor a removal.
-fn same_binding<F>(one: &Binding<F>, other: &Binding<F>) -> bool {
-    let device = one.instance.is_some() && one.instance == other.instance && one.reg_id == other.reg_id;
-    device || one.contact.same_as(&other.contact)
+/// Whether both are one binding: the one takes the other's place, and is neither an addition nor a removal.
+///
+/// Devices and flows that are named are compared by their names alone (RFC 5626 §6): all flows of a phone may have the same
+/// Contact, and so may two phones behind two routers. Contacts are compared where one side lacks a name.
+fn same_binding<F: PartialEq>(one: &Binding<F>, other: &Binding<F>) -> bool {
+    let same_contact = one.contact.same_as(&other.contact);
+    match (&one.instance, &other.instance) {
+        (Some(instance), Some(another)) if instance == another => {
+            let both_named = one.reg_id.is_some() && other.reg_id.is_some();
+            one.reg_id == other.reg_id || !both_named && same_contact
+        }
+        // a phone that invents another name at every start: nobody else can be at the end of its flow
+        (Some(_), Some(_)) => {
+            let direct = one.path.is_empty() && other.path.is_empty();
+            same_contact && direct && one.flow == other.flow
+        }
+        (None, _) | (_, None) => same_contact,
+    }
 }
 
 /// Whether a binding is from a later request of the same Call-ID than this one, RFC 3261 §10.3 steps 6 and 7.
@@ -296,7 +304,7 @@ fn is_newer<F>(known: &Binding<F>, asked: &Registration) -> bool {
     known.call_id == asked.call_id && known.cseq >= asked.cseq
 }
 
-fn bind_all<F: Clone>(
+fn bind_all<F: Clone + PartialEq>(
     now: Moment,
     before: &[Binding<F>],
     contacts: &[NameAddr],
@@ -309,16 +317,17 @@ fn bind_all<F: Clone>(
     }
     let mut after = before.to_vec();
     for contact in contacts {
-        if before.iter().any(|known| known.is_of(contact) && is_newer(known, asked)) {
+        let new = bind(now, contact, asked, origin)?;
+        if before.iter().any(|known| same_binding(known, &new) && is_newer(known, asked)) {
             return Err(RegisterRefusal::OutOfOrder);
         }
-        after.retain(|known| !known.is_of(contact));
+        after.retain(|known| !same_binding(known, &new));
         let seconds = seconds(contact, asked)?;
         if seconds > 0 {
             if !is_allowed(contact, origin.source, own) {
                 return Err(RegisterRefusal::ContactNotAllowed);
             }
-            after.push(bind(now, contact, seconds, asked, origin)?);
+            after.push(Binding { until: now + Duration::from_secs(u64::from(seconds)), ..new });
         }
     }
     if after.len() > MAX_CONTACTS {
@@ -327,10 +336,10 @@ fn bind_all<F: Clone>(
     Ok(after)
 }
 
+/// The binding that a contact asks for; how long it holds is yet to be said.
 fn bind<F: Clone>(
     now: Moment,
     contact: &NameAddr,
-    seconds: u32,
     asked: &Registration,
     origin: &Origin<F>,
 ) -> Result<Binding<F>, RegisterRefusal> {
@@ -340,7 +349,7 @@ fn bind<F: Clone>(
         contact: contact.uri.clone(),
         params,
         q: contact.q().map_err(|_| RegisterRefusal::Unreadable)?,
-        until: now + Duration::from_secs(u64::from(seconds)),
+        until: now,
         refreshed: now,
         call_id: asked.call_id.clone(),
         cseq: asked.cseq,

@@ -446,7 +446,7 @@ impl Stack {
             }
             Alarm::NextServer(client) => self.server_is_silent(client),
             Alarm::Challenge(server, stale) => self.late_challenge(server, stale),
-            Alarm::KeepAlive(aor, contact) => self.keep_alive(&aor, &contact),
+            Alarm::KeepAlive(aor, contact, flow) => self.keep_alive(&aor, &contact, flow),
             Alarm::Bindings => self.expire_bindings(),
             Alarm::Account(user) => self.refresh_phone(&user),
             Alarm::Enrol(trunk) => self.enrol_anew(&trunk),

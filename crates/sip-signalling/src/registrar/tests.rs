@@ -260,3 +260,46 @@ fn it_freezes_and_thaws() {
     assert_eq!(serde_json::from_str::<Registrar<u64>>(&frozen).unwrap(), registrar);
     assert_eq!(registrar.lookup(at(5), ALICE)[0].path, ["<sip:p;lr>"]);
 }
+
+/// RFC 5626 §6: over TCP and TLS all flows of a phone usually have the same Contact.
+#[test]
+fn flows_of_one_phone_with_the_same_contact_are_bindings_of_their_own() {
+    let mut registrar = Registrar::default();
+    let lines = |flow: u32, more: &str| {
+        format!("Contact: <sip:a@10.0.0.5:5060;transport=tcp>;+sip.instance=\"<urn:uuid:7>\";reg-id={flow}{more}\r\n")
+    };
+    let mut first = Phone::new(1);
+    let mut second = Phone { source: "192.0.2.1:5062", ..Phone::new(2) };
+    first.registers(&mut registrar, at(0), &lines(1, "")).unwrap();
+    let told = second.registers(&mut registrar, at(1), &lines(2, "")).unwrap();
+    assert_eq!((told.contacts.len(), told.added.len(), told.removed.len()), (2, 1, 0));
+    let told = first.registers(&mut registrar, at(2), &lines(1, "")).unwrap();
+    assert_eq!((told.contacts.len(), told.added.len(), told.removed.len()), (2, 0, 0), "a refresh of its own flow");
+    let told = second.registers(&mut registrar, at(3), &lines(2, ";expires=0")).unwrap();
+    assert_eq!((told.contacts.len(), told.removed.len()), (1, 1));
+    assert_eq!(registrar.lookup(at(3), ALICE)[0].flow, 1);
+}
+
+#[test]
+fn phones_behind_two_routers_with_the_same_contact_leave_each_other_alone() {
+    for reg_id in ["", ";reg-id=1"] {
+        let mut registrar = Registrar::default();
+        let lines =
+            |name: u32| format!("Contact: <sip:a@192.168.1.2:5060>;+sip.instance=\"<urn:uuid:{name}>\"{reg_id}\r\n");
+        Phone::new(1).registers(&mut registrar, at(0), &lines(1)).unwrap();
+        let told = Phone { call_id: "c2", source: "198.51.100.1:5060", ..Phone::new(2) }
+            .registers(&mut registrar, at(1), &lines(2))
+            .unwrap();
+        assert_eq!((told.contacts.len(), told.removed.len()), (2, 0), "{reg_id}");
+        // but one that has another name after every start is the same phone, at the end of the same flow
+        let told = Phone { call_id: "c3", source: "198.51.100.1:5060", ..Phone::new(2) }
+            .registers(&mut registrar, at(2), &lines(3))
+            .unwrap();
+        assert_eq!((told.contacts.len(), told.removed.len()), (2, 0), "{reg_id}");
+        // and whoever names no device is known by the Contact
+        let told = Phone { call_id: "c4", ..Phone::new(4) }
+            .registers(&mut registrar, at(3), "Contact: <sip:a@192.168.1.2:5060>\r\n")
+            .unwrap();
+        assert_eq!(told.contacts.len(), 1, "{reg_id}");
+    }
+}

@@ -4,6 +4,7 @@
 
 use conference::LegId;
 
+use crate::flow::Flow;
 use crate::news::{ReferId, WatchId};
 use crate::transaction::{ClientId, ServerId};
 
@@ -26,8 +27,8 @@ pub(super) enum Alarm {
     NextServer(ClientId),
     /// A challenge that was held back after wrong passwords.
     Challenge(ServerId, bool),
-    /// A contact is kept alive.
-    KeepAlive(String, String),
+    /// A contact is kept alive by one of its flows.
+    KeepAlive(String, String, Flow),
     /// Registrations end.
     Bindings,
     /// A phone's registration is refreshed or tried again.

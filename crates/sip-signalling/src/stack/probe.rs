@@ -7,7 +7,9 @@ use super::{Alarm, Stack, User};
 use crate::codec::SipUri;
 use crate::codec::headers::NameAddr;
 use crate::codec::push;
+use crate::flow::Flow;
 use crate::news::News;
+use crate::registrar::Binding;
 
 impl Stack {
     /// Asks a leg's phone whether it lives.
@@ -27,12 +29,13 @@ impl Stack {
         }
     }
 
-    /// OPTIONS to a contact, as long as it is registered. What it answers does not matter: the packet itself keeps the
+    /// OPTIONS to a contact by a flow, as long as it is registered so. What it answers does not matter: the packet itself keeps the
     /// address translation between open.
-    pub(super) fn keep_alive(&mut self, aor: &str, contact: &str) {
+    pub(super) fn keep_alive(&mut self, aor: &str, contact: &str, flow: Flow) {
         let bindings = self.registrar.lookup(self.now, aor);
-        let Some(binding) = bindings.into_iter().find(|binding| binding.contact.to_string() == contact) else { return };
-        let (flow, uri, path) = (binding.flow, binding.contact.clone(), binding.path.clone());
+        let is_meant = |binding: &&Binding<Flow>| binding.flow == flow && binding.contact.to_string() == contact;
+        let Some(binding) = bindings.into_iter().find(is_meant) else { return };
+        let (uri, path) = (binding.contact.clone(), binding.path.clone());
         let to = NameAddr::new(SipUri::new(Some(aor), &self.settings.domain, None));
         let from = NameAddr::new(SipUri::new(None, &self.settings.domain, None));
         let mut request = self.outside(Method::Options, &uri, from, to, 1);
@@ -43,7 +46,7 @@ impl Stack {
         push(&mut request.headers, "Contact", ours);
         push(&mut request.headers, "Accept", crate::gate::SDP);
         self.send(flow, request, User::Nobody);
-        let key = Alarm::KeepAlive(aor.to_owned(), contact.to_owned());
+        let key = Alarm::KeepAlive(aor.to_owned(), contact.to_owned(), flow);
         self.alarms.arm(self.now + self.settings.keep_alive, key);
     }
 }

@@ -83,7 +83,7 @@ impl Stack {
         let phones: Vec<_> = here.iter().map(|binding| Self::phone_name(binding)).collect();
         let contacts: Vec<_> = here.iter().map(|binding| binding.contact.to_string()).collect();
         for contact in contacts {
-            let key = Alarm::KeepAlive(aor.to_owned(), contact);
+            let key = Alarm::KeepAlive(aor.to_owned(), contact, flow);
             if flow.protocol == Protocol::Udp && self.alarms.at(&key).is_none() {
                 self.alarms.arm(self.now + self.settings.keep_alive, key);
             }
