@@ -379,6 +379,7 @@ impl Stack {
             (true, ClientEvent::Ended) => {
                 self.wide.forget(client);
                 self.alarms.disarm(&Alarm::NextServer(client));
+                self.alarms.disarm(&Alarm::NextFlow(client));
                 self.alarms.disarm(&Alarm::GiveUp(client));
                 self.alarms.disarm(&Alarm::Patience(client));
                 let early = self.branches.remove(&client).and_then(|branch| branch.early);
@@ -445,6 +446,7 @@ impl Stack {
                 self.transactions.abandon(client);
             }
             Alarm::NextServer(client) => self.server_is_silent(client),
+            Alarm::NextFlow(client) => self.flow_is_silent(client),
             Alarm::Challenge(server, stale) => self.late_challenge(server, stale),
             Alarm::KeepAlive(aor, contact, flow) => self.keep_alive(&aor, &contact, flow),
             Alarm::Bindings => self.expire_bindings(),

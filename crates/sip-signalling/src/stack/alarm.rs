@@ -25,6 +25,8 @@ pub(super) enum Alarm {
     GiveUp(ClientId),
     /// A carrier's server has said nothing, and there is another.
     NextServer(ClientId),
+    /// A phone has said nothing by one flow, and there is another.
+    NextFlow(ClientId),
     /// A challenge that was held back after wrong passwords.
     Challenge(ServerId, bool),
     /// A contact is kept alive by one of its flows.

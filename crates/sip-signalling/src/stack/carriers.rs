@@ -25,8 +25,8 @@ use crate::settings::{Place, Protocol, Trunk};
 use crate::transaction::ClientId;
 use crate::wish::Offer;
 
-/// How long a server may say nothing before the next one is tried, if there is one (fault 25 of trust.md).
-const PATIENCE: Duration = Duration::from_millis(3500);
+/// How long a server, or a phone's flow, may say nothing before the next one is tried, if there is one (fault 25 of trust.md).
+pub(super) const PATIENCE: Duration = Duration::from_millis(3500);
 /// How long one that was not there is tried last.
 const SHUNNED: Duration = Duration::from_secs(30);
 /// Servers that are remembered not to have been there.

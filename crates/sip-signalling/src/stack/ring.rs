@@ -16,9 +16,9 @@ use std::net::SocketAddr;
 use conference::{AgentName, Identity, LegId, Phone};
 use rsip::Method;
 
-use super::Stack;
-use super::carriers::Outgoing;
+use super::carriers::{Outgoing, PATIENCE};
 use super::identity::{ANONYMOUS, NOWHERE, is_anonymous};
+use super::{Alarm, Stack};
 use crate::codec::headers::NameAddr;
 use crate::codec::{Scheme, SipUri, one, push, remove, set};
 use crate::flow::Flow;
@@ -191,7 +191,23 @@ impl Stack {
             branch.spares = Some(spares).filter(|spares| !spares.flows.is_empty());
         }
         self.invite_again(client, flow, request, 0);
+        // what is left is for the new one to try
+        if let Some(branch) = self.branches.get_mut(&client) {
+            branch.spares = None;
+        }
         true
+    }
+
+    /// A phone has said nothing by this flow so far, not even 100: it is rung by the next one too. A late answer counts as any
+    /// other, and the phone that turns the second INVITE down because it has heard the first (482) goes on ringing.
+    pub(super) fn flow_is_silent(&mut self, client: ClientId) {
+        let Some(branch) = self.branches.get(&client).filter(|branch| !branch.heard && !branch.closed) else { return };
+        let leg = branch.leg;
+        if self.next_flow(client)
+            && let Some(Phase::Ringing(ringing)) = self.legs.get_mut(&leg).map(|leg| &mut leg.phase)
+        {
+            ringing.open.insert(0, client);
+        }
     }
 
     /// Sends an INVITE (or re-INVITE) for a leg and keeps its branch until its transaction is forgotten.
@@ -203,6 +219,9 @@ impl Stack {
         let early = branch.early.clone();
         let client = self.transactions.send(self.now, flow, request);
         self.note_widened(client, meant);
+        if branch.spares.is_some() && !branch.again {
+            self.alarms.arm(self.now + PATIENCE, Alarm::NextFlow(client));
+        }
         self.branches.insert(client, branch);
         let Some(early) = early else { return };
         self.early.insert(early, client);

@@ -154,6 +154,60 @@ fn a_phone_is_rung_by_its_newest_flow_and_by_the_next_one_when_that_is_dead() {
 }
 
 #[test]
+fn a_flow_that_says_nothing_is_given_up_in_seconds_and_its_late_answer_still_counts() {
+    let mut net = house(6);
+    for (port, flow) in [(5060, 1), (5062, 2), (5064, 3)] {
+        let place = format!("127.0.0.9:{port}");
+        // as phones do it over TCP: one Contact for all their flows
+        registers(&mut net, &place, &contact("127.0.0.9", flow), OUTBOUND);
+        net.pass(WITHIN);
+    }
+    let leg = net.ring("alice", 10);
+    net.pass(Duration::from_secs(3));
+    assert_eq!(invites(&net).len(), 1, "it may be slow");
+    net.pass(Duration::from_secs(1));
+    assert_eq!(invites(&net).len(), 2, "the next flow after four seconds");
+    net.pass(Duration::from_secs(4));
+    assert_eq!(invites(&net).len(), 3);
+    // it has heard the first after all, and takes the others for the same call come round again
+    let [first, second, third] = invites(&net).try_into().unwrap();
+    answers(&mut net, &first, "127.0.0.9:5064", 180);
+    answers(&mut net, &second, "127.0.0.9:5062", 482);
+    answers(&mut net, &third, "127.0.0.9:5060", 482);
+    net.pass(Duration::from_secs(20));
+    let told = net.told(SERVER);
+    assert!(!told.iter().any(|news| matches!(news, News::Failed { .. })), "the phone rings: {told:?}");
+    assert_eq!(invites(&net).len(), 3);
+    answers(&mut net, &first, "127.0.0.9:5064", 486);
+    let failed =
+        net.told(SERVER).into_iter().any(|news| matches!(news, News::Failed { leg: known, .. } if known == leg));
+    assert!(failed, "nothing is left of the call");
+}
+
+#[test]
+fn every_flow_over_udp_is_kept_open_though_the_contact_is_the_same() {
+    let mut net = house(7);
+    for (port, flow) in [(5060, 1), (5062, 2)] {
+        registers(&mut net, &format!("127.0.0.9:{port}"), &contact("127.0.0.9", flow), OUTBOUND);
+    }
+    assert_eq!(net.counts(SERVER).registrations, 2);
+    net.pass(Duration::from_secs(30));
+    let mut vias: Vec<_> = net
+        .wire
+        .iter()
+        .filter_map(|(_, from, message)| match message {
+            SipMessage::Request(request) if *from == SERVER && request.method == Method::Options => {
+                Some(one(&request.headers, "Via").unwrap().to_owned())
+            }
+            _ => None,
+        })
+        .collect();
+    vias.sort_unstable();
+    vias.dedup();
+    assert_eq!(vias.len(), 2, "one for each flow");
+}
+
+#[test]
 fn whoever_has_answered_by_one_flow_is_not_rung_by_the_next() {
     for status in [180, 486] {
         let mut net = house(4);
