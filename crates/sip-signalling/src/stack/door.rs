@@ -70,7 +70,7 @@ impl Stack {
             return Some(Sender::Anyone);
         }
         if request.method != Method::Register
-            && let Some(trunk) = self.trunk_of(flow)
+            && let Some(trunk) = self.trunk_of(flow, &(&request.uri).into())
         {
             return Some(Sender::Trunk(trunk.name.clone()));
         }

@@ -335,13 +335,18 @@ impl Stack {
         }
     }
 
-    /// The trunk whose carrier knows us by a registration and calls by the way it went.
-    pub(super) fn enrolled_by(&self, flow: Flow) -> Option<&Trunk> {
+    /// The trunk whose carrier knows us by a registration and calls by the way it went: of several accounts at one carrier
+    /// the one whose Contact is called, else the first.
+    pub(super) fn enrolled_by(&self, flow: Flow, called: &SipUri) -> Option<&Trunk> {
         let by_it = |enrolment: &Enrolment| {
             let known = enrolment.at.as_ref().is_some_and(|(known, _)| *known == flow);
             known && enrolment.until.is_some_and(|until| until > self.now)
         };
-        let name = self.enrolments.iter().find(|(_, enrolment)| by_it(enrolment)).map(|(name, _)| name)?;
+        let user = called.user_text();
+        let is_called = |enrolment: &Enrolment| user.as_deref() == Some(enrolment.terms.user.as_str());
+        let mut by_it = self.enrolments.iter().filter(|(_, enrolment)| by_it(enrolment));
+        let first = by_it.clone().next();
+        let (name, _) = by_it.find(|(_, enrolment)| is_called(enrolment)).or(first)?;
         // whoever must show a certificate does so
         self.trunk(name).filter(|trunk| trunk.security.clients.is_none())
     }

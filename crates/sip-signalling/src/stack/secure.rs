@@ -9,7 +9,7 @@ use secure_wire::{Connector, Roots};
 
 use super::{Output, Stack};
 use crate::codec::headers::{Contacts, contacts};
-use crate::codec::{Scheme, set};
+use crate::codec::{Scheme, SipUri, set};
 use crate::flow::Flow;
 use crate::gate;
 use crate::leg::Party;
@@ -97,10 +97,10 @@ impl Stack {
 
     /// The trunk whose calls come by this flow: one that has proved itself by a certificate, else the one of its address,
     /// else the one that we are registered with by this very flow.
-    pub(super) fn trunk_of(&self, flow: Flow) -> Option<&Trunk> {
+    pub(super) fn trunk_of(&self, flow: Flow, called: &SipUri) -> Option<&Trunk> {
         let trunks = &self.settings.directory.trunks;
         let proved = trunks.iter().find(|trunk| self.is_proved(trunk, flow));
-        proved.or_else(|| gate::trunk_of(trunks, flow.peer)).or_else(|| self.enrolled_by(flow))
+        proved.or_else(|| gate::trunk_of(trunks, flow.peer)).or_else(|| self.enrolled_by(flow, called))
     }
 
     /// Whether requests by this flow are a trunk's: its calls come from there, or its calls go there.

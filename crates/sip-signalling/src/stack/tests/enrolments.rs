@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use rsip::{Method, Request};
+use rsip::{Method, Request, SipMessage};
 
 use super::net::{Fate, Net, SERVER, settings};
 use crate::codec::headers::AuthParams;
@@ -27,10 +27,14 @@ fn house(register: bool, password: &str) -> SipSettings {
 
 /// A house that registers at its carrier; the carrier's answers are the tests'.
 fn enrolling(seed: u64) -> Net {
+    enrolling_with(seed, house(true, "carrier-secret"))
+}
+
+fn enrolling_with(seed: u64, house: SipSettings) -> Net {
     let mut net = Net::new(seed, Protocol::Udp, &["127.0.0.9"]);
     net.rule(|from, _| if from == SERVER { Fate::Lose } else { Fate::Pass });
     let listeners = vec![(Protocol::Udp, net.stacks[SERVER].0)];
-    let stack = Stack::new(house(true, "carrier-secret"), listeners, Box::new(|_| None), [9; 32]);
+    let stack = Stack::new(house, listeners, Box::new(|_| None), [9; 32]);
     net.stacks[SERVER].1 = stack;
     let now = net.now;
     net.stacks[SERVER].1.enrol(now);
@@ -190,6 +194,37 @@ fn caller(net: &mut Net, from: &str, to: &str) -> Option<Arrival> {
         News::Arrived(arrival) => Some(arrival),
         _ => None,
     })
+}
+
+#[test]
+fn of_two_accounts_at_one_carrier_the_one_that_is_called_has_the_call() {
+    let mut two = house(true, "carrier-secret");
+    let mut second = two.directory.trunks[0].clone();
+    second.name = "second".into();
+    second.credentials = Some(("office".into(), Secret("office-secret".into())));
+    two.directory.trunks.push(second);
+    let mut net = enrolling_with(14, two);
+    let registers = net.wire.iter().filter_map(|(_, from, message)| match message {
+        SipMessage::Request(request) if *from == SERVER && request.method == Method::Register => Some(request.clone()),
+        _ => None,
+    });
+    let both: Vec<_> = registers.collect();
+    assert!(header(&both[0], "To").contains("baton") && header(&both[1], "To").contains("office"));
+    for asked in &both {
+        let contact = format!("{};expires=600", header(asked, "Contact"));
+        net.answer(SERVER, asked, 200, &[("Contact", &contact)]);
+    }
+    for (asked, meant) in both.iter().zip(["pstn", "second"]) {
+        let uri = header(asked, "Contact").trim_matches(['<', '>']).to_owned();
+        let flow =
+            Flow { protocol: Protocol::Udp, local: net.stacks[SERVER].0, peer: "127.0.0.9:5060".parse().unwrap() };
+        net.inject(flow, &invite(&uri, meant, "127.0.0.9:5060"));
+        let called = net.told(SERVER).into_iter().find_map(|news| match news {
+            News::Arrived(Arrival { caller: conference::Caller::Customer { trunk, .. }, .. }) => Some(trunk),
+            _ => None,
+        });
+        assert_eq!(called.as_deref(), Some(meant));
+    }
 }
 
 #[test]
