@@ -77,10 +77,8 @@ impl Own {
     /// one at that address.
     pub(crate) fn flow_to(&mut self, protocol: Protocol, peer: SocketAddr) -> Option<Flow> {
         let from = self.route(peer.ip().to_canonical());
-        let fits = |(listens, local): &&(Protocol, SocketAddr)| {
-            *listens == protocol
-                && (local.is_ipv4() == peer.is_ipv4() || local.ip().is_unspecified() && local.is_ipv6())
-        };
+        let fits =
+            |(listens, local): &&(Protocol, SocketAddr)| *listens == protocol && local.is_ipv4() == peer.is_ipv4();
         let best = |(_, local): &&(Protocol, SocketAddr)| from.is_some_and(|from| same_ip(from, local.ip()));
         let mut fitting = self.listeners.iter().filter(fits);
         let (protocol, local) = *fitting.clone().find(best).or_else(|| fitting.next())?;
@@ -97,9 +95,8 @@ impl Own {
 
     /// Whether we reach addresses of IPv4, and of IPv6.
     pub(crate) fn families(&self) -> (bool, bool) {
-        let both = |local: &SocketAddr| local.is_ipv6() && local.ip().is_unspecified();
-        let four = self.listeners.iter().any(|(_, local)| local.is_ipv4() || both(local));
-        (four, self.listeners.iter().any(|(_, local)| local.is_ipv6()))
+        let any = |six: bool| self.listeners.iter().any(|(_, local)| local.is_ipv6() == six);
+        (any(false), any(true))
     }
 
     /// Whether one of our listeners stands at this end of a flow.

@@ -30,6 +30,10 @@ const KERNEL_BUFFER: usize = 4 << 20;
 pub(crate) fn bind(address: SocketAddr) -> io::Result<UdpSocket> {
     let socket = Socket::new(Domain::for_address(address), Type::DGRAM, Some(IpProtocol::UDP))?;
     socket.set_nonblocking(true)?;
+    if address.is_ipv6() {
+        // IPv4 peers would come as ::ffff:a.b.c.d, which is nobody's address elsewhere: theirs is a listener of its own
+        socket.set_only_v6(true)?;
+    }
     // how much we get is the operator's limit; less is no reason not to start
     let _less = socket.set_recv_buffer_size(KERNEL_BUFFER).and(socket.set_send_buffer_size(KERNEL_BUFFER));
     super::icmp::ask(&socket);
@@ -82,5 +86,29 @@ pub(crate) async fn read(socket: Arc<UdpSocket>, local: SocketAddr, inbound: mps
         if inbound.send(Inbound::Message(flow, Box::new(parse(datagram)))).await.is_err() {
             return;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    /// A port that is free for both families is found at once, unless somebody else has the IPv4 one.
+    #[tokio::test]
+    async fn everywhere_of_ipv6_leaves_ipv4_to_a_listener_of_its_own() {
+        let both = (0..20).find_map(|_| {
+            let six = bind("[::]:0".parse().unwrap()).unwrap();
+            let port = six.local_addr().unwrap().port();
+            Some((six, bind(SocketAddr::from(([127, 0, 0, 1], port))).ok()?))
+        });
+        assert!(both.is_some(), "the IPv6 listener has the IPv4 port too");
+        let both = (0..20).find_map(|_| {
+            let six = super::super::tcp::bind("[::]:0".parse().unwrap()).unwrap();
+            let port = six.local_addr().unwrap().port();
+            Some((six, super::super::tcp::bind(SocketAddr::from(([127, 0, 0, 1], port))).ok()?))
+        });
+        assert!(both.is_some(), "over TCP as well");
     }
 }
