@@ -164,7 +164,7 @@ fn read(text: &str, variables: &Variables, findings: &Findings) -> Option<Config
     let queues = lines::queues(&root, &mut directory);
     let rooms = lines::rooms(&root, &mut directory);
     let trunks = trunks::trunks(&root, &mut directory);
-    trunks::check_ways(&root, &trunks, &sip);
+    trunks::check_ways(&root, &trunks, &sip, &media);
     let transfer = house::transfer(&root, &mut directory);
     directory.check(&trunks, findings);
     unbuilt::warn(&root);

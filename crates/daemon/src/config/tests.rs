@@ -305,3 +305,34 @@ fn what_others_are_told_of_where_we_are_is_checked() {
     }
     assert_eq!(lines("[server]\nlocal_networks = [\"10.0.0.0/33\"]\n").len(), 1);
 }
+
+/// A trunk that none of our listeners can reach, or that would have no sound, is named with its line, and nobody else.
+#[test]
+fn a_trunk_that_no_listener_reaches_is_a_mistake() {
+    let said = |listen: &str, media: &str, address: &str| {
+        lines(&format!(
+            "[sip]\nlisten = [{listen}]\n[media]\naddress = \"127.0.0.1\"\n{media}\n[[trunks]]\nname = \"pstn\"\naddress = \"{address}\"\n"
+        ))
+    };
+    let (four, six) = ("\"udp:127.0.0.1:5060\"", "\"udp:[::1]:5060\"");
+    let v6 = "address_v6 = \"::1\"";
+    for (listen, media, address, expected) in [
+        (four, "", "[2001:db8::9]:5060", "is reached by no listener, which needs a udp: address of IPv6 in sip.listen"),
+        (four, "", "tcp:192.0.2.9:5060", "is reached by no listener, which needs a tcp: address of IPv4 in sip.listen"),
+        (four, "", "tcp:sip.carrier.example", "is reached by no listener, which needs a tcp: address in sip.listen"),
+        (six, v6, "192.0.2.9:5060", "is reached by no listener, which needs a udp: address of IPv4 in sip.listen"),
+        (six, "", "[2001:db8::9]:5060", "is an IPv6 address, and media.address_v6 is none"),
+    ] {
+        let said = said(listen, media, address);
+        let found: Vec<_> = said.iter().filter(|line| line.contains("trunks[0].address")).collect();
+        assert!(found.len() == 1 && found[0].contains(expected), "{expected}: {said:?}");
+    }
+    for (listen, media, address) in [
+        (four, "", "192.0.2.9:5060"),
+        (four, "", "sip.carrier.example"),
+        (six, v6, "[2001:db8::9]:5060"),
+    ] {
+        let said = said(listen, media, address);
+        assert!(!said.iter().any(|line| line.contains("trunks[0].address")), "{said:?}");
+    }
+}

@@ -8,7 +8,7 @@ use sip_signalling::{Place, Protocol, Secret, Source, TrunkSecurity};
 
 use super::directory::{Directory, target};
 use super::house::{required_name, secret};
-use super::model::{Dialled, NumberRule, Sip, Target, TargetKind, Trunk};
+use super::model::{Dialled, Media, NumberRule, Sip, Target, TargetKind, Trunk};
 use super::proof;
 use super::reader::{At, Section};
 use super::tree::{self, Node};
@@ -92,10 +92,12 @@ fn security(section: &Section<'_>, protocol: Option<Protocol>, place: &Place) ->
     TrunkSecurity { trust, server_name: server_name.value, identity, clients: clients.value }
 }
 
-/// What is asked over TLS must be answered over TLS: whoever has trunks that need it listens there (RFC 3261 §8.1.1.8).
-pub(super) fn check_ways(root: &Section<'_>, trunks: &[Trunk], sip: &Sip) {
+/// Every trunk must be reached from one of our listeners, and have sound: what is asked over TLS must be answered over TLS
+/// (RFC 3261 §8.1.1.8), and the same holds for the other protocols and for both families of addresses.
+pub(super) fn check_ways(root: &Section<'_>, trunks: &[Trunk], sip: &Sip, media: &Media) {
     let listens = sip.listen.iter().any(|(protocol, _)| *protocol == Protocol::Tls);
     for (section, trunk) in root.tables("trunks").iter().zip(trunks) {
+        check_reach(section, trunk, sip, media);
         let key = match (trunk.protocol, &trunk.security.clients) {
             _ if listens => continue,
             (Some(Protocol::Tls), _) => "address",
@@ -103,6 +105,40 @@ pub(super) fn check_ways(root: &Section<'_>, trunks: &[Trunk], sip: &Sip) {
             (Some(Protocol::Udp | Protocol::Tcp) | None, None) => continue,
         };
         section.mistake(key, &section.place, "speaks TLS, which needs a tls: address in sip.listen");
+    }
+}
+
+/// Whether a listener speaks to a trunk over what it is asked and in its family. What TLS needs is checked for itself, and a
+/// name may lead anywhere.
+fn check_reach(section: &Section<'_>, trunk: &Trunk, sip: &Sip, media: &Media) {
+    // listeners that could not be read have been complained of already
+    if !section.says("address") || sip.listen.is_empty() {
+        return;
+    }
+    let protocol = match (&trunk.place, trunk.protocol) {
+        (_, Some(Protocol::Tls)) | (Place::Name { .. }, None) => return,
+        (_, Some(protocol)) => protocol,
+        (Place::Address(_), None) => Protocol::Udp,
+    };
+    let written = if protocol == Protocol::Tcp { "tcp:" } else { "udp:" };
+    let six = match &trunk.place {
+        Place::Address(address) if address.port() == 0 => return,
+        Place::Address(address) => Some(address.is_ipv6()),
+        Place::Name { .. } => None,
+    };
+    let reaches = |(listens, local): &(Protocol, SocketAddr)| {
+        *listens == protocol && six.is_none_or(|six| local.is_ipv6() == six)
+    };
+    if !sip.listen.iter().any(reaches) {
+        let family = six.map_or("", |six| if six { " of IPv6" } else { " of IPv4" });
+        let what = format!("is reached by no listener, which needs a {written} address{family} in sip.listen");
+        section.mistake("address", &section.place, &what);
+    } else if six == Some(true) && !media.address.is_ipv6() && media.address_v6.is_none() {
+        section.mistake(
+            "address",
+            &section.place,
+            "is an IPv6 address, and media.address_v6 is none: its calls would have no sound",
+        );
     }
 }
 

@@ -184,6 +184,7 @@ impl Stack {
             }
             return;
         }
+        tracing::warn!(trunk, "no listener of ours reaches the trunk: the call fails");
         self.call_failed(leg, 503);
     }
 
