@@ -327,11 +327,9 @@ fn a_trunk_that_no_listener_reaches_is_a_mistake() {
         let found: Vec<_> = said.iter().filter(|line| line.contains("trunks[0].address")).collect();
         assert!(found.len() == 1 && found[0].contains(expected), "{expected}: {said:?}");
     }
-    for (listen, media, address) in [
-        (four, "", "192.0.2.9:5060"),
-        (four, "", "sip.carrier.example"),
-        (six, v6, "[2001:db8::9]:5060"),
-    ] {
+    for (listen, media, address) in
+        [(four, "", "192.0.2.9:5060"), (four, "", "sip.carrier.example"), (six, v6, "[2001:db8::9]:5060")]
+    {
         let said = said(listen, media, address);
         assert!(!said.iter().any(|line| line.contains("trunks[0].address")), "{said:?}");
     }

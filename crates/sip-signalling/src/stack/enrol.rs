@@ -35,6 +35,8 @@ const ASKED_S: u32 = 3600;
 const MOST_S: u32 = 86_400;
 /// Challenges and intervals taken in a row.
 const TRIES: u8 = 2;
+/// What is told of a carrier that took the REGISTER and keeps nothing of it: we cannot be reached there.
+const NOT_KEPT: u16 = 480;
 /// How long until the next try: first, and at most (RFC 5626 §4.5).
 const FIRST_PAUSE: Duration = Duration::from_secs(30);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1800);
@@ -84,10 +86,20 @@ pub(super) struct Enrolment {
     servers: VecDeque<(Protocol, SocketAddr)>,
     /// Where it was sent last, and as whom.
     at: Option<(Flow, SipUri)>,
-    /// Until when the carrier knows us.
-    until: Option<Moment>,
+    /// What the carrier holds of us.
+    held: Option<Held>,
     finds: bool,
     leaving: bool,
+}
+
+/// A registration that was granted: it holds until its end, whatever becomes of its refreshes.
+#[derive(Clone, Copy, Debug)]
+struct Held {
+    /// The way it went, and the carrier's calls come.
+    flow: Flow,
+    until: Moment,
+    /// Whether the next REGISTER goes that way: not if the last one failed there.
+    good: bool,
 }
 
 impl Enrolment {
@@ -131,7 +143,7 @@ impl Stack {
                 failures: 0,
                 servers: VecDeque::new(),
                 at: None,
-                until: None,
+                held: None,
                 finds: false,
                 leaving: false,
                 terms,
@@ -153,7 +165,7 @@ impl Stack {
         self.alarms.disarm(&Alarm::Enrol(name.to_owned()));
         let Some(enrolment) = self.enrolments.get_mut(name) else { return };
         (enrolment.leaving, enrolment.expires_s, enrolment.tries) = (true, 0, 0);
-        match enrolment.at.as_ref().map(|(flow, _)| *flow).filter(|_| enrolment.until.is_some()) {
+        match enrolment.held.map(|held| held.flow) {
             Some(flow) => self.send_enrolment(name, flow),
             None => _ = self.enrolments.remove(name),
         }
@@ -165,8 +177,8 @@ impl Stack {
         let Some(enrolment) = self.enrolments.get_mut(name) else { return };
         enrolment.tries = 0;
         // who knows us is asked first: the call that comes next comes from there
-        if let Some(flow) = enrolment.at.as_ref().map(|(flow, _)| *flow).filter(|_| enrolment.until.is_some()) {
-            return self.send_enrolment(name, flow);
+        if let Some(held) = enrolment.held.filter(|held| held.good) {
+            return self.send_enrolment(name, held.flow);
         }
         let terms = enrolment.terms.clone();
         match terms.place {
@@ -255,10 +267,15 @@ impl Stack {
         match status {
             200..300 if enrolment.leaving => self.enrolment_over(name),
             200..300 => {
-                let granted = granted(response, &ours).unwrap_or(enrolment.expires_s).clamp(1, MOST_S);
+                let granted = granted(response, &ours).unwrap_or(enrolment.expires_s).min(MOST_S);
+                if granted == 0 {
+                    // said politely, but it does not know us
+                    enrolment.held = None;
+                    return self.enrolment_failed(name, NOT_KEPT, retry_after(response));
+                }
                 (enrolment.tries, enrolment.failures) = (0, 0);
                 let span = Duration::from_secs(u64::from(granted));
-                enrolment.until = Some(now + span);
+                enrolment.held = Some(Held { flow, until: now + span, good: true });
                 self.alarms.arm(now + span.mul_f64(0.8), Alarm::Enrol(name.to_owned()));
                 self.tell(News::Enrolled { trunk: name.to_owned(), status, expires_s: granted });
             }
@@ -297,7 +314,6 @@ impl Stack {
             return self.enrolment_failed(name, status, after);
         }
         if let Some((flow, _)) = enrolment.at.take() {
-            enrolment.until = None;
             self.shun(flow.peer);
         }
         self.enrol_at(name, servers);
@@ -309,8 +325,10 @@ impl Stack {
         if enrolment.leaving {
             return self.enrolment_over(name);
         }
-        // what the carrier still holds of us ends by itself: the next try begins from the start
-        enrolment.until = None;
+        // what the carrier still holds of us ends by itself, and it calls us until then; the next try begins from the start
+        if let Some(held) = &mut enrolment.held {
+            held.good = false;
+        }
         enrolment.digest = DigestClient::new(&enrolment.terms.user, &enrolment.terms.password);
         enrolment.expires_s = ASKED_S;
         let pause = FIRST_PAUSE.saturating_mul(1 << enrolment.failures.min(6)).min(LONGEST_PAUSE);
@@ -328,8 +346,8 @@ impl Stack {
     /// A connection is gone: a registration that went by it reaches us no more.
     pub(super) fn enrolment_lost(&mut self, flow: Flow) {
         for (name, enrolment) in &mut self.enrolments {
-            let by_it = enrolment.at.as_ref().is_some_and(|(known, _)| *known == flow);
-            if by_it && enrolment.until.take().is_some() && !enrolment.leaving {
+            let held = enrolment.held.take_if(|held| held.flow == flow);
+            if held.is_some() && !enrolment.leaving {
                 self.alarms.arm(self.now + AFTER_BREAK, Alarm::Enrol(name.clone()));
             }
         }
@@ -338,10 +356,8 @@ impl Stack {
     /// The trunk whose carrier knows us by a registration and calls by the way it went: of several accounts at one carrier
     /// the one whose Contact is called, else the first.
     pub(super) fn enrolled_by(&self, flow: Flow, called: &SipUri) -> Option<&Trunk> {
-        let by_it = |enrolment: &Enrolment| {
-            let known = enrolment.at.as_ref().is_some_and(|(known, _)| *known == flow);
-            known && enrolment.until.is_some_and(|until| until > self.now)
-        };
+        let by_it =
+            |enrolment: &Enrolment| enrolment.held.is_some_and(|held| held.flow == flow && held.until > self.now);
         let user = called.user_text();
         let is_called = |enrolment: &Enrolment| user.as_deref() == Some(enrolment.terms.user.as_str());
         let mut by_it = self.enrolments.iter().filter(|(_, enrolment)| by_it(enrolment));
@@ -366,13 +382,20 @@ impl Stack {
     }
 }
 
-/// The seconds the carrier grants: to our Contact, else as its header says.
+/// The seconds the carrier grants: to our Contact; if it knows us by another address (it wrote down the one it saw), the
+/// least of those with our user; else as its header says.
 fn granted(response: &Response, ours: &SipUri) -> Option<u32> {
     let of_contact = match contacts(&response.headers) {
         Ok(Contacts::These(these)) => {
-            let own =
-                these.iter().find(|contact| contact.uri.same_as(ours)).or(these.first().filter(|_| these.len() == 1));
-            own.and_then(|contact| contact.expires().ok().flatten())
+            let told = |contact: &NameAddr| contact.expires().ok().flatten();
+            match these.iter().find(|contact| contact.uri.same_as(ours)) {
+                Some(own) => told(own),
+                None if these.len() == 1 => these.first().and_then(told),
+                None => {
+                    let user = ours.user_text();
+                    these.iter().filter(|contact| contact.uri.user_text() == user).filter_map(told).min()
+                }
+            }
         }
         Ok(Contacts::Star) | Err(_) => None,
     };

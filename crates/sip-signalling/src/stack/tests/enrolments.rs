@@ -197,6 +197,25 @@ fn caller(net: &mut Net, from: &str, to: &str) -> Option<Arrival> {
 }
 
 #[test]
+fn of_several_contacts_of_ours_the_one_that_ends_first_counts_and_none_at_all_is_a_failure() {
+    let mut net = enrolling(15);
+    let asked = net.sent(SERVER, Method::Register);
+    let (one, two) = ("<sip:baton@198.51.100.1:1>;expires=900", "<sip:baton@198.51.100.1:2>;expires=300");
+    let other = "<sip:office@198.51.100.1:3>;expires=60";
+    net.answer(SERVER, &asked, 200, &[("Contact", one), ("Contact", two), ("Contact", other)]);
+    assert_eq!(outcome(&mut net), (200, 300));
+    for headers in [vec![("Expires", "0")], vec![("Contact", "<sip:baton@198.51.100.1:1>;expires=0")]] {
+        let mut net = enrolling(16);
+        let asked = net.sent(SERVER, Method::Register);
+        net.answer(SERVER, &asked, 200, &headers);
+        assert_eq!(outcome(&mut net), (480, 0), "{headers:?}");
+        assert_eq!(caller(&mut net, "127.0.0.9:5060", "+15557777"), None);
+        let before = net.count(SERVER, Method::Register);
+        net.wait_for_another(before, Duration::from_secs(32));
+    }
+}
+
+#[test]
 fn of_two_accounts_at_one_carrier_the_one_that_is_called_has_the_call() {
     let mut two = house(true, "carrier-secret");
     let mut second = two.directory.trunks[0].clone();
@@ -242,7 +261,10 @@ fn the_carrier_calls_by_the_registration_and_nobody_else_does() {
     for stranger in ["127.0.0.9:5070", "127.0.0.66:5060"] {
         assert_eq!(caller(&mut net, stranger, "+15553333"), None, "{stranger}");
     }
-    // and only as long as it holds
-    net.pass(Duration::from_secs(700));
+    // as long as it holds, though a refresh got no answer; and no longer
+    net.pass(Duration::from_secs(590));
+    assert_eq!(outcome(&mut net), (408, 0));
+    assert!(caller(&mut net, "127.0.0.9:5060", "+15556666").is_some());
+    net.pass(Duration::from_secs(110));
     assert_eq!(caller(&mut net, "127.0.0.9:5060", "+15554444"), None);
 }
