@@ -207,13 +207,34 @@ impl Stack {
         }
     }
 
+    /// Whether a call out has further servers to try.
+    fn has_servers(&self, leg: LegId) -> bool {
+        let phase = self.legs.get(&leg).map(|leg| &leg.phase);
+        matches!(phase, Some(Phase::Ringing(ringing)) if !ringing.servers.is_empty())
+    }
+
     /// A carrier's server has said nothing so far. A late answer of it still counts, or gets its CANCEL.
     pub(super) fn server_is_silent(&mut self, client: ClientId) {
-        let Some(branch) = self.branches.get_mut(&client) else { return };
+        let Some(branch) = self.branches.get(&client) else { return };
         if branch.heard || branch.closed || branch.cancel != Cancel::No {
             return;
         }
-        branch.cancel = Cancel::Wanted;
+        // a firewall that swallows connections is no dead server: the same one by UDP first, as if it had refused
+        if self.is_widened(client) {
+            let others = self.branches.get(&client).map(|branch| branch.leg).filter(|leg| self.has_servers(*leg));
+            if self.narrowed(client) {
+                if let Some(branch) = self.branches.get_mut(&client) {
+                    (branch.closed, branch.cancel) = (true, Cancel::Wanted);
+                }
+                if let Some(leg) = others {
+                    self.watch_server(leg);
+                }
+            }
+            return;
+        }
+        if let Some(branch) = self.branches.get_mut(&client) {
+            branch.cancel = Cancel::Wanted;
+        }
         self.invite_failed(client, 408);
     }
 

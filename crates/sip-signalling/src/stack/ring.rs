@@ -218,6 +218,9 @@ impl Stack {
         branch.early = Self::early_key(&request).filter(|_| !branch.again);
         let early = branch.early.clone();
         let client = self.transactions.send(self.now, flow, request);
+        if meant.is_some() {
+            self.alarms.arm(self.now + PATIENCE, Alarm::NextServer(client));
+        }
         self.note_widened(client, meant);
         if branch.spares.is_some() && !branch.again {
             self.alarms.arm(self.now + PATIENCE, Alarm::NextFlow(client));

@@ -67,8 +67,12 @@ impl Stack {
         self.wide.sent.get(&client).copied().unwrap_or(flow)
     }
 
-    /// A connection could not be made, or broke: the request goes by UDP. `false` if that is not why it had failed.
+    /// A connection could not be made, or broke: the request goes by UDP. `false` if that is not why it had failed, or if it
+    /// was heard there: then it is under way, and another would be another call.
     pub(super) fn narrowed(&mut self, client: ClientId) -> bool {
+        if self.branches.get(&client).is_some_and(|branch| branch.heard) {
+            return false;
+        }
         let Some(flow) = self.wide.sent.remove(&client) else { return false };
         let Some((request, _)) = self.transactions.sent(client) else { return false };
         let mut request = request.clone();
@@ -86,8 +90,17 @@ impl Stack {
             return true;
         }
         let Some(Pending { user, tries }) = self.pending.remove(&client) else { return false };
-        self.send_signed(flow, request, user, tries);
+        let updates = if let User::Update(leg) = &user { Some(*leg) } else { None };
+        let again = self.send_signed(flow, request, user, tries);
+        if let Some(session) = updates.and_then(|leg| self.session_mut(leg)) {
+            session.upkeep.updating = Some(again);
+        }
         true
+    }
+
+    /// Whether an INVITE went over TCP because it is large.
+    pub(super) fn is_widened(&self, client: ClientId) -> bool {
+        self.wide.sent.contains_key(&client)
     }
 
     /// Whether a request of ours, INVITEs apart, is for a trunk.

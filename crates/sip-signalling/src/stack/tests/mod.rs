@@ -12,6 +12,7 @@ mod frozen;
 mod glare;
 mod identities;
 mod identities_outside;
+mod large;
 mod many;
 mod net;
 mod outside;
