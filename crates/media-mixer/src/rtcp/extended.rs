@@ -107,10 +107,8 @@ impl Extended {
                         }
                     }
                 }
-                VOIP_METRICS => {
-                    if word(block, HEADER)? == ours && self.metrics.is_none() {
-                        self.metrics = Some(metrics(block)?);
-                    }
+                VOIP_METRICS if word(block, HEADER)? == ours && self.metrics.is_none() => {
+                    self.metrics = Some(metrics(block)?);
                 }
                 _ => {}
             }
