@@ -1,5 +1,7 @@
 //! What is already true: told to logs, history, API and desktops. What is to be done is in `output`.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 
 use crate::ids::{AgentName, CallId, LegId, ParticipantId, ReservationId};
@@ -227,6 +229,20 @@ pub enum Event {
         /// Decibels.
         volume_db: i8,
     },
+    /// Somebody has begun to talk, or has stopped, as far as those are concerned who hear them. Whoever cannot hear them any more is
+    /// told that they stopped.
+    TalkChanged {
+        /// The call.
+        call: CallId,
+        /// Who.
+        who: ParticipantId,
+        /// Whether they talk.
+        talks: bool,
+        /// The agents for whom that is so.
+        to: BTreeSet<AgentName>,
+        /// Whether it is so for the operator: nobody heard them before, or nobody does now.
+        operator: bool,
+    },
     /// A room was locked, or opened again.
     LockChanged {
         /// The call.
@@ -272,6 +288,7 @@ impl Event {
             | Self::ReservationAccepted { call, .. }
             | Self::ReservationEnded { call, .. }
             | Self::VolumeChanged { call, .. }
+            | Self::TalkChanged { call, .. }
             | Self::LockChanged { call, .. }
             | Self::PinTyped { call, .. } => Some(*call),
         }

@@ -375,6 +375,13 @@ pub enum Report {
         /// The leg.
         leg: LegId,
     },
+    /// Somebody has begun to talk on a leg, or has stopped, while somebody may hear it.
+    Talks {
+        /// The leg.
+        leg: LegId,
+        /// Whether they talk now.
+        talks: bool,
+    },
     /// The answer to a probe asked by `Effect::Probe`.
     Probed {
         /// The leg.

@@ -54,6 +54,8 @@ mod switch {
         MutedIsHeard,
         /// supervisor: everybody hears the whisper.
         WhisperToAll,
+        /// talk: whoever is in the call is told who talks.
+        TalkToldToAll,
         /// supervisor: the consult is heard without leave.
         ConsultSupervised,
         /// supervisor: whispers into a phone that mixes.
@@ -138,7 +140,7 @@ mod switch {
 
     impl Mutant {
         /// All of them that are about the rule and the laws.
-        pub const ALL: [Self; 45] = [
+        pub const ALL: [Self; 46] = [
             Self::TargetInMain,
             Self::InitiatorInMain,
             Self::AwayIsReady,
@@ -153,6 +155,7 @@ mod switch {
             Self::EarlyInCompany,
             Self::MutedIsHeard,
             Self::WhisperToAll,
+            Self::TalkToldToAll,
             Self::ConsultSupervised,
             Self::WhisperIntoBridge,
             Self::CustomerHearsRingback,

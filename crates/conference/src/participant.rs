@@ -66,6 +66,9 @@ pub(crate) struct Leg {
     /// Which place a leg of an initiator faces; of no meaning for anybody else.
     pub(crate) faces: Place,
     pub(crate) watch: Watch,
+    /// Somebody talks on it, as the mixer said last. It is said anew after a restart.
+    #[serde(skip)]
+    pub(crate) talks: bool,
     /// Found dead while another leg of its person is being asked whether that lives. True: the edge said it ended.
     pub(crate) dying: Option<bool>,
     /// Whom its phone shows as the other side, as far as we said so.
@@ -95,6 +98,7 @@ impl Leg {
             phone,
             faces: Place::Main,
             watch: Watch::default(),
+            talks: false,
             dying: None,
             shown: None,
             keypad: None,

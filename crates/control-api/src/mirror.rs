@@ -17,6 +17,8 @@ pub(crate) enum Audience {
     All,
     /// The operator, and these agents.
     Agents(BTreeSet<AgentName>),
+    /// These agents.
+    Only(BTreeSet<AgentName>),
 }
 
 impl Audience {
@@ -24,7 +26,8 @@ impl Audience {
     pub(crate) fn has(&self, who: Option<&AgentName>) -> bool {
         match (self, who) {
             (Self::All, _) | (Self::Agents(_), None) => true,
-            (Self::Agents(agents), Some(who)) => agents.contains(who),
+            (Self::Only(_), None) => false,
+            (Self::Agents(agents) | Self::Only(agents), Some(who)) => agents.contains(who),
         }
     }
 }
@@ -131,6 +134,7 @@ impl Mirror {
         self.apply(told);
         if let (Audience::Agents(agents), Some(call)) = (&mut audience, told.event.call())
             && !is_offer(&told.event)
+            && !matches!(told.event, Event::TalkChanged { .. })
         {
             agents.extend(self.in_call(call));
         }
@@ -223,6 +227,8 @@ impl Mirror {
             Event::Reserved { agent, .. }
             | Event::ReservationAccepted { agent, .. }
             | Event::ReservationEnded { agent, .. } => Audience::Agents([agent.clone()].into()),
+            Event::TalkChanged { to, operator: true, .. } => Audience::Agents(to.clone()),
+            Event::TalkChanged { to, operator: false, .. } => Audience::Only(to.clone()),
             Event::CallsJoined { call, joined } => {
                 Audience::Agents(self.in_call(*call).chain(self.knew(*joined)).collect())
             }
@@ -311,6 +317,7 @@ impl Mirror {
             | Event::QueueMoved { .. }
             | Event::QueueLeft { .. }
             | Event::VolumeChanged { .. }
+            | Event::TalkChanged { .. }
             | Event::LockChanged { .. }
             | Event::PinTyped { .. } => {}
         }

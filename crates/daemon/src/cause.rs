@@ -22,6 +22,7 @@ pub(crate) fn of_report(report: &Report) -> Cause {
         Report::Offered { leg, direction: Direction::Both } => phone(leg, "resume"),
         Report::Offered { leg, direction: Direction::Listens } => phone(leg, "listen only"),
         Report::Silent { leg } => phone(leg, "silent"),
+        Report::Talks { leg, .. } => phone(leg, "talks"),
         Report::Probed { leg, alive: true } => phone(leg, "alive"),
         Report::Probed { leg, alive: false } => phone(leg, "no answer"),
         Report::Digit { leg, .. } | Report::Looked { leg, .. } => phone(leg, "keypad"),
@@ -48,6 +49,8 @@ pub(crate) const fn leg_of(report: &Report) -> Option<LegId> {
         | Report::Offered { leg, .. }
         | Report::Silent { leg }
         | Report::Probed { leg, .. } => Some(*leg),
+        // no watcher is shown who talks
+        Report::Talks { .. } => None,
         Report::Digit { .. } | Report::Looked { .. } | Report::Registered { .. } | Report::Hours { .. } => None,
     }
 }

@@ -83,6 +83,7 @@ impl Log {
             | Event::ReservationAccepted { .. }
             | Event::ReservationEnded { .. }
             | Event::VolumeChanged { .. }
+            | Event::TalkChanged { .. }
             | Event::LockChanged { .. }
             | Event::PinTyped { .. } => write(event),
         }
@@ -121,8 +122,8 @@ fn write(event: &Event) {
         Event::TransferStarted { .. } | Event::TransferChanged { .. } | Event::TransferEnded { .. } => {}
         Event::AgentChanged { agent, state } => info!(%agent, ?state, "agent"),
         Event::SettingsChanged => info!("settings in force"),
-        // told as often as somebody comes or goes
-        Event::QueueChanged { .. } | Event::QueueMoved { .. } => {}
+        // told as often as somebody comes or goes, or opens their mouth
+        Event::QueueChanged { .. } | Event::QueueMoved { .. } | Event::TalkChanged { .. } => {}
         Event::QueueEntered { call, who, queue, position } => {
             info!(%call, participant = %who, queue, position, "waits in queue");
         }

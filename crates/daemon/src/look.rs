@@ -163,12 +163,17 @@ impl Switch {
     }
 
     fn sight(&self, call: CallId, asker: Option<&AgentName>) -> Option<Sight> {
-        let view = self.board.call(call)?;
+        let mut view = self.board.call(call)?;
         let allowed = match asker {
             Some(agent) if !self.board.calls_of(agent).contains(&call) => return None,
             Some(agent) => self.board.allowed(call, &Asker::Agent(agent.clone()), self.clock.now()),
             None => Vec::new(),
         };
+        if let Some(agent) = asker {
+            for person in &mut view.participants {
+                person.talks &= person.talks_to.contains(agent);
+            }
+        }
         Some((view, allowed))
     }
 

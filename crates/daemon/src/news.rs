@@ -84,6 +84,7 @@ impl Switch {
     pub(crate) fn hear_media(&mut self, news: MediaNews) {
         match news {
             MediaNews::Silent { leg } => self.about(leg, Report::Silent { leg }),
+            MediaNews::Talks { leg, talks } => self.about(leg, Report::Talks { leg, talks }),
             MediaNews::OutOfStep { call } => {
                 warn!(%call, "the mixer fell out of step; it is told the whole state");
                 self.carry.restate(call);

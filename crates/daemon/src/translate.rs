@@ -175,6 +175,7 @@ pub(crate) fn media(config: &Config) -> MediaSettings {
         workers: config.media.workers,
         hold_music: music(&config.media.hold_music),
         queue_music: queue_music(config),
+        agc: config.media.agc,
         media_timeout: config.media.media_timeout,
         tail_guard: config.transfer.tail_guard,
         #[cfg(feature = "break")]

@@ -2,6 +2,8 @@
 //!
 //! It adds nothing to a frame and takes nothing out of it, so it opens no ear: silence stays silence. At 0 dB it is not asked.
 
+use crate::mix;
+
 /// Binary places of a factor. Ten times as loud is still less than 2^31 for the loudest sample.
 const PLACES: u32 = 12;
 const UNITY: i32 = 1 << PLACES;
@@ -31,6 +33,11 @@ impl Gain {
         self.to = factor(volume_db);
     }
 
+    /// By so many decibels from the next frame on, in which it is reached; not rounded, for a gain that creeps.
+    pub(crate) fn creep(&mut self, db: f32) {
+        self.to = (10_f32.powf(db / 20.0) * UNITY as f32).round() as i32;
+    }
+
     /// Nothing has been heard for a while: a change need not be gradual.
     pub(crate) fn settle(&mut self) {
         self.now = self.to;
@@ -41,7 +48,7 @@ impl Gain {
         self.now == UNITY && self.to == UNITY
     }
 
-    /// Makes a frame louder or quieter. What would be beyond full scale is full scale.
+    /// Makes a frame louder or quieter. What gets too loud is limited as a mix is.
     pub(crate) fn apply(&mut self, frame: &mut [i16]) {
         if self.now == self.to {
             let factor = self.now;
@@ -65,7 +72,8 @@ fn factor(volume_db: i8) -> i32 {
 
 fn scaled(sample: i16, factor: i32) -> i16 {
     let scaled = (i32::from(sample) * factor + UNITY / 2) >> PLACES;
-    scaled.clamp(i32::from(i16::MIN), i32::from(i16::MAX)) as i16
+    // what is not made louder is as it came
+    if factor <= UNITY { scaled as i16 } else { mix::limited(scaled) }
 }
 
 #[cfg(test)]
@@ -93,9 +101,11 @@ mod tests {
     }
 
     #[test]
-    fn nothing_wraps_and_what_is_beyond_the_limits_counts_as_the_limit() {
-        assert_eq!(made(&mut Gain::of(20), i16::MIN)[0], i16::MIN);
-        assert_eq!(made(&mut Gain::of(20), 20_000)[0], i16::MAX);
+    fn nothing_wraps_or_is_cut_off_and_what_is_beyond_the_limits_counts_as_the_limit() {
+        let (low, high, higher) =
+            (made(&mut Gain::of(20), i16::MIN), made(&mut Gain::of(20), 20_000), made(&mut Gain::of(20), 30_000));
+        assert!(i16::MIN < low[0] && low[0] < -32_000, "{}", low[0]);
+        assert!(32_000 < high[0] && high[0] < higher[0] && higher[0] < i16::MAX, "{} {}", high[0], higher[0]);
         assert_eq!((Gain::of(127), Gain::of(-128)), (Gain::of(20), Gain::of(-40)));
     }
 

@@ -1,5 +1,6 @@
 //! Turns arriving RTP into one mix per listener, under the audibility it was given. Never decides who hears whom.
 
+mod agc;
 mod bridge;
 pub mod codec;
 mod desk;
@@ -27,6 +28,7 @@ pub mod rtp;
 pub mod sdp;
 mod settings;
 mod sounds;
+mod speech;
 pub mod srtp;
 pub mod tone;
 

@@ -6,6 +6,38 @@
 const KNEE: i32 = 24_576;
 const ABOVE: i64 = 32_767 - KNEE as i64;
 
+/// A fade takes this part of a frame: 5 ms. Long enough not to click, short enough that no word loses its beginning.
+const FADE_PART: usize = 4;
+
+/// Makes the beginning of a frame rise from silence. It changes nothing after [`FADE_PART`] of it.
+pub(crate) fn raise(frame: &mut [i16]) {
+    let length = frame.len() / FADE_PART;
+    for (n, sample) in frame[..length].iter_mut().enumerate() {
+        *sample = part(*sample, n, length);
+    }
+}
+
+/// Adds the beginning of a frame, falling into silence, to a frame of the same rate.
+pub(crate) fn add_falling(out: &mut [i16], frame: &[i16]) {
+    let length = frame.len() / FADE_PART;
+    for (n, (total, sample)) in out.iter_mut().zip(&frame[..length]).enumerate() {
+        *total = limited(i32::from(*total) + i32::from(part(*sample, length - n, length)));
+    }
+}
+
+/// Adds a frame to a sum of the same rate, its beginning rising from silence.
+pub(crate) fn add_rising(sum: &mut [i32], frame: &[i16]) {
+    let length = frame.len() / FADE_PART;
+    for (n, (total, sample)) in sum.iter_mut().zip(&frame[..length]).enumerate() {
+        *total += i32::from(part(*sample, n, length));
+    }
+    add(&mut sum[length..], &frame[length..]);
+}
+
+fn part(sample: i16, n: usize, of: usize) -> i16 {
+    (i32::from(sample) * n as i32 / of.max(1) as i32) as i16
+}
+
 /// Adds a frame to a sum of the same rate.
 pub(crate) fn add(sum: &mut [i32], frame: &[i16]) {
     for (total, sample) in sum.iter_mut().zip(frame) {
@@ -23,8 +55,16 @@ pub(crate) fn add_sum(sum: &mut [i32], other: &[i32]) {
 /// Makes a frame of a sum: exact as long as it is not loud, softly limited where it is.
 pub(crate) fn limit(sum: &[i32], out: &mut [i16]) {
     for (sample, total) in out.iter_mut().zip(sum) {
-        *sample = if total.abs() <= KNEE { *total as i16 } else { bend(*total) };
+        *sample = limited(*total);
     }
+}
+
+/// A sample of a sum: exact as long as it is not loud, bent where it is, never at full scale.
+///
+/// The limiter has no memory: a gain that follows the loudest would let what is loud in one place be heard as a breathing in
+/// another, and whoever shares a sum would need a gain of his own.
+pub(crate) fn limited(total: i32) -> i16 {
+    if total.abs() <= KNEE { total as i16 } else { bend(total) }
 }
 
 /// Mean square of a frame's samples.
@@ -60,6 +100,20 @@ mod tests {
             assert_eq!(out[7], -before);
         }
         assert!(before > 32_700);
+    }
+
+    #[test]
+    fn a_fade_is_a_straight_line_of_five_milliseconds_and_nothing_after_them_is_changed() {
+        let frame = [8_000; FRAME_SAMPLES];
+        let (mut rising, mut sum, mut falling) = (frame, [100; FRAME_SAMPLES], [100; FRAME_SAMPLES]);
+        raise(&mut rising);
+        add_rising(&mut sum, &frame);
+        add_falling(&mut falling, &frame);
+        for n in 0..FRAME_SAMPLES {
+            let up = 8_000 * n.min(40) as i16 / 40;
+            assert_eq!((rising[n], sum[n]), (up, 100 + i32::from(up)), "sample {n}");
+            assert_eq!(falling[n], 100 + if n < 40 { 8_000 - up } else { 0 }, "sample {n}");
+        }
     }
 
     #[test]

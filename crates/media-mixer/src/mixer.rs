@@ -73,6 +73,14 @@ pub enum MediaNews {
         /// It was sent to nobody ([`Mixer::collect`]); else to whoever may hear the leg.
         collected: bool,
     },
+    /// Somebody whom somebody may hear, by the masks and by law 3, has begun to talk, or has stopped; twice a second at most. Of the
+    /// talkers of a large call only of those who are mixed.
+    Talks {
+        /// The leg.
+        leg: LegId,
+        /// Whether they talk now.
+        talks: bool,
+    },
     /// The peer ended its stream by RTCP BYE. A hint: the leg lives until signalling ends it.
     PeerBye {
         /// The leg.
@@ -445,6 +453,7 @@ pub(crate) fn worker(settings: &MediaSettings, sounds: Sounds, now_us: u64) -> (
         prompts: sounds.prompts,
         media_timeout: settings.media_timeout,
         tail_guard: settings.tail_guard,
+        agc: settings.agc,
         complexity: settings.opus.complexity,
         pressed: false,
     };

@@ -52,6 +52,8 @@ pub struct MediaSettings {
     pub queue_music: BTreeMap<String, HoldMusic>,
     /// An open leg is reported after so long without RTP and RTCP.
     pub media_timeout: Duration,
+    /// Whether quiet voices are made louder and loud ones quieter.
+    pub agc: bool,
     /// Replaces the measured guard of law 3; zero: measured.
     pub tail_guard: Duration,
     /// Switches one of the three laws off, so that tests and the demo can show what it is there for.
@@ -75,6 +77,7 @@ impl Default for MediaSettings {
             hold_music: HoldMusic::Builtin,
             queue_music: BTreeMap::new(),
             media_timeout: Duration::from_secs(20),
+            agc: false,
             tail_guard: Duration::ZERO,
             #[cfg(feature = "break")]
             break_law: None,

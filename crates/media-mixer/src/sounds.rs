@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::mixer::StartError;
-use crate::music::{Music, MusicError};
+use crate::music::{Music, MusicError, MusicPosition};
 use crate::prompts::Prompts;
 use crate::settings::HoldMusic;
 
@@ -71,10 +71,17 @@ impl QueueMusic {
         Ok(Self { queues: queues.into_boxed_slice() })
     }
 
-    /// A queue's music, and a number by which it is told from that of all others. Neither allocates nor locks.
-    pub(crate) fn find(&self, queue: &str) -> Option<(u32, &Music)> {
+    /// The number of a queue's music, by which it is told from that of all others. Neither allocates nor locks.
+    pub(crate) fn find(&self, queue: &str) -> Option<u32> {
         let place = self.queues.binary_search_by(|(name, _)| name.as_str().cmp(queue)).ok()?;
-        Some((u32::try_from(place).ok()?, &self.queues[place].1))
+        u32::try_from(place).ok()
+    }
+
+    /// Reads the music of this number, if there is still such a one.
+    pub(crate) fn read(&self, number: u32, position: MusicPosition, out: &mut [i16]) {
+        if let Some((_, music)) = self.queues.get(number as usize) {
+            music.read(position, out);
+        }
     }
 }
 
@@ -88,7 +95,7 @@ mod tests {
         let names = ["support", "sales", "a", "zz", "Ärzte"];
         let settings = names.map(|name| (name.to_owned(), HoldMusic::Silence)).into_iter().collect();
         let queues = QueueMusic::load(&settings).unwrap();
-        let mut numbers: Vec<u32> = names.iter().map(|name| queues.find(name).unwrap().0).collect();
+        let mut numbers: Vec<u32> = names.iter().map(|name| queues.find(name).unwrap()).collect();
         numbers.sort_unstable();
         assert_eq!(numbers, [0, 1, 2, 3, 4]);
         assert!(queues.find("Support").is_none() && queues.find("").is_none());

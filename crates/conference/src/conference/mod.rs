@@ -14,6 +14,7 @@ mod queueing;
 mod replacing;
 mod serving;
 mod steps;
+mod talk;
 mod tones;
 mod transferring;
 mod union;
@@ -39,6 +40,7 @@ pub(crate) use door::Door;
 pub(crate) use leaving::Exit;
 pub(crate) use replacing::Newcomer;
 pub(crate) use steps::{Asked, Means};
+use talk::Talkers;
 pub(crate) use transferring::Opening;
 
 /// How many may be in a call that has no limit of its own.
@@ -76,6 +78,8 @@ struct Told {
     since: BTreeMap<ParticipantId, Moment>,
     transfer: Option<(Phase, bool)>,
     bridged: BTreeSet<ParticipantId>,
+    #[serde(skip)]
+    talkers: Talkers,
 }
 
 /// One call.
@@ -366,8 +370,10 @@ impl Call {
                 desk.out.event(Event::BridgedByPhone { call, who, bridged });
             }
         }
-        self.told = Told { statuses: picture.statuses, since, transfer, bridged: picture.bridged };
+        let talkers = std::mem::take(&mut self.told.talkers);
+        self.told = Told { statuses: picture.statuses, since, transfer, bridged: picture.bridged, talkers };
         self.published = picture.masks;
+        self.tell_talk(desk);
     }
 
     /// The masks and their version as the mixer should have them.

@@ -98,6 +98,7 @@ impl Recorder {
             | Event::QueueMoved { .. }
             | Event::ReservationAccepted { .. }
             | Event::VolumeChanged { .. }
+            | Event::TalkChanged { .. }
             | Event::LockChanged { .. }
             | Event::PinTyped { .. } => {}
         }

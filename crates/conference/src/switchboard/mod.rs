@@ -136,6 +136,7 @@ impl Switchboard {
                 self.tell(now, leg, |call, desk| call.offered(desk, leg, direction))
             }
             Report::Silent { leg } => self.tell(now, leg, |call, desk| call.silent(desk, leg)),
+            Report::Talks { leg, talks } => self.talks(now, leg, talks),
             Report::Probed { leg, alive } => self.tell(now, leg, |call, desk| call.probed(desk, leg, alive)),
             Report::Replaced { leg, old, caller, direction } => self.replaced(now, leg, old, caller, direction),
             Report::Digit { leg, key } => self.pressed(now, leg, key),
@@ -214,6 +215,15 @@ impl Switchboard {
         let mut out = Reaction::default();
         self.with(now, id, &mut out, react);
         self.finish(now, out, vec![id])
+    }
+
+    /// Somebody talks, or stopped: it changes nothing but what is shown, so nothing has to be settled after it.
+    fn talks(&mut self, now: Moment, leg: LegId, talks: bool) -> Vec<Output> {
+        let mut out = Reaction::default();
+        if let Some(id) = self.books.legs.get(&leg).copied() {
+            self.with(now, id, &mut out, |call, desk| call.talks(desk, leg, talks));
+        }
+        out.into_outputs()
     }
 
     /// Who asks, as the call knows them.

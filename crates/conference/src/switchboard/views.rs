@@ -1,6 +1,6 @@
 //! What can be seen of the calls from outside, for the command line, the API and tests. Read only.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::Switchboard;
 use crate::conference::Call;
@@ -56,6 +56,10 @@ pub struct ParticipantView {
     pub muted: bool,
     /// How loud their voice is for the others, in decibels.
     pub volume_db: i8,
+    /// Whether they talk, and somebody hears it.
+    pub talks: bool,
+    /// The agents who may know that they talk: those who hear it, and themselves.
+    pub talks_to: BTreeSet<AgentName>,
     /// Where they wait to be, or to find, an agent: the queue and the place, 1 being next.
     pub queue: Option<(String, u32)>,
     /// Their legs, oldest first.
@@ -211,6 +215,8 @@ impl CallView {
             since: call.since(*who),
             muted: person.muted,
             volume_db: person.volume_db,
+            talks: call.talk_of(*who).is_some(),
+            talks_to: call.talk_of(*who).cloned().unwrap_or_default(),
             queue: place(*who, person),
             legs: call.legs_of(person).map(|(id, leg)| LegView::of(id, leg)).collect(),
         });

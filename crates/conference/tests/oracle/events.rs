@@ -179,6 +179,9 @@ impl Oracle {
                 }
             }
             Event::TransferEnded { call, outcome } => self.transfer_ended(*call, *outcome)?,
+            Event::TalkChanged { call, who, talks, to, operator } => {
+                self.talk.told((*call, *who), *talks, to, *operator)?;
+            }
             Event::FellBack { call, .. } => self.name_if(*call, true),
             Event::Reserved { call, who, agent, .. } => self.offer = Some((*call, *who, agent.clone())),
             Event::QueueEntered { call, who, queue, .. } => {

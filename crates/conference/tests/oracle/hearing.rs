@@ -237,7 +237,7 @@ impl Oracle {
             self.check_pairs(*id, call, board)?;
             self.check_shown(*id, call)?;
         }
-        Ok(())
+        self.check_talk()
     }
 
     fn check_places(&self, id: CallId, call: &Call) -> Result<(), Finding> {

@@ -11,6 +11,7 @@ mod hearing;
 mod mixer;
 mod replaced;
 mod reports;
+mod talk;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -18,6 +19,7 @@ use conference::{AgentName, CallId, Direction, LegId, Moment, ParticipantId, Pho
 
 pub use hearing::Finding;
 pub use mixer::Mixer;
+pub use talk::Talk;
 
 /// Who put somebody on hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -127,6 +129,7 @@ pub struct Oracle {
     offered: BTreeMap<LegId, AgentName>,
     /// The offer for which somebody is about to be rung.
     offer: Option<(CallId, ParticipantId, AgentName)>,
+    pub talk: Talk,
     pub transfers_begun: u64,
     pub transfers_ended: u64,
 }

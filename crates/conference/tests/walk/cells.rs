@@ -8,7 +8,7 @@ use super::Input;
 
 pub const PHASES: [&str; 5] = ["none", "ringing", "private", "merged", "cold"];
 
-pub const EVENTS: [&str; 25] = [
+pub const EVENTS: [&str; 26] = [
     "start",
     "cancel",
     "swap",
@@ -30,6 +30,7 @@ pub const EVENTS: [&str; 25] = [
     "offered",
     "silent",
     "probed",
+    "talks",
     "replaced",
     "digit",
     "looked",
@@ -96,6 +97,7 @@ impl Cells {
                 Report::Offered { leg, .. } => (of(*leg), "offered"),
                 Report::Silent { leg } => (of(*leg), "silent"),
                 Report::Probed { leg, .. } => (of(*leg), "probed"),
+                Report::Talks { leg, .. } => (of(*leg), "talks"),
                 Report::Replaced { old, .. } => (of(*old), "replaced"),
                 Report::Digit { leg, .. } => (of(*leg), "digit"),
                 Report::Looked { leg, .. } => (of(*leg), "looked"),

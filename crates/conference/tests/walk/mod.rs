@@ -250,6 +250,10 @@ impl Walk {
 
     /// Stores the whole state and goes on with what was stored.
     fn thaw(&mut self) -> Result<(), Finding> {
+        // what the mixer says of who talks is not kept: it says it anew
+        for leg in self.oracle.talk.legs.clone() {
+            self.apply(Input::Report(Report::Talks { leg, talks: false }))?;
+        }
         let stored = serde_json::to_string(&self.board).map_err(|error| ("serde", error.to_string()))?;
         let thawed: Switchboard = serde_json::from_str(&stored).map_err(|error| ("serde", error.to_string()))?;
         if thawed != self.board {

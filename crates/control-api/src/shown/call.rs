@@ -113,6 +113,8 @@ pub struct Participant {
     pub muted: bool,
     /// How loud their voice is for the others, in decibels.
     pub volume_db: i8,
+    /// Whether they talk, and whoever asks hears it. The operator is shown everybody whom somebody hears.
+    pub talking: bool,
     /// Since when they have this status.
     #[schema(format = DateTime)]
     pub since: String,
@@ -301,6 +303,7 @@ impl Participant {
             held_by_somebody: person.on_hold_by_somebody,
             muted: person.muted,
             volume_db: person.volume_db,
+            talking: person.talks,
             since: super::moment(epoch, since),
             queue: person.queue.as_ref().map(|(name, position)| QueuePlace { name: name.clone(), position: *position }),
             legs: person.legs.iter().map(|leg| Leg::of(sheet, leg)).collect(),

@@ -238,6 +238,9 @@ pub enum Event {
     ReservationEnded { reservation: String, agent: String, call: String, how: ReservationEnd },
     /// Somebody's voice is louder or softer.
     VolumeChanged { call: String, participant: String, volume_db: i8 },
+    /// Somebody whom you hear has begun to talk, or has stopped, or cannot be heard by you any more. The operator is told of everybody
+    /// whom somebody hears.
+    TalkChanged { call: String, participant: String, talking: bool },
     /// A room was locked, or opened again.
     LockChanged { call: String, locked: bool },
     /// Somebody typed a room's PIN.
@@ -333,6 +336,9 @@ impl Event {
             },
             CoreEvent::VolumeChanged { call, who, volume_db } => {
                 Self::VolumeChanged { call: id(call), participant: id(who), volume_db: *volume_db }
+            }
+            CoreEvent::TalkChanged { call, who, talks, .. } => {
+                Self::TalkChanged { call: id(call), participant: id(who), talking: *talks }
             }
             CoreEvent::LockChanged { call, locked } => Self::LockChanged { call: id(call), locked: *locked },
             CoreEvent::PinTyped { call, who, right } => {

@@ -164,7 +164,9 @@ impl Carry {
         let outputs: Vec<(CallId, Output)> =
             outputs.into_iter().map(|output| (self.call_of(&output).unwrap_or(main), output)).collect();
         let calls: BTreeSet<CallId> = outputs.iter().map(|(call, _)| *call).collect();
-        self.moved.extend(&calls);
+        // who talks is shown by the API alone: nothing that is watched is made anew for it
+        let shown = outputs.iter().filter(|(_, output)| !matches!(output, Output::Event(Event::TalkChanged { .. })));
+        self.moved.extend(shown.map(|(call, _)| *call));
         let ready = self.lanes.reaction(outputs);
         self.perform(ready);
         let behind: BTreeSet<GateId> = calls.into_iter().flat_map(|call| self.lanes.closed(call)).collect();

@@ -124,6 +124,8 @@ pub struct Media {
     pub workers: usize,
     /// What people on hold hear.
     pub hold_music: HoldMusic,
+    /// Whether quiet voices are made louder and loud ones quieter.
+    pub agc: bool,
     /// An open leg that sends nothing this long is silent.
     pub media_timeout: Duration,
     /// Which of the mixer's laws is broken, for the demo of a build that can; no key of the file sets it.

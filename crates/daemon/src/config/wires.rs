@@ -205,6 +205,7 @@ pub(crate) fn media(root: &Section<'_>) -> Media {
         nat: section.read("nat", |node| choice(node, &[("auto", true), ("off", false)])).value,
         workers: threads(workers.value),
         hold_music: section.read("hold_music", music).value,
+        agc: section.read("agc", flag).value,
         media_timeout: section.read("media_timeout_s", |node| seconds(node, 5, 3600)).value,
         #[cfg(feature = "break")]
         break_law: None,

@@ -18,10 +18,12 @@ const TABLE: usize = 4 * MAX_SEATS;
 /// What a group sounds like.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Key {
-    /// The sum of these talkers.
-    Mix(u64),
+    /// The sum of these talkers, of whom the second are heard from here on: they rise from silence.
+    Mix(u64, u64),
     /// A sound that is the same for everybody who hears it.
     Sound(Sound),
+    /// The same for those who did not hear it until now: it rises from silence.
+    Rising(Sound),
     /// One listener's own.
     Own(u32),
 }
@@ -42,6 +44,11 @@ pub(crate) enum Sound {
 }
 
 impl Sound {
+    /// Music, of the house or of a queue.
+    pub(crate) fn is_music(self) -> bool {
+        matches!(self, Self::Music | Self::Queue(_))
+    }
+
     fn number(self) -> u64 {
         match self {
             Self::Music => 0,
@@ -80,7 +87,7 @@ pub(crate) struct Groups {
 impl Groups {
     pub(crate) fn new() -> Self {
         let group = || Group {
-            key: Key::Mix(0),
+            key: Key::Mix(0, 0),
             rate: Rate::Narrow,
             encoded: [None; CODECS],
             payloads: [[0; PAYLOAD]; CODECS],
@@ -185,8 +192,9 @@ impl Groups {
 
 fn hash(key: Key, rate: Rate) -> usize {
     let bits = match key {
-        Key::Mix(set) => set,
+        Key::Mix(set, fresh) => set ^ fresh.rotate_left(32),
         Key::Sound(sound) => !sound.number(),
+        Key::Rising(sound) => !(sound.number() << 32),
         Key::Own(seat) => u64::from(seat) << 32 | 0x5a5a,
     };
     // Fibonacci hashing: the high bits of the product are well mixed

@@ -96,11 +96,16 @@ impl Bridge {
             self.heard[index] = if listener.alone || waits_for_early_media(listener, seats) {
                 Heard::Ears
             } else if laws.keeps(1) {
-                let set = self.audible(listener, rate, seats, laws);
-                Heard::Group(self.group(set, rate))
+                let (set, fresh) = self.audible(listener, rate, seats, laws);
+                Heard::Group(self.group(set, fresh, rate))
             } else {
                 Heard::Group(self.everything_but(index, rate))
             };
+        }
+        for talker in &self.talkers[..self.talking] {
+            if let Some(seat) = &mut seats[usize::from(talker.seat)] {
+                seat.opened_by = talker.opened_by;
+            }
         }
     }
 
@@ -142,31 +147,35 @@ impl Bridge {
         }
     }
 
-    /// The talkers that may be heard by `listener`, at `rate`, now: one bit each.
-    fn audible(&self, listener: &Seat, rate: Rate, seats: &[Option<Seat>], laws: Laws) -> u64 {
-        let mut set = 0;
+    /// The talkers that may be heard by `listener`, at `rate`, now, and those of them that he could not hear when they last spoke:
+    /// one bit each.
+    fn audible(&self, listener: &Seat, rate: Rate, seats: &[Option<Seat>], laws: Laws) -> (u64, u64) {
+        let (mut set, mut fresh) = (0, 0);
         for (bit, talker) in self.talkers[..self.talking].iter().enumerate() {
             let Some(speaker) = &seats[usize::from(talker.seat)] else { continue };
             let open = listener.hears(speaker);
             // what changes its rate holds a little of what was said before (law 3)
-            let opened_by = self.voices[usize::from(talker.seat)].opened_by_at(rate, talker.opened_by);
-            if open && (listener.since_us(speaker) <= opened_by || !laws.keeps(3)) {
+            let voice = &self.voices[usize::from(talker.seat)];
+            let since_us = if open { listener.since_us(speaker) } else { continue };
+            if since_us <= voice.opened_by_at(rate, talker.opened_by) || !laws.keeps(3) {
                 set |= 1 << bit;
+                fresh |= u64::from(since_us > voice.opened_by_at(rate, speaker.opened_by)) << bit;
             }
         }
-        set
+        (set, fresh)
     }
 
-    fn group(&mut self, set: u64, rate: Rate) -> u16 {
-        if let Some(known) = self.groups.find(Key::Mix(set), rate) {
+    fn group(&mut self, set: u64, fresh: u64, rate: Rate) -> u16 {
+        let key = Key::Mix(set, fresh);
+        if let Some(known) = self.groups.find(key, rate) {
             return known;
         }
         let all = &self.talkers[..self.talking];
-        let sum = match self.all_but_one_run(set) {
+        let sum = match self.all_but_one_run(set).filter(|_| fresh == 0) {
             Some((first, end)) => self.rates.all_but(first, end, all, &self.voices, rate),
-            None => self.rates.sum(set, all, &self.voices, rate),
+            None => self.rates.sum(set, fresh, all, &self.voices, rate),
         };
-        self.groups.add(Key::Mix(set), rate, |frame| mix::limit(sum, frame))
+        self.groups.add(key, rate, |frame| mix::limit(sum, frame))
     }
 
     /// If `set` is every talker but one run of neighbours (`first` to before `end`), and they are many enough to be worth it.
@@ -189,7 +198,7 @@ impl Bridge {
         let all = &self.talkers[..self.talking];
         let others = all.iter().enumerate().filter(|(_, talker)| usize::from(talker.seat) != index);
         let set = others.fold(0, |set, (bit, _)| set | 1 << bit);
-        let sum = self.rates.sum(set, all, &self.voices, rate);
+        let sum = self.rates.sum(set, 0, all, &self.voices, rate);
         self.groups.add(Key::Own(index as u32), rate, |frame| mix::limit(sum, frame))
     }
 }
@@ -209,13 +218,15 @@ fn waits_for_early_media(listener: &Seat, seats: &[Option<Seat>]) -> bool {
     listener.mask.ears == Ears::Early && !seats.iter().flatten().any(begun)
 }
 
-/// Finds out who, by the masks, hears nobody. Only needed when masks have changed.
+/// Finds out who, by the masks, hears nobody, and whom nobody hears. Only needed when masks have changed.
 pub(crate) fn find_alone(seats: &mut [Option<Seat>]) {
     for index in 0..seats.len() {
-        let Some(listener) = &seats[index] else { continue };
-        let alone = !seats.iter().flatten().any(|speaker| listener.hears(speaker));
-        if let Some(listener) = &mut seats[index] {
-            listener.alone = alone;
+        let Some(seat) = &seats[index] else { continue };
+        let mut others = seats.iter().flatten();
+        let alone = !seat.mask.listens() || !others.clone().any(|speaker| seat.hears(speaker));
+        let heard = seat.mask.speaks() && others.any(|listener| listener.hears(seat));
+        if let Some(seat) = &mut seats[index] {
+            (seat.alone, seat.heard) = (alone, heard);
         }
     }
 }

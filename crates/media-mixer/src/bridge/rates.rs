@@ -48,12 +48,16 @@ impl Room {
         }
     }
 
-    fn sum(&mut self, set: u64, all: &[Talker], voices: &[Voice]) {
+    fn sum(&mut self, set: u64, fresh: u64, all: &[Talker], voices: &[Voice]) {
         let frame = self.rate.frame();
         self.sum.fill(0);
         for (bit, talker) in all.iter().enumerate().filter(|(bit, _)| set >> bit & 1 == 1) {
             let voice = &voices[usize::from(talker.seat)];
-            mix::add(&mut self.sum, said(voice, self.rate, &self.converted[bit * frame..][..frame]));
+            let said = said(voice, self.rate, &self.converted[bit * frame..][..frame]);
+            match fresh >> bit & 1 {
+                0 => mix::add(&mut self.sum, said),
+                _ => mix::add_rising(&mut self.sum, said),
+            }
         }
     }
 
@@ -107,11 +111,11 @@ impl Rates {
         }
     }
 
-    /// The sum of the talkers in `set`.
-    pub(super) fn sum(&mut self, set: u64, all: &[Talker], voices: &[Voice], rate: Rate) -> &[i32] {
+    /// The sum of the talkers in `set`; those who are in `fresh` too rise from silence.
+    pub(super) fn sum(&mut self, set: u64, fresh: u64, all: &[Talker], voices: &[Voice], rate: Rate) -> &[i32] {
         let room = &mut self.rooms[rate as usize];
         room.convert(set, all, voices, &self.resampler);
-        room.sum(set, all, voices);
+        room.sum(set, fresh, all, voices);
         &room.sum
     }
 

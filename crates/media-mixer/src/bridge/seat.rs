@@ -4,6 +4,8 @@
 
 use conference::{LegId, LegMask};
 
+use super::Sound;
+
 /// Since when the pairs of one seat are open.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Since {
@@ -60,12 +62,18 @@ pub(crate) struct Seat {
     pub(crate) elders: Vec<Elder>,
     /// By its mask it hears nobody: then it hears what `mask.ears` says.
     pub(crate) alone: bool,
+    /// By the masks somebody may hear it.
+    pub(crate) heard: bool,
     /// Its early media has begun.
     pub(crate) begun: bool,
     /// Among the loudest of a large call.
     pub(crate) chosen: bool,
     /// Smoothed loudness, for choosing.
     pub(crate) level: u32,
+    /// What law 3 said of what it said last: pairs that opened later have not heard it yet.
+    pub(crate) opened_by: u64,
+    /// The sound of this house that it heard in the last tick.
+    pub(crate) sounded: Option<Sound>,
 }
 
 impl Seat {
@@ -78,9 +86,12 @@ impl Seat {
             speaks: Since::Now,
             elders: Vec::new(),
             alone: true,
+            heard: false,
             begun: false,
             chosen: false,
             level: 0,
+            opened_by: 0,
+            sounded: None,
         }
     }
 
@@ -101,6 +112,11 @@ impl Seat {
         elder.and_then(|elder| elder.since_us).map_or(since, |elder_us| elder_us.min(since))
     }
 
+    /// Since when it is heard by whomever hears it.
+    pub(crate) fn speaks_since_us(&self) -> u64 {
+        self.speaks.us()
+    }
+
     /// Takes over what the seat before it knew, and the moment at which the change came into force.
     pub(crate) fn settle(&mut self, before: Option<&Self>, now_us: u64) {
         self.listens.settle(before.map(|seat| seat.listens), now_us);
@@ -109,6 +125,8 @@ impl Seat {
             self.begun = before.begun;
             self.chosen = before.chosen;
             self.level = before.level;
+            self.opened_by = before.opened_by;
+            self.sounded = before.sounded;
         }
     }
 }

@@ -18,17 +18,26 @@ pub(crate) struct Voice {
     pub(crate) speaks: bool,
     /// Pairs that opened at this moment or before may hear it (law 3).
     pub(crate) opened_by: u64,
+    /// It is speech.
+    pub(crate) speech: bool,
     /// Mean square; only set where somebody asks for it.
     pub(crate) power: u32,
 }
 
 impl Voice {
-    pub(super) const NONE: Self =
-        Self { sound: [0; MAX_PAST + Rate::MAX_FRAME], rate: Rate::Narrow, speaks: false, opened_by: 0, power: 0 };
+    pub(super) const NONE: Self = Self {
+        sound: [0; MAX_PAST + Rate::MAX_FRAME],
+        rate: Rate::Narrow,
+        speaks: false,
+        opened_by: 0,
+        speech: false,
+        power: 0,
+    };
 
     /// Nothing is said.
     pub(crate) fn hush(&mut self) {
         self.speaks = false;
+        self.speech = false;
         self.power = 0;
     }
 

@@ -64,6 +64,7 @@ impl Desk {
                 let (digit, duration_ms) = (digit.symbol, digit.duration_ms);
                 self.news(MediaNews::Digit { leg, digit, duration_ms, collected });
             }
+            Word::Talks { leg, talks } => self.news(MediaNews::Talks { leg, talks }),
             Word::PeerBye { leg } => self.news(MediaNews::PeerBye { leg }),
             Word::Overload { lost } => self.news(MediaNews::Overload { thread: line, lost_ticks: lost }),
         }

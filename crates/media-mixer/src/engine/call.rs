@@ -14,7 +14,7 @@ use crate::bridge::seat::{Elder, Seat};
 use crate::bridge::{Bridge, find_alone};
 use crate::codec::FRAME_SAMPLES;
 use crate::dtmf;
-use crate::leg::{KeyPress, Leg, Opening, Room};
+use crate::leg::{KeyPress, Leg, Listening, Opening, Room};
 use crate::mixer::Applied;
 use crate::music::{Music, MusicPosition};
 use crate::prompts::Prompts;
@@ -41,6 +41,8 @@ pub(crate) struct Shared {
     pub(crate) prompts: Arc<Prompts>,
     pub(crate) media_timeout: Duration,
     pub(crate) tail_guard: Duration,
+    /// Voices are brought to the level of speech.
+    pub(crate) agc: bool,
     /// How much time an encoder may take at the moment, 0 to 10.
     pub(crate) complexity: u8,
     /// There is no time at all: encoders take fewer bits, too.
@@ -214,7 +216,7 @@ impl Call {
         shared: &Shared,
         voicebox: &mut Voicebox,
     ) {
-        let loudness = self.seats.len() > SMALL || self.earlier > 0;
+        let listening = Listening { loudness: self.seats.len() > SMALL || self.earlier > 0, agc: shared.agc };
         for (index, seat) in self.seats.iter().enumerate() {
             let Some(seat) = seat else { continue };
             let voice = scratch.bridge.voice(index);
@@ -230,7 +232,7 @@ impl Call {
                 leg.excuse_silence(now_us);
                 continue;
             }
-            leg.voice(now_us, opening, loudness, voice);
+            leg.voice(now_us, opening, listening, voice);
             if !seat.mask.open || !leg.is_heard() {
                 leg.excuse_silence(now_us);
             } else if leg.became_silent(now_us, shared.media_timeout) {
@@ -299,11 +301,6 @@ impl Call {
 /// Nothing is sent to it and nothing it says can be heard: a slow look at its ports is enough.
 pub(super) fn is_resting(seat: &Seat) -> bool {
     !seat.mask.open && seat.mask.ears == Ears::Nothing
-}
-
-/// What it hears when it hears nobody is music.
-pub(super) fn plays_music(seat: &Seat) -> bool {
-    matches!(seat.mask.ears, Ears::HoldMusic | Ears::Queue(_))
 }
 
 fn prepare_leg(new: &Seat, old: Option<&Seat>, legs: &mut [Option<Box<Leg>>], now_us: u64) {

@@ -103,6 +103,8 @@ pub(crate) enum Word {
     DigitBegan { leg: LegId, digit: char },
     /// A key was released.
     Digit { leg: LegId, digit: Digit, collected: bool },
+    /// Somebody whom somebody may hear has begun to talk, or has stopped.
+    Talks { leg: LegId, talks: bool },
     /// The peer said BYE by RTCP.
     PeerBye { leg: LegId },
     /// Ticks have come too late for a while.

@@ -5,14 +5,16 @@
 
 use conference::Ears;
 
-use super::call::{Call, Shared, is_resting, plays_music};
+use super::call::{Call, Shared, is_resting};
 use super::command::Word;
 use super::worker::Voicebox;
 use crate::bridge::group::PAYLOAD;
 use crate::bridge::seat::Seat;
-use crate::bridge::{Bridge, Heard, Key, Sound};
+use crate::bridge::{self, Bridge, Groups, Key, Sound};
 use crate::codec::{Codec, Encoder, FRAME_SAMPLES, Rate};
 use crate::leg::{Coder, Leg, Said};
+use crate::mix;
+use crate::music::MusicPosition;
 use crate::noise::Noise;
 use crate::resample::{Resampler, past};
 use crate::rtp::MAX_PACKET;
@@ -29,13 +31,23 @@ struct Sounds {
     ringback: bool,
 }
 
+/// What a seat hears, and which sound of this house that is, if it is one.
+#[derive(Clone, Copy)]
+struct Heard {
+    group: u16,
+    sound: Option<Sound>,
+}
+
 /// One listener's turn.
 struct Turn {
     index: usize,
     group: u16,
     /// Something of its own is added.
     overlay: bool,
+    /// It hears music.
     music: bool,
+    /// The music that it heard until now: it ends with a fall, and not with a click.
+    falling: Option<u16>,
     due_us: u64,
     now_us: u64,
 }
@@ -55,17 +67,24 @@ impl Call {
             let Some(seat) = &self.seats[index] else { continue };
             let Some(leg) = &mut legs[seat.place as usize] else { continue };
             let hears = leg.ears_codec().is_some() && !is_resting(seat);
-            let group = if hears { self.group(index, seat, leg, bridge, shared, &mut sounds) } else { None };
-            match group {
-                Some(group) => {
-                    let music = plays_music(seat) && bridge.heard(index) == Heard::Ears;
-                    let overlay = leg.has_overlay(seat.mask.cues, music);
-                    self.say(leg, &Turn { index, group, overlay, music, due_us, now_us }, bridge, shared);
+            let heard = if hears { self.heard(index, seat, leg, bridge, shared, &mut sounds) } else { None };
+            match heard {
+                Some(Heard { group, sound }) => {
+                    let music = sound.is_some_and(Sound::is_music);
+                    let falling = self.falling(seat, leg.ears_rate(), sound, bridge, shared);
+                    let overlay = leg.has_overlay(seat.mask.cues, music) || falling.is_some();
+                    self.say(leg, &Turn { index, group, overlay, music, falling, due_us, now_us }, bridge, shared);
                 }
                 None => {
                     leg.drop_overlays();
                     leg.say(Said::Nothing, due_us, now_us);
                 }
+            }
+            if voicebox.has_room()
+                && let Some(talks) =
+                    leg.talks(bridge.voice(index).speech, is_audible(seat, bridge.voice(index).opened_by))
+            {
+                voicebox.say(Word::Talks { leg: seat.mask.leg, talks });
             }
             leg.report(now_us);
             if voicebox.has_room()
@@ -73,6 +92,9 @@ impl Call {
             {
                 let sample = (self.ticks + 1) * FRAME_SAMPLES as u64;
                 voicebox.say(Word::Picture { place: seat.place, picture, sample });
+            }
+            if let Some(seat) = &mut self.seats[index] {
+                seat.sounded = heard.and_then(|heard| heard.sound);
             }
         }
         if sounds.music {
@@ -100,6 +122,7 @@ impl Call {
             let mut frame = [0; Rate::MAX_FRAME];
             let frame = &mut frame[..rate.frame()];
             frame.copy_from_slice(groups.frame(turn.group));
+            turn.add_falling(groups, frame);
             leg.overlay(&shared.prompts, turn.music, rate, resampler, frame);
             coder.own(frame, self.content(OWN | turn.index as u16), &mut payload)
         } else if coder.shares() {
@@ -122,8 +145,8 @@ impl Call {
         (self.id.0 & 0xff_ffff) << 40 | ((self.ticks + 1) & 0xff_ffff) << 16 | u64::from(sound)
     }
 
-    /// The group whose sound this seat hears; `None` if nothing is sent to it.
-    fn group(
+    /// What this seat hears; `None` if nothing is sent to it.
+    fn heard(
         &self,
         index: usize,
         seat: &Seat,
@@ -131,54 +154,85 @@ impl Call {
         bridge: &mut Bridge,
         shared: &Shared,
         sounds: &mut Sounds,
-    ) -> Option<u16> {
-        if let Heard::Group(group) = bridge.heard(index) {
-            return Some(group);
+    ) -> Option<Heard> {
+        if let bridge::Heard::Group(group) = bridge.heard(index) {
+            return Some(Heard { group, sound: None });
         }
         let rate = leg.ears_rate();
-        let mut play =
-            |sound, position, read: &dyn Fn(u64, &mut [i16])| play(bridge, Key::Sound(sound), rate, position, read);
-        Some(match &seat.mask.ears {
+        let sound = match &seat.mask.ears {
             Ears::Nothing => return None,
-            Ears::HoldMusic => self.hold_music(play, shared, sounds),
-            Ears::Queue(queue) => match shared.queues.find(queue) {
-                Some((number, music)) => {
-                    sounds.queue_music = true;
-                    let position = self.queue_music.0;
-                    play(Sound::Queue(number), position, &|at, out| music.read(crate::music::MusicPosition(at), out))
-                }
-                None => self.hold_music(play, shared, sounds),
-            },
-            Ears::Ringback | Ears::Early => {
-                sounds.ringback = true;
-                play(Sound::Ringback, self.ringback, &|at, out| tone(Tone::ringback(), at, out))
-            }
-            Ears::TestTone => {
-                let position = self.ticks * FRAME_SAMPLES as u64;
-                play(Sound::Test, position, &|at, out| tone(Tone::test(), at, out))
-            }
-            // the same noise does for everybody; another stretch of it in each tick
-            Ears::ComfortNoise => play(Sound::Noise, u64::MAX, &|_, out| {
-                Noise::comfort(self.ticks as u32 ^ self.id.0 as u32).fill(out);
-            }),
+            Ears::HoldMusic => Sound::Music,
+            // a queue without music of its own has the house's
+            Ears::Queue(queue) => shared.queues.find(queue).map_or(Sound::Music, Sound::Queue),
+            Ears::Ringback | Ears::Early => Sound::Ringback,
+            Ears::TestTone => Sound::Test,
+            Ears::ComfortNoise => Sound::Noise,
             Ears::Announcement => {
                 let position = leg.announce();
                 let read = |at, out: &mut [i16]| shared.prompts.announce(at, out);
-                self::play(bridge, Key::Own(index as u32), rate, position, &read)
+                let group = play(bridge, Key::Own(index as u32), rate, position, &read);
+                return Some(Heard { group, sound: None });
             }
-            Ears::Echo => bridge.echo(index, rate),
-        })
+            Ears::Echo => return Some(Heard { group: bridge.echo(index, rate), sound: None }),
+        };
+        sounds.note(sound);
+        let key = if seat.sounded == Some(sound) { Key::Sound(sound) } else { Key::Rising(sound) };
+        Some(Heard { group: self.sound(sound, key, rate, bridge, shared), sound: Some(sound) })
     }
 
-    fn hold_music(
+    /// The music that a seat heard in the last tick, if it hears it no more. Nobody's voice ends like that: what may not be heard
+    /// any more is not there to fade.
+    fn falling(
         &self,
-        mut play: impl FnMut(Sound, u64, &dyn Fn(u64, &mut [i16])) -> u16,
+        seat: &Seat,
+        rate: Rate,
+        now: Option<Sound>,
+        bridge: &mut Bridge,
         shared: &Shared,
-        sounds: &mut Sounds,
-    ) -> u16 {
-        sounds.music = true;
-        play(Sound::Music, self.music.0, &|at, out| shared.music.read(crate::music::MusicPosition(at), out))
+    ) -> Option<u16> {
+        let sound = seat.sounded.filter(|before| before.is_music() && Some(*before) != now)?;
+        Some(self.sound(sound, Key::Sound(sound), rate, bridge, shared))
     }
+
+    /// A sound of this house, where it is now.
+    fn sound(&self, sound: Sound, key: Key, rate: Rate, bridge: &mut Bridge, shared: &Shared) -> u16 {
+        let mut play = |position, read: &dyn Fn(u64, &mut [i16])| play(bridge, key, rate, position, read);
+        let now = self.ticks * FRAME_SAMPLES as u64;
+        match sound {
+            Sound::Music => play(self.music.0, &|at, out| shared.music.read(MusicPosition(at), out)),
+            Sound::Queue(number) => {
+                play(self.queue_music.0, &|at, out| shared.queues.read(number, MusicPosition(at), out))
+            }
+            Sound::Ringback => play(self.ringback, &|at, out| tone(Tone::ringback(), at, out)),
+            Sound::Test => play(now, &|at, out| tone(Tone::test(), at, out)),
+            // the same noise does for everybody; another stretch of it in each tick
+            Sound::Noise => play(u64::MAX, &|_, out| Noise::comfort(self.ticks as u32 ^ self.id.0 as u32).fill(out)),
+        }
+    }
+}
+
+impl Sounds {
+    fn note(&mut self, sound: Sound) {
+        match sound {
+            Sound::Music => self.music = true,
+            Sound::Queue(_) => self.queue_music = true,
+            Sound::Ringback => self.ringback = true,
+            Sound::Test | Sound::Noise => {}
+        }
+    }
+}
+
+impl Turn {
+    fn add_falling(&self, groups: &Groups, frame: &mut [i16]) {
+        if let Some(group) = self.falling {
+            mix::add_falling(frame, groups.frame(group));
+        }
+    }
+}
+
+/// Whether somebody may hear this seat now: by the masks, among the loudest of a large call, and by law 3. What rings is no talk.
+fn is_audible(seat: &Seat, opened_by: u64) -> bool {
+    seat.heard && seat.chosen && !seat.mask.early && seat.speaks_since_us() <= opened_by
 }
 
 /// Marks the sound of one listener alone; a group's number is always lower.
@@ -194,6 +248,7 @@ fn say_plain(leg: &mut Leg, turn: &Turn, bridge: &mut Bridge, shared: &Shared) {
     }
     let (mut frame, mut payload) = ([0; FRAME_SAMPLES], [0; PAYLOAD]);
     frame.copy_from_slice(groups.frame(turn.group));
+    turn.add_falling(groups, &mut frame);
     leg.overlay(&shared.prompts, turn.music, Rate::Narrow, resampler, &mut frame);
     let length = Encoder::new(codec).encode(&frame, &mut payload);
     leg.say(Said::Bytes(&payload[..length]), turn.due_us, turn.now_us);
@@ -202,8 +257,15 @@ fn say_plain(leg: &mut Leg, turn: &Turn, bridge: &mut Bridge, shared: &Shared) {
 /// A sound of this house at the listener's rate: it is there at 8 kHz, from `position` on. One that all hear is made once.
 fn play(bridge: &mut Bridge, key: Key, rate: Rate, position: u64, read: &dyn Fn(u64, &mut [i16])) -> u16 {
     let (resampler, groups) = bridge.house();
-    let known = if matches!(key, Key::Sound(_)) { groups.find(key, rate) } else { None };
-    known.unwrap_or_else(|| groups.add(key, rate, |frame| converted(resampler, rate, position, read, frame)))
+    let known = if matches!(key, Key::Own(_)) { None } else { groups.find(key, rate) };
+    known.unwrap_or_else(|| {
+        groups.add(key, rate, |frame| {
+            converted(resampler, rate, position, read, frame);
+            if matches!(key, Key::Rising(_)) {
+                mix::raise(frame);
+            }
+        })
+    })
 }
 
 fn converted(resampler: &Resampler, rate: Rate, position: u64, read: &dyn Fn(u64, &mut [i16]), frame: &mut [i16]) {

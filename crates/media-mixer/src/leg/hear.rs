@@ -17,6 +17,7 @@ use crate::mix;
 use crate::resample::past;
 use crate::rtp::{MAX_PACKET, Packet, is_rtcp};
 use crate::sdp::{Agreement, Direction};
+use crate::speech;
 use crate::srtp::Refused;
 
 /// Datagrams read in one tick at most, so that a flood costs its own leg and nobody else's time (`trust.md` D9).
@@ -162,6 +163,15 @@ pub(crate) struct Opening {
     pub(crate) last_us: u64,
     /// Replaces what was measured; zero: measured.
     pub(crate) fixed_guard: Duration,
+}
+
+/// What is wanted of a voice besides its sound.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Listening {
+    /// How loud it is for the others.
+    pub(crate) loudness: bool,
+    /// It is brought to the level of speech (`media.agc`).
+    pub(crate) agc: bool,
 }
 
 impl Leg {
@@ -341,7 +351,7 @@ impl Leg {
     }
 
     /// Makes the voice of this tick.
-    pub(crate) fn voice(&mut self, now_us: u64, opening: Opening, loudness: bool, voice: &mut Voice) {
+    pub(crate) fn voice(&mut self, now_us: u64, opening: Opening, listening: Listening, voice: &mut Voice) {
         let rate = self.jitter.rate();
         voice.set_rate(rate);
         let fresh = now_us.saturating_sub(self.said_last_us) < JUST_NOW_US && rate == self.said_last_rate;
@@ -354,11 +364,27 @@ impl Leg {
         voice.opened_by = self.timeline.opened_by(&frame, self.timing(now_us), guard_us);
         voice.speaks =
             frame.kind != Kind::Silence && !self.keys.sound_in(&frame, self.jitter.clock_rate()) && self.is_heard();
+        if voice.speaks {
+            self.level(frame.kind, listening, voice);
+        }
+        self.keep_end(voice, now_us);
+    }
+
+    /// Finds out how loud its voice is, and makes it as loud as it is to be.
+    fn level(&mut self, kind: Kind, listening: Listening, voice: &mut Voice) {
+        voice.power = mix::power(voice.frame());
+        let loud = speech::dbfs(voice.power);
+        // what was made up tells nothing new of a voice
+        voice.speech = kind == Kind::Decoded && self.speech.is_in(loud);
+        if listening.agc {
+            self.leveller.apply(loud, voice.speech, voice.frame_mut());
+        }
         if !self.volume.is_unity() {
             self.volume.apply(voice.frame_mut());
         }
-        voice.power = if loudness && voice.speaks { mix::power(voice.frame()) } else { 0 };
-        self.keep_end(voice, now_us);
+        if listening.loudness && (listening.agc || !self.volume.is_unity()) {
+            voice.power = mix::power(voice.frame());
+        }
     }
 
     /// Keeps the end of what was said for the next tick: silence, if nobody was to hear it.

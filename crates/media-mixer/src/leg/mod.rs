@@ -16,6 +16,7 @@ use std::time::Duration;
 
 use conference::LegId;
 
+use crate::agc::Leveller;
 use crate::codec::{Codec, Rate, SAMPLE_RATE};
 use crate::dtmf;
 use crate::gain::Gain;
@@ -26,10 +27,11 @@ use crate::law::{self, Path, Timeline, Timing};
 use crate::resample::MAX_PAST;
 use crate::rtcp::{Clock, Reporter};
 use crate::sdp::{Agreement, Direction};
+use crate::speech::{Speech, Talk};
 use crate::srtp::Shield;
 pub(crate) use coder::{Coder, Loss};
 pub use hear::{DropReason, Drops};
-pub(crate) use hear::{Opening, Room};
+pub(crate) use hear::{Listening, Opening, Room};
 pub(crate) use keys::{KeyPress, Keys};
 use overlay::Overlays;
 use protect::Wall;
@@ -82,6 +84,10 @@ pub(crate) struct Leg {
     keys: Keys,
     /// How loud its voice is for the others.
     volume: Gain,
+    /// The same, found out by how loud it speaks (`media.agc`).
+    leveller: Leveller,
+    speech: Speech,
+    talk: Talk,
     /// The end of what it said in the last tick, and when that was: what a change of its rate needs.
     said_last: [i16; MAX_PAST],
     said_last_us: u64,
@@ -129,6 +135,9 @@ impl Leg {
             jitter: Jitter::new(SAMPLE_RATE, arrival),
             keys: Keys::default(),
             volume: Gain::UNITY,
+            leveller: Leveller::NEW,
+            speech: Speech::default(),
+            talk: Talk::default(),
             said_last: [0; MAX_PAST],
             said_last_us: 0,
             said_last_rate: Rate::Narrow,
@@ -206,6 +215,11 @@ impl Leg {
     /// How loud its voice is for the others from its next frame on.
     pub(crate) fn set_volume(&mut self, volume_db: i8) {
         self.volume.change(volume_db);
+    }
+
+    /// Whether it talks, if that has changed with this tick. `audible`: somebody may hear it.
+    pub(crate) fn talks(&mut self, speech: bool, audible: bool) -> Option<bool> {
+        self.talk.turn(speech, audible)
     }
 
     /// The leg takes a seat after it was with nobody: what it was sent meanwhile is not for those it meets now.

@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used)]
 
+use std::collections::BTreeSet;
+
 use conference::{CallId, LegId, Moment, ParticipantId};
 
 use super::*;
@@ -21,6 +23,8 @@ fn person(who: u32, agent: Option<&str>, status: Status, leg: LegView) -> Partic
         since: Moment::ZERO,
         muted: false,
         volume_db: 0,
+        talks: false,
+        talks_to: BTreeSet::new(),
         queue: None,
         legs: vec![leg],
     }

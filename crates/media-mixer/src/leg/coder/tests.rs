@@ -68,7 +68,7 @@ proptest! {
         for (tick, hears) in (1_u64..).zip(ticks) {
             groups.clear();
             for group in 0..3 {
-                groups.add(Key::Mix(group), codec.rate(), |frame| frame.fill(group as i16 * 100));
+                groups.add(Key::Mix(group, 0), codec.rate(), |frame| frame.fill(group as i16 * 100));
             }
             // who encoded what, by its number
             let mut makers: Vec<usize> = Vec::new();
@@ -131,7 +131,7 @@ proptest! {
         for (tick, hears) in (1_u64..).zip(before.into_iter().chain(settled)) {
             groups.clear();
             for group in 0..3 {
-                groups.add(Key::Mix(group), Rate::Wide, |frame| frame.fill(100));
+                groups.add(Key::Mix(group, 0), Rate::Wide, |frame| frame.fill(100));
             }
             encodes = groups.encodes();
             for (coder, group) in coders.iter_mut().zip(hears) {

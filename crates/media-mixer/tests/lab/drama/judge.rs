@@ -22,6 +22,27 @@ const MANY_NUMBERS: usize = 40;
 /// Relayed keys may wait for those before them, and codes for their next key: so long ago the pair was audible at the latest.
 const RELAYED_US: u64 = 20_000_000;
 
+/// Samples in which a voice that begins to be heard rises: 5 ms.
+const RISE: usize = 40;
+
+/// Whether a packet begins with the rise of voices that are heard from here on, and with nothing else: every sample is exactly
+/// what was there before and the part that has come of what is new, and all of it may be heard.
+fn is_rise(samples: &[i16], allowed: i16) -> bool {
+    let (Some(before), Some(after)) = (samples.first(), samples.get(RISE)) else { return false };
+    let new = after & !before;
+    let exact = |n: usize| {
+        let bits = (0..2 * TALKERS).map(|bit| i32::from(new & 1 << bit));
+        // a talker who says both their numbers rises as one
+        let most: i32 = bits.clone().sum::<i32>() * n as i32 / RISE as i32;
+        let least: i32 = bits.map(|bit| bit * n as i32 / RISE as i32).sum();
+        i32::from(*before) + least..=i32::from(*before) + most
+    };
+    new != 0
+        && after & before == *before
+        && after & !allowed == 0
+        && samples[..RISE].iter().enumerate().all(|(n, sample)| exact(n).contains(&i32::from(*sample)))
+}
+
 impl Drama {
     pub(super) fn listen(&mut self) {
         let heard: Vec<(LegId, Packet)> = (self.house.phones.iter_mut())
@@ -162,6 +183,7 @@ impl Drama {
             .map(|leg| (*leg, 1 << self.actors[leg].bit | 1 << (self.actors[leg].bit + TALKERS)))
             .collect();
         let blends = self.blends(speakers, samples, at_us);
+        let samples = if is_rise(samples, allowed) { &samples[RISE..] } else { samples };
         for sample in samples.iter().filter(|sample| !(blends && (0..=allowed).contains(*sample))) {
             if sample & !allowed != 0 && !departed {
                 let why = format!("a bit of nobody who may be heard: {sample:#x}, allowed {allowed:#x}");
