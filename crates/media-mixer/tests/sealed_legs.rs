@@ -10,7 +10,7 @@ use conference::{CallId, LegId};
 use lab::*;
 use media_mixer::codec::{Codec, FRAME_SAMPLES};
 use media_mixer::lab::{Lab, Parcel};
-use media_mixer::srtp::{MasterKey, RTCP_OVERHEAD, Suite};
+use media_mixer::srtp::{MasterKey, Protection, RTCP_OVERHEAD, Shield, Suite};
 use media_mixer::{DropReason, MediaNews, MediaSettings, Srtp};
 
 const CALL: CallId = CallId(1);
@@ -121,8 +121,8 @@ fn d3_who_has_no_key_is_neither_heard_nor_followed() {
         let (own, server) = (house.phones[&a].address, house.phones[&a].server);
         let mut liar = house.new_phone(a, 1, Codec::L16, true);
         let mut plain = house.new_phone(a, 1, Codec::L16, true);
-        let protection = media_mixer::srtp::Protection { tag: 1, ours: key(suite), theirs: key(suite), pair: 1 };
-        liar.shield = Some(media_mixer::srtp::Shield::new(&protection).unwrap());
+        let protection = Protection { tag: 1, ours: key(suite), theirs: key(suite), pair: 1 };
+        liar.shield = Some(Shield::new(&protection).unwrap());
         house.forget_heard();
         let mut thrown = 0;
         for _ in 0..50 {
@@ -341,6 +341,109 @@ fn a_packet_from_before_a_freeze_is_not_heard_after_it() {
     talk(&mut house, a, b, 10);
     assert!(!house.heard(b).contains(&5_000));
     they_hear_each_other(&mut house, a, b);
+}
+
+/// Thawed so often that our sequence numbers have rolled over once.
+fn rolled_over(house: &mut House, a: LegId, b: LegId) {
+    for _ in 0..140 {
+        thaw(house, a);
+        talk(house, a, b, 1);
+    }
+}
+
+fn thaw(house: &mut House, leg: LegId) {
+    let state = house.mixer.freeze(leg).unwrap();
+    let written = serde_json::to_string(&state).unwrap();
+    house.mixer.thaw(serde_json::from_str(&written).unwrap()).unwrap();
+}
+
+/// The phone answers an offer of ours with a new key, ours stays, and the leg is frozen before its next picture: ours is in no picture
+/// of this pair of keys.
+#[test]
+fn a_key_of_ours_that_stays_beside_a_new_one_of_the_phones_goes_on_over_a_freeze() {
+    for suite in [Suite::Sha80, Suite::Gcm128] {
+        let (mut house, a, b) = talking(suite);
+        rolled_over(&mut house, a, b);
+        talk(&mut house, a, b, 400);
+        let (fresh, ours) = (key(suite), key_of(&house.mixer.repeat(a).unwrap()).unwrap());
+        let answer = house.phones[&a].offer(&crypto(&fresh));
+        house.mixer.accept(a, answer.as_bytes()).unwrap();
+        let protection = Protection { tag: 1, ours: fresh, theirs: ours, pair: 2 };
+        let mut shield = Shield::new(&protection).unwrap();
+        shield.follow(house.phones[&a].shield.as_ref().unwrap());
+        house.phones.get_mut(&a).unwrap().shield = Some(shield);
+        talk(&mut house, a, b, 3);
+        thaw(&mut house, a);
+        talk(&mut house, a, b, 400);
+        assert!(
+            house.phones[&a].unopened.is_empty(),
+            "{suite:?}: {} had a number twice",
+            house.phones[&a].unopened.len()
+        );
+        they_hear_each_other(&mut house, a, b);
+    }
+}
+
+/// New keys whose offer is called off: those before go on where they were, whether the leg was frozen before that or behind it.
+#[test]
+fn keys_that_come_back_go_on_over_a_freeze() {
+    for frozen_before in [true, false] {
+        let (mut house, a, b) = talking(Suite::Gcm128);
+        rolled_over(&mut house, a, b);
+        talk(&mut house, a, b, 400);
+        let offer = house.phones[&a].offer(&crypto(&key(Suite::Gcm128)));
+        house.mixer.answer(a, offer.as_bytes()).unwrap();
+        // a picture is up to a second old
+        talk(&mut house, a, b, 55);
+        if frozen_before {
+            thaw(&mut house, a);
+            talk(&mut house, a, b, 2);
+        }
+        house.mixer.restore(a).unwrap();
+        if !frozen_before {
+            thaw(&mut house, a);
+        }
+        talk(&mut house, a, b, 3);
+        house.phones.get_mut(&a).unwrap().unopened.clear();
+        talk(&mut house, a, b, 400);
+        assert!(house.phones[&a].unopened.is_empty(), "frozen before: {frozen_before}: a number was used twice");
+        they_hear_each_other(&mut house, a, b);
+    }
+}
+
+/// What came after the last picture is not known to have come: thrown again from elsewhere it moves nothing.
+#[test]
+fn d3_a_recording_of_the_last_second_before_a_freeze_moves_nothing() {
+    for suite in [Suite::Sha80, Suite::Gcm128] {
+        let (mut house, a, b) = talking(suite);
+        let (own, server) = (house.phones[&a].address, house.phones[&a].server);
+        let mut recorded = Vec::new();
+        for _ in 0..120 {
+            let bytes = house.phones.get_mut(&a).unwrap().packet(&[9_999; FRAME_SAMPLES]);
+            throw(&mut house, own, server, &bytes);
+            recorded.push(bytes);
+            (0..10).for_each(|_| house.slot());
+        }
+        thaw(&mut house, a);
+        house.forget_heard();
+        for bytes in &recorded[70..] {
+            throw(&mut house, stranger(), server, bytes);
+        }
+        // nobody else speaks for the phone meanwhile
+        for _ in 0..300 {
+            let next = house.lab.now_us() + media_mixer::lab::SLOT_US;
+            house.lab.turn(next);
+            while let Some(parcel) = house.lab.net().take() {
+                assert_ne!(parcel.to, stranger(), "{suite:?}: our media follows a recording");
+            }
+        }
+        assert!(!house.heard(b).contains(&9_999), "{suite:?}");
+        they_hear_each_other(&mut house, a, b);
+        // and the phone may move, a while later
+        talk(&mut house, a, b, 500);
+        house.phones.get_mut(&a).unwrap().address = SocketAddr::new(Lab::signalling(), 45_000);
+        they_hear_each_other(&mut house, a, b);
+    }
 }
 
 /// What must be encrypted is not: no such leg says or takes a word.

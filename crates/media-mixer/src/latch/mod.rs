@@ -165,7 +165,12 @@ impl Latch {
         Verdict::Accept
     }
 
-    /// The same of RTCP.
+    /// Whether media or reports go to this address now: what was proved, but may have come before, counts from nowhere else.
+    pub fn knows(&self, from: SocketAddr) -> bool {
+        Some(from) == self.target() || Some(from) == self.rtcp_target()
+    }
+
+    /// Learns the same from RTCP that was proved.
     pub fn proved_rtcp(&mut self, from: SocketAddr, newest: bool) -> Verdict {
         if self.mode == Mode::Off && Some(from) != self.sdp_rtcp && Some(from) != self.sdp {
             return self.dropped(Reason::NotSdp);

@@ -238,9 +238,18 @@ impl Leg {
             self.drops.count(DropReason::Unsound);
             return nothing;
         }
-        // nothing of it is looked at, and nothing learnt from it, before it is proved
+        // what is in no agreement is not worth a proof
+        if self.wall.stands() && bytes.get(1).is_some_and(|second| !is_agreed(&agreement, second & 0x7f)) {
+            self.drops.count(DropReason::PayloadType);
+            return nothing;
+        }
+        // nothing else of it is looked at, and nothing learnt from it, before it is proved
         let (bytes, proved) = match self.wall.open(bytes) {
             None => (&*bytes, None),
+            Some(Ok(opened)) if !opened.fresh && !self.latch.knows(datagram.from) => {
+                self.drops.count(DropReason::Replayed);
+                return nothing;
+            }
             Some(Ok(opened)) => (&bytes[..opened.length], Some(opened)),
             Some(Err(refused)) => {
                 self.drops.count(refused.into());
@@ -323,6 +332,10 @@ impl Leg {
     fn control(&mut self, bytes: &mut [u8], datagram: Datagram, now_us: u64) -> bool {
         let (bytes, verdict) = match self.wall.open_control(bytes) {
             None => (&*bytes, self.latch.admit_rtcp(datagram.from)),
+            Some(Ok(opened)) if !opened.fresh && !self.latch.knows(datagram.from) => {
+                self.drops.count(DropReason::Replayed);
+                return false;
+            }
             Some(Ok(opened)) => (&bytes[..opened.length], self.latch.proved_rtcp(datagram.from, opened.newest)),
             Some(Err(refused)) => {
                 self.drops.count(refused.into());

@@ -62,9 +62,12 @@ impl Gear {
         let heard = || agreement.receive.iter().map(|(_, codec)| codec);
         let narrow = heard().all(|codec| codec.rate() == Codec::Pcmu.rate());
         let tools = (!narrow).then(|| Tools::new(heard().collect::<Vec<_>>().into_iter()));
-        // without its ciphers a leg says and hears nothing
-        let shield = agreement.srtp.and_then(|protection| Shield::new(&protection).ok());
-        Self { tools, coder: Coder::for_agreement(agreement).map(Box::new), shield: shield.map(Box::new) }
+        Self { tools, coder: Coder::for_agreement(agreement).map(Box::new), shield: Self::shield(agreement) }
+    }
+
+    /// Its ciphers; without them a leg says and hears nothing. Allocates.
+    fn shield(agreement: &Agreement) -> Option<Box<Shield>> {
+        agreement.srtp.and_then(|protection| Shield::new(&protection).ok()).map(Box::new)
     }
 }
 

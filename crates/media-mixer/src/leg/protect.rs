@@ -3,7 +3,7 @@
 //!
 //! What was agreed is the business of `sdp`; what is done to a packet, of `srtp`.
 
-use crate::srtp::{Opened, Progress, Protection, Refused, Shield};
+use crate::srtp::{Opened, Progress, Protection, Refused, Shield, Suite};
 
 /// What stands between a leg and its wires.
 #[derive(Default)]
@@ -64,16 +64,21 @@ impl Wall {
         self.stands().then(|| self.shield().ok_or(Refused::Unproved)?.open_rtcp(packet))
     }
 
-    /// How far its keys have come.
-    pub(crate) fn progress(&self) -> Option<Progress> {
+    /// How its packets are encrypted now.
+    pub(crate) fn suite(&self) -> Option<Suite> {
         let shield = self.shield.as_ref().filter(|_| self.stands())?;
-        Some(shield.progress())
+        Some(shield.progress().suite())
     }
 
-    /// They go on from there, if it is a picture of them.
-    pub(crate) fn resume(&mut self, progress: &Progress) {
+    /// How far its keys have come, those before them too: they come back if the last agreement is called off.
+    pub(crate) fn progress(&self) -> [Option<Progress>; 2] {
+        [&self.shield, &self.before].map(|shield| shield.as_ref().map(|shield| shield.progress()))
+    }
+
+    /// Its keys go on behind those pictures. `sequence`: the number of the leg's next packet at that time.
+    pub(crate) fn resume(&mut self, pictures: &[Option<Progress>; 2], sequence: u16) {
         if let Some(shield) = self.shield() {
-            shield.resume(progress);
+            shield.resume(pictures, sequence);
         }
     }
 

@@ -40,9 +40,12 @@ pub(crate) struct Snapshot {
     said_us: u64,
     latch: Latch,
     reporter: Reporter,
-    /// How far the keys of encrypted media have come.
+    /// How far the keys of encrypted media have come, and those before them.
     #[serde(default)]
-    srtp: Option<Progress>,
+    srtp: [Option<Progress>; 2],
+    /// How its packets are encrypted.
+    #[serde(default)]
+    encryption: Option<Suite>,
     /// `None`: what was known of its timing is no use any more.
     jitter: Option<JitterState>,
     keys: dtmf::Receiver,
@@ -149,7 +152,7 @@ impl Snapshot {
             drops: self.drops,
             unsent: self.unsent,
             locked: self.latch.is_locked(),
-            encryption: self.srtp.map(|progress| progress.suite()),
+            encryption: self.encryption,
             codec: self.codec,
             packet_us: self.packet_us,
             mean_run: self.reporter.mean_run(),
@@ -170,6 +173,7 @@ impl Leg {
             latch: self.latch.clone(),
             reporter: self.reporter,
             srtp: self.wall.progress(),
+            encryption: self.wall.suite(),
             jitter: Some(self.jitter.freeze()),
             keys: self.keys.receiver,
             twins: self.keys.twins,
@@ -223,11 +227,14 @@ impl Leg {
         leg.heard_us = now_us;
         leg.agreement = state.session.agreement().copied();
         if let Some(agreement) = leg.agreement {
+            // the keys that come back if the last agreement is called off go on as well
+            if let Some(before) = state.session.agreement_before() {
+                leg.wall.take(before.srtp.as_ref(), &mut Gear::shield(before));
+                leg.wall.resume(&frozen.srtp, frozen.sequence);
+            }
             leg.take(&agreement, &mut Gear::for_agreement(&agreement));
             leg.latch.resume(agreement.remote, agreement.remote_rtcp, state.signalling);
-            if let Some(progress) = &frozen.srtp {
-                leg.wall.resume(progress);
-            }
+            leg.wall.resume(&frozen.srtp, frozen.sequence);
         }
         leg.stale = false;
         leg.timeline = Timeline::resumed(now_us);

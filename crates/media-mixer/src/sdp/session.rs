@@ -167,6 +167,11 @@ impl Session {
         self.agreement.as_ref()
     }
 
+    /// The agreement that comes back if our last answer is called off.
+    pub(crate) fn agreement_before(&self) -> Option<&Agreement> {
+        self.before.as_ref()?.agreement.as_ref()
+    }
+
     /// What we last asked for.
     pub fn wish(&self) -> Wish {
         self.wish

@@ -21,5 +21,8 @@ pub use shield::{Opened, Progress, Protection, Refused, Shield};
 pub const RTP_OVERHEAD: usize = 16;
 /// The same of a sealed report: its index too (RFC 3711 §3.4).
 pub const RTCP_OVERHEAD: usize = 20;
-/// Sources of one peer that are remembered; the one heard longest ago makes room.
+/// Sources of one peer whose newest packets are all remembered; the one heard longest ago makes room.
 pub const SOURCES: usize = 4;
+/// Sources that made room and are known by their newest packet. A key has no more sources than both: a further one might be one that
+/// was forgotten.
+pub const DEPARTED: usize = 28;

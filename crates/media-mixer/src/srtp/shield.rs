@@ -14,6 +14,15 @@ use crate::rtp::MAX_PACKET;
 const LAST_REPORT: u32 = (1 << 31) - 1;
 /// Reports by which a leg that is taken up again is ahead of its last picture: no index is used twice under one key.
 const RESERVED_REPORTS: u32 = 64;
+/// Packets of one source that may have come between a picture and the end of its process: ten seconds of the usual ones, more than a
+/// picture is ever old.
+const DOUBTFUL_PACKETS: u64 = 500;
+/// The same of reports.
+const DOUBTFUL_REPORTS: u64 = 16;
+/// Packets of unknown sources that may be tried in every way, until one of them is proved …
+const STRANGERS: u32 = 32;
+/// … and behind them one in so many: under a flood a peer that has rolled over is found out within a second or two.
+const ONE_IN: u32 = 64;
 
 /// What one offer and its answer agreed on to protect a leg.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -35,16 +44,28 @@ impl Protection {
     }
 }
 
-/// How far a pair of keys has been used, both ways.
+/// How far a pair of keys has been used, both ways. It is kept by the keys themselves: whatever was agreed meanwhile, a key goes on
+/// where it was.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Progress {
-    pair: u32,
-    suite: Suite,
+    ours: Used,
+    theirs: Heard,
+}
+
+/// How far our key has been used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+struct Used {
+    key: MasterKey,
     /// The index of our newest packet.
     sent: Option<u64>,
     /// That of our newest report.
     reported: u32,
-    /// What came.
+}
+
+/// What came under the peer's key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+struct Heard {
+    key: MasterKey,
     media: Windows,
     control: Windows,
 }
@@ -52,7 +73,7 @@ pub struct Progress {
 impl Progress {
     /// The suite in use.
     pub const fn suite(&self) -> Suite {
-        self.suite
+        self.ours.key.suite()
     }
 }
 
@@ -74,17 +95,23 @@ pub struct Opened {
     pub length: usize,
     /// It is newer than all before it of its source.
     pub newest: bool,
+    /// It cannot have come before: false while it may be one that came between the last picture and the end of a process.
+    pub fresh: bool,
 }
 
 /// The ciphers of one leg, and how far they have come.
 pub struct Shield {
     ours: Cipher,
     theirs: Cipher,
-    /// What both were made of: who takes this one's place may have one of the keys too.
-    keys: [MasterKey; 2],
+    /// The number of its pair of keys.
+    pair: u32,
     progress: Progress,
     /// Roll-overs of the peer's media under the keys before: some peers count on under new ones.
     rolls_before: Option<u32>,
+    /// Packets of unknown sources that were not proved since one was.
+    strangers: u32,
+    /// Times that the peer's key was tried on a packet.
+    trials: u64,
 }
 
 impl Shield {
@@ -95,25 +122,28 @@ impl Shield {
     pub fn new(protection: &Protection) -> Result<Shield, CryptoError> {
         let provider = default_provider()?;
         let progress = Progress {
-            pair: protection.pair,
-            suite: protection.suite(),
-            sent: None,
-            reported: 0,
-            media: Windows::default(),
-            control: Windows::default(),
+            ours: Used { key: protection.ours, sent: None, reported: 0 },
+            theirs: Heard { key: protection.theirs, media: Windows::default(), control: Windows::default() },
         };
         Ok(Shield {
             ours: Cipher::new(provider.crypto(), &protection.ours)?,
             theirs: Cipher::new(provider.crypto(), &protection.theirs)?,
-            keys: [protection.ours, protection.theirs],
+            pair: protection.pair,
             progress,
             rolls_before: None,
+            strangers: 0,
+            trials: 0,
         })
     }
 
     /// The number of its pair of keys.
     pub fn pair(&self) -> u32 {
-        self.progress.pair
+        self.pair
+    }
+
+    /// How often the peer's key was tried on a packet: what packets that may be anybody's have cost so far.
+    pub fn trials(&self) -> u64 {
+        self.trials
     }
 
     /// How far it has come.
@@ -121,25 +151,37 @@ impl Shield {
         self.progress
     }
 
-    /// It goes on where it was in a picture of the same keys; one of other keys is of no use to it.
-    pub fn resume(&mut self, progress: &Progress) {
-        if (progress.pair, progress.suite) == (self.progress.pair, self.progress.suite) {
-            self.progress = *progress;
-            self.progress.reported = progress.reported.saturating_add(RESERVED_REPORTS);
+    /// It goes on behind the pictures of the leg's keys, those of the agreement before among them. `sequence`: the number that the
+    /// leg's next packet had when they were taken; what follows is some way behind it. What happened after the pictures nobody knows:
+    /// our numbers leave room for it, and a packet of the peer's that may be of that time is not [`Opened::fresh`].
+    pub fn resume(&mut self, pictures: &[Option<Progress>], sequence: u16) {
+        // a key that no picture has came into use after them, in the rolls in which they were taken
+        let mut used = Used { sent: Some(u64::from(sequence)), reported: 0, ..self.progress.ours };
+        let known = pictures.iter().flatten().filter(|picture| picture.ours.key == used.key);
+        if let Some(last) = known.map(|picture| picture.ours).max_by_key(|ours| (ours.sent, ours.reported)) {
+            used = Used { sent: last.sent.or(used.sent), ..last };
         }
+        used.reported = used.reported.saturating_add(RESERVED_REPORTS);
+        self.progress.ours = used;
+        if let Some(known) = pictures.iter().flatten().find(|picture| picture.theirs.key == self.progress.theirs.key) {
+            self.progress.theirs = known.theirs;
+        }
+        self.progress.theirs.media.resume(DOUBTFUL_PACKETS);
+        self.progress.theirs.control.resume(DOUBTFUL_REPORTS);
     }
 
     /// It takes the place of one under another pair of keys. A key that is in both goes on where it was: under one key no number is
     /// ever used twice, nor taken twice.
     pub fn follow(&mut self, before: &Shield) {
-        if self.keys[0] == before.keys[0] {
-            self.progress.sent = self.progress.sent.max(before.progress.sent);
-            self.progress.reported = self.progress.reported.max(before.progress.reported);
+        let (now, before) = (&mut self.progress, &before.progress);
+        if now.ours.key == before.ours.key {
+            now.ours.sent = now.ours.sent.max(before.ours.sent);
+            now.ours.reported = now.ours.reported.max(before.ours.reported);
         }
-        if self.keys[1] == before.keys[1] {
-            (self.progress.media, self.progress.control) = (before.progress.media, before.progress.control);
+        if now.theirs.key == before.theirs.key {
+            now.theirs = before.theirs;
         }
-        self.rolls_before = before.progress.media.latest().map(|index| (index >> 16) as u32);
+        self.rolls_before = before.theirs.media.latest().map(|index| (index >> 16) as u32);
     }
 
     /// Seals the RTP packet in the first `length` bytes of `room`, which has [`super::RTP_OVERHEAD`] bytes more; its new length.
@@ -147,25 +189,25 @@ impl Shield {
     pub fn seal_rtp(&mut self, room: &mut [u8], length: usize) -> Option<usize> {
         let header = header_length(room.get(..length)?)?;
         let sequence = u16::from_be_bytes([room[2], room[3]]);
-        let index = match self.progress.sent {
+        let index = match self.progress.ours.sent {
             Some(newest) => guess(newest, sequence)?,
             None => u64::from(sequence),
         };
         // under one index nothing is ever sealed twice
-        if self.progress.sent.is_some_and(|newest| index <= newest) {
+        if self.progress.ours.sent.is_some_and(|newest| index <= newest) {
             return None;
         }
         let sealed = self.ours.seal_rtp(room, header, length, index)?;
-        self.progress.sent = Some(index);
+        self.progress.ours.sent = Some(index);
         Some(sealed)
     }
 
     /// The same for a compound of reports, with [`super::RTCP_OVERHEAD`] bytes more.
     pub fn seal_rtcp(&mut self, room: &mut [u8], length: usize) -> Option<usize> {
-        let index = self.progress.reported.checked_add(1).filter(|index| *index <= LAST_REPORT)?;
+        let index = self.progress.ours.reported.checked_add(1).filter(|index| *index <= LAST_REPORT)?;
         (length >= CONTROL_HEAD).then_some(())?;
         let sealed = self.ours.seal_rtcp(room, length, index)?;
-        self.progress.reported = index;
+        self.progress.ours.reported = index;
         Some(sealed)
     }
 
@@ -180,37 +222,45 @@ impl Shield {
         let header = header_length(packet).ok_or(Refused::Unsound)?;
         let sequence = u16::from_be_bytes([packet[2], packet[3]]);
         let ssrc = u32::from_be_bytes([packet[8], packet[9], packet[10], packet[11]]);
-        let (length, index) = match self.progress.media.highest(ssrc) {
+        let (length, index) = match self.progress.theirs.media.highest(ssrc) {
             Some(highest) => {
                 let index = guess(highest, sequence).ok_or(Refused::Unproved)?;
-                if !self.progress.media.may_come(ssrc, index) {
+                if !self.progress.theirs.media.may_come(ssrc, index) {
                     return Err(Refused::Replayed);
                 }
+                self.trials += 1;
                 (self.theirs.open_rtp(packet, header, index).ok_or(Refused::Unproved)?, index)
             }
+            None if !self.progress.theirs.media.may_come(ssrc, u64::from(sequence)) => return Err(Refused::Replayed),
             None => self.open_first(packet, header, sequence).ok_or(Refused::Unproved)?,
         };
-        Ok(Opened { length, newest: self.progress.media.note(ssrc, index) })
+        let newest = self.progress.theirs.media.note(ssrc, index);
+        Ok(Opened { length, newest, fresh: self.progress.theirs.media.is_fresh(ssrc, index) })
     }
 
     /// The first packet of a source tells by its tag how often its sequence has rolled over: not at all; once, if the packets
-    /// before the roll were lost; or as often as that of the source before it, where a peer counts on.
+    /// before the roll were lost; or as often as that of the source before it, where a peer counts on. While strangers make up
+    /// sources, only some of their packets are tried in more than the first way: a stranger costs us no more than the peer does.
     fn open_first(&mut self, packet: &mut [u8], header: usize, sequence: u16) -> Option<(usize, u64)> {
-        let known = self.progress.media.latest().map(|index| (index >> 16) as u32).or(self.rolls_before);
+        let known = self.progress.theirs.media.latest().map(|index| (index >> 16) as u32).or(self.rolls_before);
         let early = (sequence < 1 << 15).then_some(1);
         let mut scratch = [0; MAX_PACKET];
         let room = &mut scratch[..packet.len()];
         let mut tried = [None; 3];
-        for (place, rolls) in [Some(0), known, early].into_iter().enumerate() {
+        let ways = if self.strangers < STRANGERS || self.strangers.is_multiple_of(ONE_IN) { tried.len() } else { 1 };
+        for (place, rolls) in [Some(0), known, early].into_iter().enumerate().take(ways) {
             let Some(rolls) = rolls.filter(|_| !tried.contains(&rolls)) else { continue };
             tried[place] = Some(rolls);
             let index = u64::from(rolls) << 16 | u64::from(sequence);
             room.copy_from_slice(packet);
+            self.trials += 1;
             if let Some(length) = self.theirs.open_rtp(room, header, index) {
                 packet.copy_from_slice(room);
+                self.strangers = 0;
                 return Some((length, index));
             }
         }
+        self.strangers = self.strangers.wrapping_add(1).max(1);
         None
     }
 
@@ -223,17 +273,18 @@ impl Shield {
         let head = packet.first_chunk::<CONTROL_HEAD>().filter(|_| sound).ok_or(Refused::Unsound)?;
         let ssrc = u32::from_be_bytes([head[4], head[5], head[6], head[7]]);
         let index = self.theirs.rtcp_index(packet).ok_or(Refused::Unproved)?;
-        if !self.progress.control.may_come(ssrc, u64::from(index)) {
+        if !self.progress.theirs.control.may_come(ssrc, u64::from(index)) {
             return Err(Refused::Replayed);
         }
         let length = self.theirs.open_rtcp(packet, index).ok_or(Refused::Unproved)?;
-        Ok(Opened { length, newest: self.progress.control.note(ssrc, u64::from(index)) })
+        let newest = self.progress.theirs.control.note(ssrc, u64::from(index));
+        Ok(Opened { length, newest, fresh: self.progress.theirs.control.is_fresh(ssrc, u64::from(index)) })
     }
 }
 
 impl std::fmt::Debug for Shield {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Shield({}, pair {})", self.progress.suite.name(), self.progress.pair)
+        write!(f, "Shield({}, pair {})", self.progress.suite().name(), self.pair)
     }
 }
 

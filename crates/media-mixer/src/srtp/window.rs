@@ -1,10 +1,11 @@
 //! Which packet of a source this is, and whether it came before: the index of RFC 3711 §3.3.1 and the window of §3.3.2.
 //!
-//! Only what was proved is ever noted, so a stranger can neither move a window nor make one come into being.
+//! Only what was proved is ever noted, so a stranger can neither move a window nor make one come into being. A source that made
+//! room is still known by its highest index: what it said before does not come twice. One key has so many sources and no more.
 
 use serde::{Deserialize, Serialize};
 
-use super::SOURCES;
+use super::{DEPARTED, SOURCES};
 
 /// Packets behind the newest that may still come, each once.
 pub(super) const WINDOW: u64 = 64;
@@ -18,13 +19,25 @@ struct Source {
     seen: u64,
     /// Grows with every packet of any source: who has the smallest was heard longest ago.
     turn: u64,
+    /// Packets below may have come before the leg was taken up again, though no picture says so.
+    doubtful_below: u64,
+}
+
+/// A source that made room for another one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+struct Departed {
+    ssrc: u32,
+    highest: u64,
 }
 
 /// The sources of one peer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub(super) struct Windows {
     sources: [Option<Source>; SOURCES],
+    departed: [Option<Departed>; DEPARTED],
     turns: u64,
+    /// Packets that a source may have sent since the picture from which all this was taken up; 0: there was none.
+    doubt: u64,
 }
 
 /// The index that a sequence number most likely has beside a known one (RFC 3711 §3.3.1, appendix A); `None` for one from before
@@ -44,7 +57,7 @@ pub(super) fn guess(highest: u64, sequence: u16) -> Option<u64> {
 impl Windows {
     /// The highest index that came from a source.
     pub(super) fn highest(&self, ssrc: u32) -> Option<u64> {
-        self.source(ssrc).map(|source| source.highest)
+        self.source(ssrc).map(|source| source.highest).or_else(|| self.departed(ssrc).map(|source| source.highest))
     }
 
     /// The highest index of whoever was heard last.
@@ -52,9 +65,14 @@ impl Windows {
         self.sources.iter().flatten().max_by_key(|source| source.turn).map(|source| source.highest)
     }
 
-    /// Whether this one may come: it has not come before, and is not older than the window.
+    /// Whether this one may come: it has not come before, is not older than the window, and is not of one source too many.
     pub(super) fn may_come(&self, ssrc: u32, index: u64) -> bool {
-        let Some(source) = self.source(ssrc) else { return true };
+        let Some(source) = self.source(ssrc) else {
+            return match self.departed(ssrc) {
+                Some(departed) => index > departed.highest,
+                None => !self.is_full(),
+            };
+        };
         match source.highest.checked_sub(index) {
             None => true,
             Some(behind) => behind < WINDOW && source.seen & 1 << behind == 0,
@@ -66,11 +84,7 @@ impl Windows {
         self.turns += 1;
         let turn = self.turns;
         let Some(source) = self.sources.iter_mut().flatten().find(|source| source.ssrc == ssrc) else {
-            let fresh = Source { ssrc, highest: index, seen: 1, turn };
-            let oldest = self.sources.iter_mut().min_by_key(|place| place.map_or(0, |source| source.turn));
-            if let Some(place) = oldest {
-                *place = Some(fresh);
-            }
+            self.admit(Source { ssrc, highest: index, seen: 1, turn, doubtful_below: 0 });
             return true;
         };
         source.turn = turn;
@@ -84,8 +98,46 @@ impl Windows {
         true
     }
 
+    /// They are of a picture, and up to `doubt` packets of each source may have come after it.
+    pub(super) fn resume(&mut self, doubt: u64) {
+        self.doubt = doubt;
+        for source in self.sources.iter_mut().flatten() {
+            source.doubtful_below = source.highest.saturating_add(doubt + 1);
+        }
+    }
+
+    /// Whether a packet that was noted is certain not to have come before the leg was taken up again.
+    pub(super) fn is_fresh(&self, ssrc: u32, index: u64) -> bool {
+        self.source(ssrc).is_none_or(|source| index >= source.doubtful_below)
+    }
+
+    /// A source takes the place of the one heard longest ago, which goes where it stood itself if it has come back.
+    fn admit(&mut self, mut fresh: Source) {
+        if self.doubt > 0 {
+            fresh.doubtful_below = fresh.highest.saturating_add(self.doubt + 1);
+        }
+        let came_back = self.departed.iter_mut().find(|place| place.is_some_and(|known| known.ssrc == fresh.ssrc));
+        let left = came_back.map(std::mem::take).is_some();
+        let oldest = self.sources.iter_mut().min_by_key(|place| place.map_or(0, |source| source.turn));
+        let made_room = oldest.and_then(|place| place.replace(fresh));
+        let free = self.departed.iter_mut().find(|place| place.is_none());
+        debug_assert!(free.is_some() || made_room.is_none() || left, "may_come lets nobody in then");
+        if let (Some(place), Some(Source { ssrc, highest, .. })) = (free, made_room) {
+            *place = Some(Departed { ssrc, highest });
+        }
+    }
+
+    /// Nobody can make room any more without being forgotten.
+    fn is_full(&self) -> bool {
+        self.sources.iter().all(Option::is_some) && self.departed.iter().all(Option::is_some)
+    }
+
     fn source(&self, ssrc: u32) -> Option<&Source> {
         self.sources.iter().flatten().find(|source| source.ssrc == ssrc)
+    }
+
+    fn departed(&self, ssrc: u32) -> Option<&Departed> {
+        self.departed.iter().flatten().find(|source| source.ssrc == ssrc)
     }
 }
 
@@ -134,7 +186,51 @@ mod tests {
         }
         windows.note(0, 8);
         windows.note(99, 3);
-        assert_eq!((windows.highest(0), windows.highest(1), windows.highest(99)), (Some(8), None, Some(3)));
+        assert_eq!((windows.highest(0), windows.highest(1), windows.highest(99)), (Some(8), Some(7), Some(3)));
         assert_eq!(windows.latest(), Some(3));
+        assert!(windows.source(1).is_none(), "it made room");
+    }
+
+    #[test]
+    fn a_source_that_made_room_says_nothing_twice_when_it_comes_back() {
+        let mut windows = Windows::default();
+        for ssrc in 0..=SOURCES as u32 {
+            windows.note(ssrc, 1_000);
+        }
+        assert!(!windows.may_come(0, 1_000) && !windows.may_come(0, 1) && windows.may_come(0, 1_001));
+        windows.note(0, 1_001);
+        assert!(windows.source(0).is_some() && !windows.may_come(0, 1_001) && windows.may_come(0, 1_002));
+        assert!(!windows.may_come(1, 1_000), "nor does the one that made room for it");
+    }
+
+    #[test]
+    fn one_key_has_so_many_sources_and_none_of_them_is_forgotten() {
+        let mut windows = Windows::default();
+        let all = (SOURCES + DEPARTED) as u32;
+        for ssrc in 0..all {
+            assert!(windows.may_come(ssrc, 7), "{ssrc}");
+            windows.note(ssrc, 7);
+        }
+        assert!(!windows.may_come(all, 7), "one too many");
+        // whoever comes back, all of them stay known
+        for ssrc in (0..all).rev() {
+            assert!(!windows.may_come(ssrc, 7) && windows.may_come(ssrc, 8), "{ssrc}");
+            windows.note(ssrc, 8);
+        }
+        assert!((0..all).all(|ssrc| windows.highest(ssrc) == Some(8)));
+    }
+
+    #[test]
+    fn what_may_have_come_after_the_picture_is_doubtful() {
+        let mut windows = Windows::default();
+        windows.note(1, 1_000);
+        assert!(windows.is_fresh(1, 1_000));
+        windows.resume(500);
+        for (ssrc, index, fresh) in
+            [(1, 1_001, false), (1, 1_500, false), (1, 1_501, true), (2, 30, false), (2, 531, true)]
+        {
+            windows.note(ssrc, index);
+            assert_eq!(windows.is_fresh(ssrc, index), fresh, "{ssrc} {index}");
+        }
     }
 }

@@ -111,14 +111,99 @@ fn a_leg_that_is_taken_up_again_goes_on_past_rolls_and_uses_no_number_twice() {
         assert!(here.open_rtp(&mut old.clone()).is_ok());
         let first_report = sealed_report(&mut here, &report(1));
         let mut again = Shield::new(&protection).unwrap();
-        again.resume(&serde_json::from_str::<Progress>(&picture).unwrap());
+        again.resume(&[Some(serde_json::from_str::<Progress>(&picture).unwrap())], 41);
         assert!(through(&mut again, &mut there, 540) && through(&mut there, &mut again, 42), "{suite:?}");
         assert_eq!(sealed(&mut again, &packet(1, 540)), None, "under one index nothing is sealed twice");
         assert!(there.open_rtcp(&mut first_report.clone()).is_ok());
         assert!(there.open_rtcp(&mut sealed_report(&mut again, &report(1))).is_ok(), "not taken for a replay");
-        let mut stranger = Shield::new(&Protection { pair: 4, ..protection }).unwrap();
-        stranger.resume(&serde_json::from_str::<Progress>(&picture).unwrap());
-        assert_ne!(stranger.progress(), again.progress(), "a picture of other keys is no use");
+    }
+}
+
+/// The picture is older than the agreement: one of the keys goes on in another pair, or none does.
+#[test]
+fn a_key_goes_on_behind_its_picture_in_whatever_pair_it_is() {
+    for suite in Suite::ALL {
+        let [one, other, third, fourth] = [(); 4].map(|()| MasterKey::random(suite).unwrap());
+        let shield = |ours, theirs, pair| Shield::new(&Protection { tag: 1, ours, theirs, pair }).unwrap();
+        let (mut here, mut there) = (shield(one, other, 3), shield(other, one, 3));
+        for sequence in [65_400, 20, 30_000, 60_000, 40] {
+            let mut bytes = sealed(&mut here, &packet(1, sequence)).unwrap();
+            assert!(there.open_rtp(&mut bytes).is_ok());
+        }
+        for _ in 0..9 {
+            assert!(there.open_rtcp(&mut sealed_report(&mut here, &report(1))).is_ok());
+        }
+        let heard = sealed(&mut there, &packet(1, 77)).unwrap();
+        here.open_rtp(&mut heard.clone()).unwrap();
+        let picture = [None, Some(here.progress())];
+        let mut ours = shield(one, third, 4);
+        ours.resume(&picture, 41);
+        assert!(there.open_rtp(&mut sealed(&mut ours, &packet(1, 541)).unwrap()).is_ok(), "{suite:?}: our key went on");
+        assert!(
+            there.open_rtcp(&mut sealed_report(&mut ours, &report(1))).is_ok(),
+            "{suite:?}: no report has a number twice"
+        );
+        let mut theirs = shield(third, other, 4);
+        theirs.resume(&picture, 41);
+        assert_eq!(theirs.open_rtp(&mut heard.clone()), Err(Refused::Replayed), "{suite:?}");
+        // keys that no picture knows were in use for a while too
+        let (mut neither, mut its_peer) = (shield(third, fourth, 4), shield(fourth, third, 4));
+        let mut unseen = shield(third, fourth, 4);
+        for sequence in [65_530, 3] {
+            assert!(its_peer.open_rtp(&mut sealed(&mut unseen, &packet(1, sequence)).unwrap()).is_ok());
+        }
+        assert!(its_peer.open_rtcp(&mut sealed_report(&mut unseen, &report(1))).is_ok());
+        neither.resume(&picture, 65_500);
+        assert!(
+            its_peer.open_rtp(&mut sealed(&mut neither, &packet(1, 464)).unwrap()).is_ok(),
+            "{suite:?}: behind the roll"
+        );
+        assert!(its_peer.open_rtcp(&mut sealed_report(&mut neither, &report(1))).is_ok());
+    }
+}
+
+/// What a stranger's packets cost, counted: one trial each, and a few more.
+#[test]
+fn d9_a_stranger_who_makes_up_sources_costs_one_trial_for_each_packet() {
+    const PACKETS: u64 = 10_000;
+    for suite in Suite::ALL {
+        let (mut here, mut there) = ends(suite);
+        let (mut liar, _) = ends(suite);
+        sealed(&mut there, &packet(9, 65_535)).unwrap();
+        for n in 0..PACKETS as u32 {
+            let mut forged = sealed(&mut liar, &packet(1_000 + n, 7)).unwrap_or_else(|| packet(1_000 + n, 7));
+            forged.resize(200, 0);
+            assert_eq!(here.open_rtp(&mut forged), Err(Refused::Unproved));
+        }
+        let trials = here.trials();
+        assert!((PACKETS..=PACKETS + PACKETS / 16).contains(&trials), "{suite:?}: {trials} trials");
+        // and a phone whose first packets are behind a roll is found out all the same
+        let mut sent = (0..200).map(|n| sealed(&mut there, &packet(9, n)).unwrap());
+        assert!(sent.any(|mut bytes| here.open_rtp(&mut bytes).is_ok()), "{suite:?}");
+        assert!(here.trials() - trials < 300);
+    }
+}
+
+/// A phone that changed its source more often than all of them are remembered to the full.
+#[test]
+fn d3_nothing_of_a_source_that_made_room_is_taken_twice() {
+    for suite in Suite::ALL {
+        let (one, other) = (MasterKey::random(suite).unwrap(), MasterKey::random(suite).unwrap());
+        let protection = Protection { tag: 1, ours: one, theirs: other, pair: 1 };
+        let mut here = Shield::new(&protection).unwrap();
+        let mut recorded = Vec::new();
+        for ssrc in 0..12 {
+            // each of them counts anew
+            let mut source = Shield::new(&Protection { ours: other, theirs: one, ..protection }).unwrap();
+            for sequence in 0..3 {
+                let bytes = sealed(&mut source, &packet(ssrc, 100 + sequence)).unwrap();
+                assert!(here.open_rtp(&mut bytes.clone()).is_ok(), "{suite:?} {ssrc}");
+                recorded.push(bytes);
+            }
+        }
+        for bytes in &recorded {
+            assert_eq!(here.open_rtp(&mut bytes.clone()), Err(Refused::Replayed), "{suite:?}");
+        }
     }
 }
 
