@@ -151,11 +151,24 @@ impl Jitter {
         if self.playing { end <= self.next + self.fifo_len as i64 } else { end <= self.decoded_to }
     }
 
+    /// What was to be played next has made room, and what waits goes on as fast as it is played: the hole before it would stay for
+    /// ever. So it is passed over, and the newest of what waits comes next.
+    fn leave_what_was_dropped(&mut self) {
+        let due = self.next + self.fifo_len as i64;
+        if self.playing && self.store.first().is_some_and(|first| first.timestamp > due) {
+            self.stop();
+            self.skip_old = true;
+        }
+    }
+
     fn keep(&mut self, packet: PacketMeta, place: i64, payload: &[u8]) -> Pushed {
         let duration = self.duration(packet, payload);
         match self.store.insert(place, duration, packet.codec, payload, self.jumped) {
             Kept::Stored => {}
-            Kept::StoredAfterDropping(packets) => self.counts.overflowed += u64::from(packets),
+            Kept::StoredAfterDropping(packets) => {
+                self.counts.overflowed += u64::from(packets);
+                self.leave_what_was_dropped();
+            }
             Kept::Duplicate => {
                 self.counts.duplicates += 1;
                 return Pushed::Duplicate;
