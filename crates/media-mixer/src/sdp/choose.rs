@@ -168,12 +168,14 @@ impl Profile {
 /// One section is looked at after the other, so that a long description never stands in memory as a tree.
 ///
 /// # Errors
-/// As [`SdpError`] says; `NoCommonCodec` wins over what is wrong with encryption, and both over `NoAudio`.
+/// As [`SdpError`] says, if no line can be used: `Malformed` of an audio line wins over `NoCommonCodec`, that over what is wrong with
+/// encryption, and all of them over `NoAudio`.
 pub(super) fn choose(body: &[u8], local: &LocalMedia, encryption: Encryption) -> Result<Chosen, SdpError> {
     let cleaned = clean(body)?;
     let session = parse(cleaned.head())?;
     let mut refused = None;
     let mut verdict = SdpError::NoAudio;
+    let mut unsound = None;
     let mut usable: Option<(Stream, Profile)> = None;
     for (index, section) in cleaned.sections().enumerate() {
         let [media, _, proto, _] = media_fields(section)?;
@@ -181,7 +183,14 @@ pub(super) fn choose(body: &[u8], local: &LocalMedia, encryption: Encryption) ->
         if usable.as_ref().is_some_and(|(stream, _)| stream.is_protected()) {
             continue;
         }
-        let stream = understand(&session, index, section, local, encryption)?;
+        // a line that makes no sense is refused like any other that is not for us (RFC 3264 §6)
+        let stream = match understand(&session, index, section, local, encryption) {
+            Ok(stream) => stream,
+            Err(error) => {
+                unsound = unsound.or(Some(error));
+                continue;
+            }
+        };
         if stream.port_zero {
             refused = refused.or(Some((stream, profile)));
         } else if stream.remote.is_some_and(|remote| !reachable(local.address, remote)) {
@@ -198,8 +207,8 @@ pub(super) fn choose(body: &[u8], local: &LocalMedia, encryption: Encryption) ->
             usable = usable.or(Some((stream, profile)));
         }
     }
-    let refused = refused.filter(|_| verdict == SdpError::NoAudio);
-    let (stream, profile) = usable.or(refused).ok_or(verdict)?;
+    let refused = refused.filter(|_| verdict == SdpError::NoAudio && unsound.is_none());
+    let (stream, profile) = usable.or(refused).ok_or(unsound.unwrap_or(verdict))?;
     let lines = |range: &dyn Fn(usize) -> bool| refused_lines(cleaned.sections(), range);
     let section = cleaned.sections().nth(stream.index).unwrap_or_default();
     let [_, _, _, formats] = media_fields(section)?;

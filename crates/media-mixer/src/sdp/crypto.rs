@@ -237,6 +237,14 @@ mod tests {
     }
 
     #[test]
+    fn beside_a_line_with_an_identifier_the_one_without_is_taken() {
+        let with = format!("1 AES_CM_128_HMAC_SHA1_80 {SHA}|2^20|1:4");
+        let short = format!("2 AES_CM_128_HMAC_SHA1_80 {SHA}|1:4");
+        let without = format!("3 AES_CM_128_HMAC_SHA1_80 {SHA}|2^20");
+        assert_eq!(read(&[&with, &short, &without]), [(3, Suite::Sha80)]);
+    }
+
+    #[test]
     fn nothing_is_taken_that_takes_protection_away() {
         let line = |parameter: &str| format!("1 AES_CM_128_HMAC_SHA1_80 {SHA} {parameter}");
         for good in ["", "WSH=64", "wsh=1024", "-ANYTHING=1", "FEC_ORDER=FEC_SRTP", "WSH=64 -X"] {

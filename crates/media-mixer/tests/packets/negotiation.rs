@@ -72,6 +72,34 @@ fn a_refused_stream_is_answered_with_port_zero() {
     assert_eq!((agreement.remote, agreement.codec), (None, Codec::Pcmu));
 }
 
+/// RFC 3264 §6: a line that makes no sense is refused, and the others go on, whatever their order.
+#[test]
+fn one_unsound_audio_line_does_not_sink_the_others() {
+    let head = "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\n";
+    let good = "m=audio 4000 RTP/AVP 0\r\nc=IN IP4 127.0.0.1\r\n";
+    for (bad, refused) in [
+        ("m=audio 4002 RTP/AVP 0 x\r\nc=IN IP4 127.0.0.1\r\n", "m=audio 0 RTP/AVP 0 x"),
+        ("m=audio 4002 RTP/AVP 0 999\r\nc=IN IP4 127.0.0.1\r\n", "m=audio 0 RTP/AVP 0 999"),
+        ("m=audio 4002 RTP/AVP 96\r\nc=IN IP4 127.0.0.1\r\na=rtpmap:999 PCMU/8000\r\n", "m=audio 0 RTP/AVP 96"),
+        ("m=audio 4002 RTP/AVP 0\r\nc=IN IP4 nowhere\r\n", "m=audio 0 RTP/AVP 0"),
+        ("m=audio 4002 RTP/AVP 0\r\n", "m=audio 0 RTP/AVP 0"),
+        ("m=audio 70000 RTP/AVP 0\r\nc=IN IP4 127.0.0.1\r\n", "m=audio 0 RTP/AVP 0"),
+    ] {
+        for (offer, lines) in [
+            (format!("{head}{good}{bad}"), ["m=audio 16384 RTP/AVP 0", refused]),
+            (format!("{head}{bad}{good}"), [refused, "m=audio 16384 RTP/AVP 0"]),
+        ] {
+            let (answer, agreement) = session().answer(offer.as_bytes()).unwrap();
+            let answer = String::from_utf8(answer.to_vec()).unwrap();
+            let said: Vec<&str> = answer.lines().filter(|line| line.starts_with("m=")).collect();
+            assert_eq!(said, lines, "{bad}");
+            assert_eq!(agreement.remote, Some("127.0.0.1:4000".parse().unwrap()), "{bad}");
+        }
+        let alone = session().answer(format!("{head}{bad}").as_bytes());
+        assert!(matches!(alone, Err(SdpError::Malformed(_))), "{bad}: {alone:?}");
+    }
+}
+
 #[test]
 fn a_listener_is_not_a_hold() {
     let (answer, agreement) = session().answer(&fixture("listener")).unwrap();
@@ -123,7 +151,7 @@ fn both_sides_agree_and_a_softphone_holds_and_resumes_in_every_form() {
         assert_eq!(theirs.direction, asked, "{wish:?}");
         assert_eq!(direction_of(&answer), answered, "{wish:?}");
         assert_eq!((theirs.codec, ours.codec), (Codec::Pcmu, Codec::Pcmu), "our order decides");
-        assert_eq!((theirs.dtmf_receive_pt, ours.dtmf_send_pt), (Some(101), Some(101)));
+        assert_eq!((theirs.dtmf_receive.first(), ours.dtmf_send_pt), (Some(101), Some(101)));
         assert_eq!(ours.remote, Some("127.0.0.1:16384".parse().unwrap()));
     }
 }
@@ -174,7 +202,7 @@ fn an_answer_may_number_the_digits_otherwise_and_both_numbers_are_heard_right() 
         a=rtpmap:97 PCMU/8000\r\na=rtpmap:96 telephone-event/8000\r\n";
     let agreement = alice.accept(answer).unwrap();
     assert_eq!((agreement.send_pt, agreement.dtmf_send_pt), (97, Some(96)));
-    assert_eq!(agreement.dtmf_receive_pt, Some(101));
+    assert_eq!(agreement.dtmf_receive.first(), Some(101));
     assert_eq!(agreement.receive.codec(97), Some(Codec::Pcmu));
     assert_eq!(agreement.receive.codec(0), Some(Codec::Pcmu));
     assert_eq!(agreement.receive.codec(8), Some(Codec::Pcma));
