@@ -5,7 +5,7 @@
 
 use audiopus::coder::{Decoder, Encoder, GenericCtl};
 use audiopus::packet::Packet;
-use audiopus::{Application, Bitrate, Channels, MutSignals, SampleRate, Signal};
+use audiopus::{Application, Bandwidth, Bitrate, Channels, MutSignals, SampleRate, Signal};
 
 use super::Rate;
 use crate::sdp::OpusTerms;
@@ -123,6 +123,17 @@ impl Default for OpusDecoder {
 /// Bits a second when there is no time: enough for speech that is understood, and less to send.
 const PRESSED_BPS: u32 = 16_000;
 
+/// What of a sound is of use to a peer that plays so many samples a second (RFC 6716 §2, RFC 7587 §3.1.1).
+const fn bandwidth(playback_hz: u32) -> Bandwidth {
+    match playback_hz {
+        ..=8_000 => Bandwidth::Narrowband,
+        8_001..=12_000 => Bandwidth::Mediumband,
+        12_001..=16_000 => Bandwidth::Wideband,
+        16_001..=24_000 => Bandwidth::Superwideband,
+        _ => Bandwidth::Fullband,
+    }
+}
+
 /// Encodes one stream, on the terms it was made for.
 #[derive(Debug)]
 pub struct OpusEncoder {
@@ -150,6 +161,7 @@ impl OpusEncoder {
             encoder.set_vbr(!terms.constant).ok()?;
             encoder.set_inband_fec(terms.repeats).ok()?;
             encoder.set_dtx(terms.pauses).ok()?;
+            encoder.set_max_bandwidth(bandwidth(terms.playback_hz)).ok()?;
             Some(encoder)
         });
         let (agreed_bps, bitrate_bps) = (terms.bitrate, terms.bitrate);

@@ -52,6 +52,42 @@ fn every_codec_carries_a_tone_at_its_level() {
     }
 }
 
+/// What a payload can carry at most, as its head says (RFC 6716 §3.1): half of so many samples a second.
+fn carries_hz(payload: &[u8]) -> u32 {
+    match payload[0] >> 3 {
+        ..4 | 16..20 => 8_000,
+        4..8 => 12_000,
+        8..12 | 20..24 => 16_000,
+        12..14 | 24..28 => 24_000,
+        _ => 48_000,
+    }
+}
+
+#[test]
+fn opus_carries_no_more_than_its_listener_plays() {
+    for (playback_hz, most_hz) in
+        [(8_000, 8_000), (12_000, 12_000), (16_000, 16_000), (24_000, 24_000), (48_000, 48_000)]
+    {
+        let terms = OpusTerms { rate: Rate::of(playback_hz), playback_hz, bitrate: 64_000, ..OpusTerms::default() };
+        let mut encoder = OpusEncoder::new(&terms);
+        let mut seed = 1_u32;
+        let mut widest = 0;
+        for _ in 0..50 {
+            // noise of every frequency there is
+            let noise: Vec<i16> = (0..terms.rate.frame())
+                .map(|_| {
+                    seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+                    (seed >> 18) as i16 - 8_192
+                })
+                .collect();
+            let mut bytes = [0; 1_276];
+            let length = encoder.encode(&noise, &mut bytes);
+            widest = widest.max(carries_hz(&bytes[..length]));
+        }
+        assert_eq!(widest, most_hz, "for who plays {playback_hz} Hz");
+    }
+}
+
 #[test]
 fn an_opus_payload_says_how_long_it_is() {
     for (head, second, samples) in [

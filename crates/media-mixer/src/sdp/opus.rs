@@ -33,8 +33,11 @@ impl Default for OpusSettings {
 /// How one leg's sound is encoded by Opus.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct OpusTerms {
-    /// Rate of the sound that is encoded: the peer plays no more.
+    /// Rate of the sound that is encoded: the lowest that carries all the peer plays.
     pub rate: Rate,
+    /// The most that the peer plays of it, in samples a second (RFC 7587 §6.1): nothing above half of that is encoded.
+    #[serde(default = "full_playback")]
+    pub playback_hz: u32,
     /// Bits a second.
     pub bitrate: u32,
     /// All packets of one length.
@@ -45,9 +48,20 @@ pub struct OpusTerms {
     pub pauses: bool,
 }
 
+const fn full_playback() -> u32 {
+    Rate::Full.hertz()
+}
+
 impl Default for OpusTerms {
     fn default() -> Self {
-        Self { rate: Rate::Full, bitrate: 32_000, constant: false, repeats: false, pauses: false }
+        Self {
+            rate: Rate::Full,
+            playback_hz: full_playback(),
+            bitrate: 32_000,
+            constant: false,
+            repeats: false,
+            pauses: false,
+        }
     }
 }
 
@@ -56,7 +70,8 @@ impl OpusTerms {
     pub(super) fn agreed(settings: &OpusSettings, parameters: &str) -> Self {
         let number = |name| value(parameters, name).and_then(|value| value.parse::<u32>().ok());
         let asks = |name| value(parameters, name) == Some("1");
-        let rate = number("maxplaybackrate").map_or(Rate::Full, Rate::of);
+        let playback_hz = number("maxplaybackrate").unwrap_or(full_playback()).min(full_playback());
+        let rate = Rate::of(playback_hz);
         let most = number("maxaveragebitrate").unwrap_or(u32::MAX).min(match rate {
             Rate::Narrow => 20_000,
             Rate::Wide => 40_000,
@@ -64,6 +79,7 @@ impl OpusTerms {
         });
         Self {
             rate,
+            playback_hz,
             bitrate: settings.bitrate.min(most).max(*BITRATES.start()),
             constant: asks("cbr"),
             repeats: settings.fec && asks("useinbandfec"),
@@ -107,7 +123,9 @@ mod tests {
         let narrow = agreed("maxplaybackrate=8000");
         assert_eq!((narrow.rate, narrow.bitrate), (Rate::Narrow, 20_000));
         assert_eq!(agreed("maxplaybackrate=16000;").rate, Rate::Wide);
-        assert_eq!(agreed("maxplaybackrate=24000").rate, Rate::Full);
+        let wider = agreed("maxplaybackrate=24000");
+        assert_eq!((wider.rate, wider.playback_hz), (Rate::Full, 24_000));
+        assert_eq!(agreed("maxplaybackrate=96000"), OpusTerms::default());
         let off = OpusSettings { fec: false, dtx: false, ..settings };
         assert_eq!(OpusTerms::agreed(&off, "useinbandfec=1;usedtx=1"), OpusTerms::default());
     }
