@@ -274,7 +274,8 @@ impl Channel {
             (None, Some(_)) => return,
         };
         let Ok(packet) = Packet::read(datagram) else { return };
-        if Some(packet.payload_type) == agreement.dtmf_receive_pt {
+        if let Some(clock) = agreement.dtmf_receive.clock(packet.payload_type) {
+            self.digits.set_clock(clock);
             for key in self.digits.packet(packet.timestamp, packet.payload, self.clock_us(now)) {
                 if let dtmf::Key::Began(symbol) = key {
                     self.ear.digit(now, symbol);

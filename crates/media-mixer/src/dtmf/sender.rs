@@ -1,5 +1,7 @@
 //! Says digits as telephone events: marker on the first packet, one timestamp for the whole event, its end three times.
 //!
+//! An event that is longer than its duration field can say goes on in segments, each with a timestamp of its own (RFC 4733 §2.5.1.3).
+//!
 //! It is asked once per packet time and answers at most one packet; while it does, no audio packet goes out. It stamps no
 //! sequence number and has no clock.
 
@@ -16,6 +18,8 @@ const PAUSE_MS: u32 = 50;
 /// Volume in -dBm0 (RFC 4733 §2.3.4).
 const VOLUME: u8 = 10;
 const END_BIT: u8 = 0x80;
+/// The most that the duration field of one packet says, in the clock of events.
+const LONGEST_SEGMENT: u32 = 0xffff;
 
 /// Too many digits wait, or the symbol is none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -47,6 +51,8 @@ struct Saying {
     start: u32,
     /// In the clock of events.
     said: u32,
+    /// Where its present segment begins: so much of it was said in those before.
+    segment: u32,
     ends_left: u8,
 }
 
@@ -112,7 +118,16 @@ impl Sender {
             None => self.start(timestamp, step)?,
         };
         saying.said = saying.said.saturating_add(u32::from(step));
-        let planned = self.planned(saying.order);
+        // who lets go of a key early cannot take back what was said of it
+        let least = if saying.segment > 0 { saying.segment + 1 } else { 0 };
+        let planned = self.planned(saying.order).max(least);
+        if saying.said.min(planned) - saying.segment > LONGEST_SEGMENT {
+            // its last packet says all that fits, and not that it is the end; the next one begins a new segment
+            let packet = saying.packet(marker, LONGEST_SEGMENT, false);
+            saying.segment += LONGEST_SEGMENT;
+            self.saying = Some(saying);
+            return Some(packet);
+        }
         let over = saying.said >= planned;
         if over {
             // the pause begins where the event ends; the packets that repeat its end are sent in it
@@ -124,7 +139,7 @@ impl Sender {
             saying.said = planned;
             saying.ends_left -= 1;
         }
-        let packet = saying.packet(marker, over);
+        let packet = saying.packet(marker, saying.said - saying.segment, over);
         if saying.ends_left > 0 {
             self.saying = Some(saying);
         }
@@ -145,22 +160,23 @@ impl Sender {
         }
         let order = self.waiting[0].take()?;
         self.waiting.rotate_left(1);
-        Some(Saying { order, start: timestamp, said: 0, ends_left: ENDS })
+        Some(Saying { order, start: timestamp, said: 0, segment: 0, ends_left: ENDS })
     }
 
-    /// How long a digit lasts, in the clock of events; no longer than its duration field can say.
+    /// How long a digit lasts, in the clock of events.
     fn planned(&self, order: Order) -> u32 {
         let ms = order.duration_ms.unwrap_or(LONGEST_MS).clamp(SHORTEST_MS, LONGEST_MS);
-        (u32::from(ms) * self.per_ms).min(u32::from(u16::MAX))
+        u32::from(ms) * self.per_ms
     }
 }
 
 impl Saying {
-    fn packet(&self, marker: bool, end: bool) -> EventPacket {
-        let duration = u16::try_from(self.said).unwrap_or(u16::MAX);
+    fn packet(&self, marker: bool, duration: u32, end: bool) -> EventPacket {
+        let duration = u16::try_from(duration).unwrap_or(u16::MAX);
         let [high, low] = duration.to_be_bytes();
         let flags = VOLUME | if end { END_BIT } else { 0 };
-        EventPacket { marker, timestamp: self.start, payload: [self.order.event, flags, high, low] }
+        let timestamp = self.start.wrapping_add(self.segment);
+        EventPacket { marker, timestamp, payload: [self.order.event, flags, high, low] }
     }
 }
 
@@ -228,6 +244,52 @@ mod tests {
         let mut sender = Sender::default();
         sender.begin('7').unwrap();
         assert_eq!(said(&mut sender, 1000).len(), 402);
+    }
+
+    #[test]
+    fn a_digit_that_is_longer_than_its_duration_field_goes_on_in_segments() {
+        for duration_ms in [1_360, 1_366, 2_700, 2_735, 5_000, 8_000] {
+            let mut sender = Sender::default();
+            sender.set_clock(48_000);
+            sender.press(Digit { symbol: '5', duration_ms }).unwrap();
+            let start = u32::MAX - 100_000;
+            let packets: Vec<EventPacket> =
+                (0..500).filter_map(|step| sender.next((start).wrapping_add(step * 960), 960)).collect();
+            let duration = |packet: &EventPacket| u32::from(u16::from_be_bytes([packet.payload[2], packet.payload[3]]));
+            assert!(packets[0].marker && packets[1..].iter().all(|packet| !packet.marker));
+            for two in packets.windows(2) {
+                let same = two[0].timestamp == two[1].timestamp;
+                let follows = two[1].timestamp == two[0].timestamp.wrapping_add(LONGEST_SEGMENT);
+                let full = duration(&two[0]) == LONGEST_SEGMENT && two[0].payload[1] & END_BIT == 0;
+                assert!(same || (follows && full), "{duration_ms} ms: {two:?}");
+            }
+            let last = packets.last().unwrap();
+            let said = last.timestamp.wrapping_sub(start) + duration(last);
+            assert_eq!(said, u32::from(duration_ms) * 48);
+            let ends = packets.iter().filter(|packet| packet.payload[1] & END_BIT != 0);
+            assert!(ends.clone().count() == 3 && ends.clone().all(|packet| packet.payload == last.payload));
+            // and whoever hears it hears one key
+            let mut receiver = Receiver::default();
+            receiver.set_clock(48_000);
+            let keys: Vec<Key> = (0_u64..)
+                .zip(&packets)
+                .flat_map(|(n, packet)| receiver.packet(packet.timestamp, &packet.payload, n * 20_000))
+                .collect();
+            assert_eq!(keys, [Key::Began('5'), Key::Ended(Digit { symbol: '5', duration_ms })]);
+        }
+    }
+
+    #[test]
+    fn a_key_let_go_of_in_its_second_segment_ends_there() {
+        let mut sender = Sender::default();
+        sender.set_clock(48_000);
+        sender.begin('5').unwrap();
+        let mut packets: Vec<EventPacket> = (0..80).filter_map(|step| sender.next(step * 960, 960)).collect();
+        sender.release(100);
+        packets.extend((80..90).filter_map(|step| sender.next(step * 960, 960)));
+        let last = packets.last().unwrap();
+        assert_eq!((last.timestamp, last.payload), (LONGEST_SEGMENT, [5, VOLUME | END_BIT, 0, 1]));
+        assert!(sender.is_idle() && packets.len() == 83);
     }
 
     #[test]

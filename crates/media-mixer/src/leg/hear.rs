@@ -295,8 +295,9 @@ impl Leg {
             self.drops.count(DropReason::NotAgreed);
             return heard;
         }
-        if agreement.dtmf_receive_pt == Some(packet.payload_type) {
-            let opened_by = self.event_opened_by(agreement, packet.timestamp, now_us, opening);
+        if let Some(clock) = agreement.dtmf_receive.clock(packet.payload_type) {
+            self.keys.receiver.set_clock(clock);
+            let opened_by = self.event_opened_by(clock, packet.timestamp, now_us, opening);
             self.keys.packet(packet.timestamp, packet.payload, opened_by, now_us);
             return heard;
         }
@@ -320,8 +321,8 @@ impl Leg {
     }
 
     /// Which pairs may be told of an event: by its timestamp, if that is of the clock of the sound beside it.
-    fn event_opened_by(&mut self, agreement: &Agreement, timestamp: u32, now_us: u64, opening: Opening) -> u64 {
-        if agreement.dtmf_clock != self.jitter.clock_rate() {
+    fn event_opened_by(&mut self, clock: u32, timestamp: u32, now_us: u64, opening: Opening) -> u64 {
+        if clock != self.jitter.clock_rate() {
             return self.replayed_by(now_us, opening);
         }
         let guard_us = self.guard(now_us, opening.last_us, opening.fixed_guard);
@@ -432,7 +433,7 @@ struct Heard {
 }
 
 fn is_agreed(agreement: &Agreement, payload_type: u8) -> bool {
-    codec_of(agreement, payload_type).is_some() || agreement.dtmf_receive_pt == Some(payload_type)
+    codec_of(agreement, payload_type).is_some() || agreement.dtmf_receive.clock(payload_type).is_some()
 }
 
 /// The codec of a payload type. Comfort noise is understood under its static number also where nobody agreed on it: phones send it.

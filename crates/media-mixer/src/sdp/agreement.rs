@@ -129,6 +129,38 @@ impl PayloadMap {
     }
 }
 
+/// Payload types of telephone events that we accept, each with its clock rate: a phone that may send several codecs says its digits in
+/// the clock of the one it is sending (RFC 4733 §2.1).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct EventMap {
+    entries: [Option<(u8, u32)>; EventMap::CAPACITY],
+}
+
+impl EventMap {
+    /// How many payload types are remembered; further ones are not accepted.
+    pub const CAPACITY: usize = 8;
+
+    /// The clock rate, in Hz, of the events of a payload type; `None`: it is none of theirs.
+    pub fn clock(&self, payload_type: u8) -> Option<u32> {
+        self.entries.iter().flatten().find(|(number, _)| *number == payload_type).map(|(_, clock)| *clock)
+    }
+
+    /// The payload type of the events that go with the codec.
+    pub fn first(&self) -> Option<u8> {
+        self.entries.iter().flatten().next().map(|(number, _)| *number)
+    }
+
+    /// Adds an entry unless the number is known already or the map is full.
+    pub(crate) fn insert(&mut self, payload_type: u8, clock: u32) {
+        if self.clock(payload_type).is_some() {
+            return;
+        }
+        if let Some(free) = self.entries.iter_mut().find(|entry| entry.is_none()) {
+            *free = Some((payload_type, clock));
+        }
+    }
+}
+
 /// The outcome of one offer and its answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Agreement {
@@ -146,9 +178,10 @@ pub struct Agreement {
     pub receive: PayloadMap,
     /// Payload type of the telephone events we send (RFC 4733 §2.4.1), if the peer takes them.
     pub dtmf_send_pt: Option<u8>,
-    /// Payload type of the telephone events that arrive.
-    pub dtmf_receive_pt: Option<u8>,
-    /// Clock rate of the telephone events, both ways, in Hz.
+    /// Payload types of the telephone events that may arrive, of each clock that either side named: first those that go with `codec`.
+    #[serde(default)]
+    pub dtmf_receive: EventMap,
+    /// Clock rate of the telephone events that we send, in Hz.
     #[serde(default = "narrow_clock")]
     pub dtmf_clock: u32,
     /// How what we send is encoded, if that is Opus.

@@ -24,7 +24,7 @@ mod render;
 mod session;
 mod wish;
 
-pub use agreement::{Agreement, Codec, PayloadMap};
+pub use agreement::{Agreement, Codec, EventMap, PayloadMap};
 pub use conference::Direction;
 pub use crypto::{Encryption, SrtpTerms};
 pub use opus::{BITRATES, OpusSettings, OpusTerms};

@@ -11,7 +11,7 @@ use std::net::IpAddr;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-use super::agreement::{Agreement, Codec, PayloadMap};
+use super::agreement::{Agreement, Codec, EventMap, PayloadMap};
 use super::choose::{Chosen, Events, Profile, Stream, Way, choose};
 use super::crypto::{Encryption, SrtpTerms};
 use super::opus::OpusSettings;
@@ -345,8 +345,12 @@ impl Session {
         let chosen = if offered.is_empty() { self.preferred(stream) } else { stream.codecs.first().copied() };
         let (send_pt, codec) = chosen.unwrap_or(self.fallback());
         let events = stream.events_for(codec);
-        let ours = |clock| self.numbered_events().find(|events| events.clock == clock).map(|events| events.number);
-        let offered_events = events.filter(|_| !offered.is_empty()).and_then(|events| ours(events.clock));
+        let mut dtmf_receive = EventMap::default();
+        for said in events.iter().chain(&stream.events) {
+            // in an answer to our offer they may come by the number that we gave them
+            let ours = self.numbered_events().filter(|ours| !offered.is_empty() && ours.clock == said.clock);
+            ours.chain([*said]).for_each(|events| dtmf_receive.insert(events.number, events.clock));
+        }
         let rtcp_mux = stream.rtcp_mux && (offered.is_empty() || self.line.rtcp_mux);
         Agreement {
             remote: stream.remote.filter(|_| !stream.port_zero),
@@ -356,7 +360,7 @@ impl Session {
             send_pt,
             receive,
             dtmf_send_pt: events.map(|events| events.number),
-            dtmf_receive_pt: events.and_then(|events| offered_events.or(Some(events.number))),
+            dtmf_receive,
             dtmf_clock: events.map_or(Codec::Pcmu.clock_rate(), |events| events.clock),
             opus: stream.opus,
             ptime_ms: packet_time(codec, stream.ptime_ms),

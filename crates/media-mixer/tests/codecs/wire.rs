@@ -154,3 +154,43 @@ fn digits_count_in_the_clock_of_their_codec_both_ways() {
     assert_eq!(events.last().unwrap().payload, [3, 0x8a, 18, 192], "100 ms in the clock of Opus");
     assert!(events.iter().all(|packet| packet.timestamp == events[0].timestamp));
 }
+
+/// A phone that may send two codecs says its digits in the clock of the one that it sends; Chromium names events of both clocks.
+#[test]
+fn digits_of_both_clocks_are_heard_beside_a_codec_of_one() {
+    let mut people = People::new();
+    let a = people.add(1, Codec::Opus, 0.0, "");
+    people.add(2, Codec::Pcmu, 0.0, "");
+    let events = "101 telephone-event/48000\r\na=rtpmap:102 telephone-event/8000";
+    let offer = people.house.phones[&a].offer("").replace("101 telephone-event/8000", events);
+    let offer: String = offer
+        .split_inclusive("\r\n")
+        .map(|line| if line.starts_with("m=") { line.replace(" 101\r\n", " 101 102\r\n") } else { line.to_owned() })
+        .collect();
+    people.house.mixer.answer(a, offer.as_bytes()).unwrap();
+    people.meet();
+    people.talk(50);
+    for (start, payload_type, clock, event) in [(48_000, 101, 48_000, 7), (900_000, 102, 8_000, 3)] {
+        people.house.news();
+        let step = clock / 50;
+        for n in [1_u16, 2, 3, 4, 5, 5, 5] {
+            let [high, low] = (n * step).to_be_bytes();
+            let flags = if n == 5 { 0x8a } else { 0x0a };
+            let phone = people.house.phones.get_mut(&a).unwrap();
+            let bytes = phone.raw(payload_type, n == 1, start, &[event, flags, high, low]);
+            let (from, to, at_us) = (phone.address, phone.server, people.house.lab.now_us());
+            people.house.lab.net().arrive(media_mixer::lab::Parcel { from, to, at_us, bytes });
+            (0..10).for_each(|_| people.house.slot());
+        }
+        people.talk(50);
+        let told = people.house.news();
+        let digits: Vec<_> = told
+            .iter()
+            .filter_map(|news| match news {
+                MediaNews::Digit { digit, duration_ms, .. } => Some((*digit, *duration_ms)),
+                _ => None,
+            })
+            .collect();
+        assert_eq!(digits, [((b'0' + event) as char, 100)], "in a clock of {clock}");
+    }
+}

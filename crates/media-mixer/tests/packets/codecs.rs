@@ -64,8 +64,13 @@ fn a_browsers_offer_is_answered_in_opus_with_its_own_numbers() {
     let mut session = speaking(&Codec::ALL);
     let (answer, agreement) = answered(&mut session, &offer(lines));
     assert!(answer.contains("m=audio 16384 RTP/AVP 111 110\r\n"), "{answer}");
-    assert_eq!((agreement.codec, agreement.dtmf_receive_pt, agreement.dtmf_clock), (Codec::Opus, Some(110), 48_000));
+    assert_eq!(
+        (agreement.codec, agreement.dtmf_receive.first(), agreement.dtmf_clock),
+        (Codec::Opus, Some(110), 48_000)
+    );
     assert_eq!(agreement.receive.codec(9), Some(Codec::G722), "what was offered in common may arrive");
+    let events = [110, 126].map(|number| agreement.dtmf_receive.clock(number));
+    assert_eq!(events, [Some(48_000), Some(8_000)], "and its digits in the clock of whatever it sends");
     // in our next offer the numbers still mean the same
     let next = String::from_utf8(session.offer().to_vec()).unwrap();
     assert!(next.contains("m=audio 16384 RTP/AVP 111 9 0 8 126 110\r\n"), "{next}");
@@ -77,6 +82,19 @@ fn a_phone_with_events_of_one_clock_only_has_them_beside_any_codec() {
     let (answer, agreement) = answered(&mut speaking(&Codec::ALL), &offer(lines));
     assert_eq!((agreement.dtmf_send_pt, agreement.dtmf_clock), (Some(101), 8_000));
     assert!(answer.contains("a=rtpmap:101 telephone-event/8000\r\n"), "{answer}");
+}
+
+#[test]
+fn a_phone_that_answers_with_codecs_of_two_clocks_may_send_digits_in_both() {
+    let mut session = speaking(&Codec::ALL);
+    session.offer();
+    let lines = "m=audio 4000 RTP/AVP 96 0 120 121\r\na=rtpmap:96 opus/48000/2\r\n\
+        a=rtpmap:120 telephone-event/48000\r\na=rtpmap:121 telephone-event/8000\r\n";
+    let agreement = session.accept(&offer(lines)).unwrap();
+    assert_eq!((agreement.codec, agreement.dtmf_send_pt, agreement.dtmf_clock), (Codec::Opus, Some(120), 48_000));
+    // by our numbers, and by its own
+    let clocks = [110, 120, 101, 121, 99].map(|number| agreement.dtmf_receive.clock(number));
+    assert_eq!(clocks, [Some(48_000), Some(48_000), Some(8_000), Some(8_000), None]);
 }
 
 #[test]

@@ -69,7 +69,7 @@ fn every_phone_gets_the_answer_it_can_use() {
         assert_eq!(agreement.remote_rtcp, Some(phone.rtcp.parse().unwrap()), "{name}");
         assert_eq!((agreement.send_pt, agreement.codec), phone.codec, "{name}");
         assert_eq!(agreement.dtmf_send_pt, phone.digits, "{name}");
-        assert_eq!(agreement.dtmf_receive_pt, phone.digits, "{name}");
+        assert_eq!(agreement.dtmf_receive.first(), phone.digits, "{name}");
         assert_eq!(agreement.ptime_ms, phone.ptime_ms, "{name}");
         assert_eq!(agreement.direction, phone.direction, "{name}");
         let other = if phone.codec.0 == 0 { 8 } else { 0 };

@@ -17,7 +17,7 @@ fn agreement(codec: Codec) -> Agreement {
         send_pt: 96,
         receive: PayloadMap::default(),
         dtmf_send_pt: None,
-        dtmf_receive_pt: None,
+        dtmf_receive: crate::sdp::EventMap::default(),
         dtmf_clock: 8_000,
         opus: OpusTerms::default(),
         ptime_ms: 20,
