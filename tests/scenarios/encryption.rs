@@ -15,7 +15,7 @@ use softphone::{Hold, LineState};
 const PCMU: &[Codec] = &[Codec::Pcmu];
 
 fn must(suite: Suite) -> SrtpTerms {
-    SrtpTerms { encryption: Encryption::Required, suites: vec![suite] }
+    SrtpTerms { suites: vec![suite], ..SrtpTerms::new(Encryption::Required) }
 }
 
 /// A phone that knows of no encryption.

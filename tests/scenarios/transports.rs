@@ -97,6 +97,46 @@ async fn over_tls_sound_is_encrypted_or_there_is_none() {
     house.close().await;
 }
 
+/// One agent, a phone over TLS and one over UDP that must encrypt: they ring together, none is told the other's keys, and the one that turns
+/// the open form down is offered another while the other rings on.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_phone_over_tls_beside_one_over_udp_rings_with_keys_of_its_own() {
+    let authority = Authority::new();
+    let house = House::with(secure(&authority.issue(NAMES, 30))).await;
+    let trust = Some(Roots::load(&authority.certificate()).expect("the authority's certificate"));
+    let mut open = RawAgent::register("alice", house.udp).await;
+    let alice = agent(&house, "alice", tones::ALICE, Protocol::Tls, [127, 0, 0, 1].into(), trust).await;
+    let customer = house.customer().await;
+    let theirs = customer.calls(ALICES_NUMBER);
+    let hers = alice.is_rung().await;
+    let mut told = Vec::new();
+    for profile in [" RTP/AVP ", " RTP/SAVP "] {
+        let ringing = open.is_rung().await;
+        let offer = &ringing.invite.body;
+        let keys: Vec<String> = offer.lines().filter(|line| line.starts_with("a=crypto:")).map(str::to_owned).collect();
+        assert!(offer.contains(profile) && keys.len() == 3, "{offer}");
+        told.extend(keys);
+        open.peer.send(response(&ringing.invite, 488, &ringing.tag, "", "")).await;
+        open.peer.next_request("ACK").await;
+    }
+    told.sort();
+    told.dedup();
+    assert_eq!(told.len(), 6, "no key is told twice");
+    alice.phone.answer(hers).unwrap_or_else(|error| panic!("{error}"));
+    let tags: Vec<&str> = told.iter().filter_map(|line| line.strip_prefix("a=crypto:")?.split(' ').next()).collect();
+    assert_eq!(tags, ["1", "2", "3", "4", "5", "6"], "those of the phone over TLS are none of these");
+    let mut talk = Talk::of((&customer, theirs), (&alice, hers)).await;
+    talk.goes_on().await;
+    house.freeze_and_thaw(2).await;
+    talk.goes_on().await;
+    alice.holds(hers, softphone::Hold::SendOnly).await;
+    alice.resumes(hers).await;
+    talk.goes_on().await;
+    customer.hangs_up(theirs);
+    alice.is_let_go(hers).await;
+    house.close().await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_phone_over_ipv6_talks_with_one_over_ipv4_whoever_calls() {
     let setup = Setup { listen: ", \"udp:[::1]:0\", \"tcp:[::1]:0\"", media: "address_v6 = \"::1\"", ..Setup::USUAL };

@@ -202,9 +202,6 @@ impl Switch {
         if self.carry.legs.get(leg).is_none() {
             return;
         }
-        if status == NOT_ACCEPTABLE && self.carry.rings_again(leg) {
-            return;
-        }
         events::leg(leg, self.carry.legs.call(leg), "could not be had", status);
         self.report(Report::Failed { leg, status });
         self.carry.close(leg);

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use conference::{AgentSettings, QueueSettings, RoomSettings, Settings, TransferSettings};
 use control_api::Doors;
 use media_mixer::sdp::{Codec, OpusSettings};
-use media_mixer::{HoldMusic, MediaSettings, Nat, Srtp};
-use sip_signalling::{Account, Directory, Doorkeeping, Password, SipSettings, Trunk};
+use media_mixer::{HoldMusic, MediaSettings, Nat, Offers, Srtp};
+use sip_signalling::{Account, Directory, Doorkeeping, Offer, Password, SipSettings, Trunk};
 
 use crate::config::{self, AudioCodec, Config};
 use crate::dialplan::DialPlan;
@@ -205,4 +205,10 @@ fn music(music: &config::HoldMusic) -> HoldMusic {
         config::HoldMusic::Silence => HoldMusic::Silence,
         config::HoldMusic::Path(path) => HoldMusic::Path(path.clone()),
     }
+}
+/// What the mixer offers, for the signalling to send.
+pub(crate) fn offer(offers: Offers) -> Offer {
+    let Offers { near, far, strict, over_tls } = offers;
+    let form = |form: Box<Offers>| Box::new(offer(*form));
+    Offer { near, far, strict: strict.map(form), over_tls: over_tls.map(form) }
 }

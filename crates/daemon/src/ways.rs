@@ -11,7 +11,7 @@ use sip_signalling::{Place, Protocol};
 
 use crate::config::{Config, Trunk};
 use crate::translate;
-use crate::whereabouts::Whereabouts;
+use crate::whereabouts::{Heard, Whereabouts};
 
 /// Stands for whoever's address is not known: nobody's (RFC 5737 §3), and outside every network of ours.
 const OUTSIDE: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
@@ -49,8 +49,11 @@ impl Ways {
     /// To an agent's phones.
     pub(crate) fn to_agent(&self, name: &AgentName) -> Signalling {
         let heard = self.phones.of(name);
-        let (address, secure) = heard.map_or((self.near, false), |heard| (heard.address, heard.secure));
-        Signalling { address, secure, srtp: self.agents.get(name).copied() }
+        let srtp = self.agents.get(name).copied();
+        match heard {
+            Some(Heard { address, secure, mixed }) => Signalling { address, secure, mixed, srtp },
+            None => Signalling { srtp, ..Signalling::from(self.near) },
+        }
     }
 
     /// To a trunk.
@@ -64,7 +67,7 @@ impl Ways {
             Caller::Agent { name, .. } => self.agents.get(name).copied(),
             Caller::Customer { trunk, .. } => self.trunks.get(trunk).and_then(|way| way.srtp),
         };
-        Signalling { address, secure, srtp }
+        Signalling { address, secure, mixed: false, srtp }
     }
 }
 
@@ -75,5 +78,5 @@ fn way(trunk: &Trunk) -> Signalling {
         Place::Name { .. } => OUTSIDE,
     };
     let secure = trunk.protocol == Some(Protocol::Tls);
-    Signalling { address, secure, srtp: trunk.srtp.map(translate::srtp) }
+    Signalling { address, secure, mixed: false, srtp: trunk.srtp.map(translate::srtp) }
 }

@@ -14,8 +14,10 @@ use sip_signalling::{Protocol, SavedBinding};
 pub(crate) struct Heard {
     /// Where the best of them is.
     pub(crate) address: IpAddr,
-    /// Whether every one of them speaks TLS: they are all rung with one offer.
+    /// Whether every one of them speaks TLS.
     pub(crate) secure: bool,
+    /// Whether some of them do, and some do not: they are rung with one offer, and the keys of those over TLS are for nobody else.
+    pub(crate) mixed: bool,
 }
 
 /// What is known.
@@ -32,9 +34,11 @@ impl Whereabouts {
 
     /// These are an agent's phones from here on, the best first.
     pub(crate) fn learn(&mut self, agent: &AgentName, contacts: &[SavedBinding]) {
-        let secure = contacts.iter().all(|contact| contact.protocol() == Protocol::Tls);
+        let is_secure = |contact: &SavedBinding| contact.protocol() == Protocol::Tls;
+        let secure = contacts.iter().all(is_secure);
+        let mixed = !secure && contacts.iter().any(is_secure);
         match contacts.first() {
-            Some(best) => _ = self.seen.insert(agent.clone(), Heard { address: best.source().ip(), secure }),
+            Some(best) => _ = self.seen.insert(agent.clone(), Heard { address: best.source().ip(), secure, mixed }),
             None => _ = self.seen.remove(agent),
         }
     }

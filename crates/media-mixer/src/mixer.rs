@@ -141,6 +141,10 @@ pub struct Offers {
     pub near: Bytes,
     /// What all others are told, if that is another address of ours.
     pub far: Option<Bytes>,
+    /// What is offered instead to who turned this down with 488, once: encryption alone.
+    pub strict: Option<Box<Offers>>,
+    /// What is offered instead to who speaks TLS, by keys that nobody else is told.
+    pub over_tls: Option<Box<Offers>>,
 }
 
 /// The mixer's handle. When the last clone is gone, its threads end.
@@ -224,12 +228,6 @@ impl Mixer {
     /// `Unknown`.
     pub fn withdraw(&self, leg: LegId) -> Result<(), LegError> {
         self.desk().withdraw(leg)
-    }
-
-    /// Our first offer for a leg was turned down with 488. Where encryption is optional that may be for its open form: another offer,
-    /// of encryption alone, to be tried once; the leg is never plain from here on. `None`: there is nothing else to offer.
-    pub fn insist(&self, leg: LegId) -> Option<Offers> {
-        self.desk().insist(leg)
     }
 
     /// Our last description once more, as an offer: a refresh, by which nothing changes.

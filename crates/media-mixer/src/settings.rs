@@ -116,6 +116,8 @@ pub struct Signalling {
     pub address: IpAddr,
     /// It is encrypted (TLS).
     pub secure: bool,
+    /// The leg rings several phones, some of them over TLS and some not; `secure` is false then.
+    pub mixed: bool,
     /// What is set for this peer; `None`: as for everybody.
     pub srtp: Option<Srtp>,
 }
@@ -123,7 +125,7 @@ pub struct Signalling {
 impl From<IpAddr> for Signalling {
     /// From there, in the clear.
     fn from(address: IpAddr) -> Self {
-        Self { address, secure: false, srtp: None }
+        Self { address, secure: false, mixed: false, srtp: None }
     }
 }
 

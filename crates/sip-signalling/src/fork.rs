@@ -59,6 +59,8 @@ pub(crate) struct Branch {
     pub(crate) intervals: u8,
     /// The other flows of the phone it rings, and what it is offered by them: tried one after the other while nobody has answered.
     pub(crate) spares: Option<Box<Spares>>,
+    /// What it is offered instead when it turns our offer down with 488.
+    pub(crate) strict: Option<Box<Offer>>,
     /// The answers that came, by their To tag, with the ACK that is sent again when they come again.
     pub(crate) acks: Vec<(String, Option<(Flow, Bytes)>)>,
 }
@@ -117,6 +119,7 @@ impl Branch {
             tries: 0,
             intervals: 0,
             spares: None,
+            strict: None,
             acks: Vec::new(),
         }
     }

@@ -71,11 +71,22 @@ pub struct Offer {
     pub near: Bytes,
     /// What all others are sent, if that is something else.
     pub far: Option<Bytes>,
+    /// What whoever turns this down with 488 (Not Acceptable Here) is sent instead, once.
+    pub strict: Option<Box<Offer>>,
+    /// What whoever is reached over TLS is sent instead: nobody else may read it.
+    pub over_tls: Option<Box<Offer>>,
+}
+
+impl Offer {
+    /// The form of it that goes by this protocol.
+    pub(crate) fn over(&self, protocol: Protocol) -> &Self {
+        self.over_tls.as_deref().filter(|_| protocol == Protocol::Tls).unwrap_or(self)
+    }
 }
 
 impl From<Bytes> for Offer {
     fn from(near: Bytes) -> Self {
-        Self { near, far: None }
+        Self { near, ..Self::default() }
     }
 }
 

@@ -3,13 +3,14 @@
 //! Descriptions meet here: the leg's waiting offer, and the mixer that answers it.
 
 use conference::{CallId, Destination, Direction, Effect, Ending, Identity, LegId, Output, Refusal, Report};
-use media_mixer::{LegError, Offers, Signalling};
+use media_mixer::{LegError, Signalling};
 use sip_signalling::{Callee, Offer, Wish};
 use tracing::{error, info};
 
 use super::{Carry, Leg, Waiting};
 use crate::dialplan::room_user;
 use crate::events;
+use crate::translate;
 
 /// No media can be had: no port is left, or the mixer is full.
 const NO_MEDIA: u16 = 503;
@@ -122,8 +123,7 @@ impl Carry {
         };
         match self.open(leg, way) {
             Ok(offer) => {
-                let called = Some(Box::new((callee.clone(), shown.clone())));
-                let known = Leg { call: Some(call), rung, called, ..Leg::new(Waiting::Ours, Direction::Both) };
+                let known = Leg { call: Some(call), rung, ..Leg::new(Waiting::Ours, Direction::Both) };
                 self.legs.add(leg, known);
                 info!(%call, %leg, "rings");
                 self.endpoint.wish(Wish::Call { leg, to: callee, from: shown, offer });
@@ -135,24 +135,13 @@ impl Carry {
         }
     }
 
-    /// Nobody took our offer of encrypted sound in its open form: a phone that must encrypt may want nothing else to be offered, and is
-    /// asked so, once. False: there is nothing else to offer.
-    pub(crate) fn rings_again(&mut self, leg: LegId) -> bool {
-        let Some(called) = self.legs.get_mut(leg).and_then(|known| known.called.take()) else { return false };
-        let Some(Offers { near, far }) = self.mixer.insist(leg) else { return false };
-        let (to, from) = *called;
-        info!(%leg, "rings again, with encrypted sound alone");
-        self.endpoint.wish(Wish::Call { leg, to, from, offer: Offer { near, far } });
-        true
-    }
-
     fn open(&self, leg: LegId, way: Signalling) -> Result<Offer, String> {
         self.mixer.open(leg, way).map_err(|error| error.to_string())?;
         let offers = self.mixer.offers(leg).map_err(|error| {
             self.mixer.close(leg);
             error.to_string()
         });
-        offers.map(|Offers { near, far }| Offer { near, far })
+        offers.map(translate::offer)
     }
 
     /// What our 200 to an INVITE that waits so will say, made beforehand. The leg hears and says nothing by that: it has no

@@ -5,8 +5,7 @@
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
-use conference::{AgentName, CallId, Direction, Identity, LegId};
-use sip_signalling::Callee;
+use conference::{AgentName, CallId, Direction, LegId};
 
 /// Legs at once. Beyond it new ones are turned away.
 pub(crate) const LEGS: usize = 16_384;
@@ -51,8 +50,6 @@ pub(crate) struct Leg {
     pub(crate) rung: Option<AgentName>,
     /// Somebody else took the call that it was offered.
     pub(crate) elsewhere: bool,
-    /// Whom it rings, and who is shown there.
-    pub(crate) called: Option<Box<(Callee, Identity)>>,
 }
 
 impl Leg {
@@ -68,7 +65,6 @@ impl Leg {
             unasked: 0,
             rung: None,
             elsewhere: false,
-            called: None,
         }
     }
 }

@@ -15,7 +15,7 @@ use crate::jitter::Arrival;
 use crate::latch::Latch;
 use crate::leg::{Chance, Gear, Leg, LegState, LegStats};
 use crate::mixer::{LegError, Offers, OpenError};
-use crate::sdp::{Agreement, LocalMedia, Session, SrtpTerms, Wish};
+use crate::sdp::{Agreement, Forms, LocalMedia, Session, SrtpTerms, Wish};
 use crate::settings::Signalling;
 
 /// For so long an agreement may be on its way to the media thread.
@@ -24,7 +24,9 @@ const ON_ITS_WAY_US: u64 = 50_000;
 impl Desk {
     /// A leg comes into being: it gets ports and waits.
     pub(crate) fn open(&mut self, leg: LegId, signalling: Signalling) -> Result<(), OpenError> {
-        let srtp = SrtpTerms::new(signalling.srtp.unwrap_or(self.srtp).of(signalling));
+        let setting = signalling.srtp.unwrap_or(self.srtp);
+        let over_tls = signalling.mixed.then(|| setting.of(Signalling { secure: true, ..signalling }));
+        let srtp = SrtpTerms { over_tls, ..SrtpTerms::new(setting.of(signalling)) };
         let signalling = signalling.address;
         if self.legs.contains_key(&leg) {
             return Err(OpenError::Known { leg });
@@ -74,36 +76,28 @@ impl Desk {
         })
     }
 
-    /// Our offer as whoever is in our networks is told it, and as all others are, if they are told another address.
+    /// Our first offer in every form in which whoever is rung by this leg may get it.
     pub(crate) fn offers(&mut self, leg: LegId) -> Result<Offers, LegError> {
-        let offers = self.offered(leg, |session| Some(session.offer()))?;
-        offers.ok_or(LegError::Unknown { leg })
-    }
-
-    /// What a session offers to whoever is in our networks, and how all others are told; `None`: it offers nothing.
-    fn offered(
-        &mut self,
-        leg: LegId,
-        offer: impl FnOnce(&mut Session) -> Option<Bytes>,
-    ) -> Result<Option<Offers>, LegError> {
         let signalling = self.record(leg)?.signalling;
         let (inside, outside) = (self.addresses.inside(signalling), self.addresses.outside(signalling));
         let session = &mut self.record(leg)?.session;
         session.move_to(inside);
-        let Some(near) = offer(session) else { return Ok(None) };
-        let far = outside.filter(|outside| *outside != inside).map(|outside| session.offered_at(outside));
-        Ok(Some(Offers { near, far }))
+        let Forms { usual, strict, over_tls } = session.offer_in_forms();
+        let told = |near: Bytes| {
+            let far = outside.filter(|outside| *outside != inside).map(|outside| session.offered_at(&near, outside));
+            Offers { near, far, strict: None, over_tls: None }
+        };
+        Ok(Offers {
+            strict: strict.map(|form| Box::new(told(form))),
+            over_tls: over_tls.map(|form| Box::new(told(form))),
+            ..told(usual)
+        })
     }
 
     /// Our offer was turned down.
     pub(crate) fn withdraw(&mut self, leg: LegId) -> Result<(), LegError> {
         self.record(leg)?.session.withdraw();
         Ok(())
-    }
-
-    /// Our open offer was turned down: one of encryption alone.
-    pub(crate) fn insist(&mut self, leg: LegId) -> Option<Offers> {
-        self.offered(leg, Session::insist).ok()?
     }
 
     /// Our last description once more.

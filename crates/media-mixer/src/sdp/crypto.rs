@@ -48,12 +48,15 @@ pub struct SrtpTerms {
     pub encryption: Encryption,
     /// What it speaks, in the order in which it offers them.
     pub suites: Vec<Suite>,
+    /// Where one leg rings several phones: what those over TLS are offered, by keys that nobody else is told; `None`: the same as all.
+    #[serde(default)]
+    pub over_tls: Option<Encryption>,
 }
 
 impl SrtpTerms {
     /// Every suite.
     pub fn new(encryption: Encryption) -> SrtpTerms {
-        SrtpTerms { encryption, suites: Suite::ALL.to_vec() }
+        SrtpTerms { encryption, suites: Suite::ALL.to_vec(), over_tls: None }
     }
 }
 
@@ -70,10 +73,10 @@ impl CryptoLine {
         format!("{} {} {INLINE}{}", self.tag, self.key.suite().name(), self.key.to_text())
     }
 
-    /// New keys, one for each suite (RFC 4568 §6.1: no two lines share one).
-    pub(super) fn fresh(suites: &[Suite]) -> Result<Vec<CryptoLine>, NoRandom> {
+    /// New keys, `times` for each suite (RFC 4568 §6.1: no two lines share one), with the tags 1 to as many as there are.
+    pub(super) fn fresh(suites: &[Suite], times: usize) -> Result<Vec<CryptoLine>, NoRandom> {
         let line = |(tag, suite): (u32, &Suite)| Ok(CryptoLine { tag, key: MasterKey::random(*suite)? });
-        (1..).zip(suites).map(line).collect()
+        (1..).zip(std::iter::repeat_n(suites, times).flatten()).map(line).collect()
     }
 }
 
@@ -269,7 +272,7 @@ mod tests {
 
     #[test]
     fn what_we_write_can_be_read_and_no_two_lines_share_a_key() {
-        let lines = CryptoLine::fresh(&Suite::ALL).unwrap();
+        let lines = CryptoLine::fresh(&Suite::ALL, 1).unwrap();
         let written: Vec<String> = lines.iter().map(CryptoLine::written).collect();
         let read = CryptoLines::read(written.iter().map(String::as_str), &Suite::ALL);
         assert_eq!(read.usable, lines);

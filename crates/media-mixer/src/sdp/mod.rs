@@ -28,7 +28,7 @@ pub use agreement::{Agreement, Codec, EventMap, PayloadMap};
 pub use conference::Direction;
 pub use crypto::{Encryption, SrtpTerms};
 pub use opus::{BITRATES, OpusSettings, OpusTerms};
-pub use session::{LocalMedia, Session};
+pub use session::{Forms, LocalMedia, Session};
 pub use wish::{Reading, Wish};
 
 use crate::srtp::NoRandom;

@@ -36,7 +36,7 @@ impl Keys {
             self.said.clear();
         } else if self.said.is_empty() {
             // without a random number nothing is named: the peer turns down what must be encrypted, and the rest is plain
-            self.said = CryptoLine::fresh(&terms.suites).unwrap_or_default();
+            self.said = CryptoLine::fresh(&terms.suites, 1).unwrap_or_default();
         }
     }
 

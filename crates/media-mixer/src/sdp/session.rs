@@ -4,6 +4,7 @@
 //! changed nothing. The value freezes and thaws with its leg.
 
 mod addresses;
+mod forms;
 mod numbers;
 
 use std::net::IpAddr;
@@ -20,6 +21,7 @@ use super::render::{Words, render};
 use super::wish::{Reading, Wish};
 use super::{SdpError, limits};
 use crate::srtp::Protection;
+pub use forms::Forms;
 
 /// The clock rate of Opus.
 const FULL_CLOCK: u32 = Codec::Opus.clock_rate();
@@ -195,17 +197,6 @@ impl Session {
         self.describe(self.local.port, said, way, "")
     }
 
-    /// Our first offer was turned down, perhaps because it was an open one with `a=crypto` lines, which a phone that must encrypt need not
-    /// take. From here on nothing else will do, and this offer says so, with new keys. `None`: there was no such offer.
-    pub fn insist(&mut self) -> Option<Bytes> {
-        let open = self.outstanding && self.agreement.is_none() && !self.keys.said.is_empty();
-        (open && self.local.srtp.encryption == Encryption::Optional).then_some(())?;
-        self.local.srtp.encryption = Encryption::Required;
-        self.line.profile.secure = true;
-        self.keys.said.clear();
-        Some(self.offer())
-    }
-
     /// The description that is in force once more, as an offer: nothing of it changes, its version neither (RFC 4028
     /// §7.4). Where nothing was agreed, or another offer of ours came after it, the same wish in a new offer.
     pub fn repeat(&mut self) -> Bytes {
@@ -297,6 +288,12 @@ impl Session {
     /// # Errors
     /// `NoOffer` if none is outstanding, else as [`SdpError`] says; nothing has changed then.
     pub fn accept(&mut self, answer: &[u8]) -> Result<Agreement, SdpError> {
+        let agreement = self.take_answer(answer)?;
+        self.was_taken(agreement.srtp);
+        Ok(agreement)
+    }
+
+    fn take_answer(&mut self, answer: &[u8]) -> Result<Agreement, SdpError> {
         if !self.outstanding {
             return Err(SdpError::NoOffer);
         }
@@ -330,7 +327,7 @@ impl Session {
     /// # Errors
     /// As [`Session::accept`].
     pub fn accept_early(&mut self, answer: &[u8]) -> Result<Agreement, SdpError> {
-        let agreement = self.accept(answer)?;
+        let agreement = self.take_answer(answer)?;
         (self.outstanding, self.early) = (true, true);
         Ok(agreement)
     }

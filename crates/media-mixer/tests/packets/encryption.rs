@@ -97,10 +97,10 @@ fn who_can_is_encrypted_and_who_must_not_be_plain_is_turned_down() {
 #[test]
 fn every_suite_is_agreed_on_with_a_phone_that_has_no_other() {
     for suite in Suite::ALL {
-        let terms = SrtpTerms { encryption: Required, suites: vec![suite] };
+        let terms = SrtpTerms { suites: vec![suite], ..SrtpTerms::new(Required) };
         let (mut leg, mut phone) = (house(Required), end(20_000, terms));
         assert_eq!(agree(exchange(&mut leg, &mut phone, Wish::Talk)).unwrap().2, suite);
-        let terms = SrtpTerms { encryption: Required, suites: vec![suite] };
+        let terms = SrtpTerms { suites: vec![suite], ..SrtpTerms::new(Required) };
         let (mut leg, mut phone) = (house(Optional), end(20_000, terms));
         assert_eq!(agree(exchange(&mut phone, &mut leg, Wish::Talk)).unwrap().2, suite);
     }
@@ -239,25 +239,71 @@ fn a_call_that_began_in_the_open_is_encrypted_when_its_phone_asks() {
     assert_eq!(agreement.srtp.map(|now| now.pair), Some(1));
 }
 
+fn key_texts(description: &[u8]) -> Vec<String> {
+    lines(description, "a=crypto").iter().filter_map(|line| Some(line.split_once("inline:")?.1.to_owned())).collect()
+}
+
+/// The answer of a phone that was sent this form: in its profile, with a key for the second of its suites.
+fn answer_to(form: &[u8]) -> Vec<u8> {
+    let profile = lines(form, "m=audio")[0].split(' ').nth(2).unwrap();
+    let tag = lines(form, "a=crypto")[1].strip_prefix("a=crypto:").unwrap().split(' ').next().unwrap().parse().unwrap();
+    offer(profile, &[&crypto(tag, Suite::Gcm256, 5)])
+}
+
 /// As baresip, linphone and PJSIP have it when they must encrypt: an RTP/AVP line is turned down, whatever stands below it.
 #[test]
-fn who_turns_the_open_form_down_is_offered_encryption_alone_once() {
+fn each_form_of_a_first_offer_has_keys_of_its_own_and_the_one_that_is_answered_goes_on() {
+    let terms = SrtpTerms { over_tls: Some(Required), ..SrtpTerms::new(Optional) };
+    for which in 0..3 {
+        let mut leg = end(10_000, terms.clone());
+        let forms = leg.offer_in_forms();
+        let forms = [forms.usual, forms.strict.unwrap(), forms.over_tls.unwrap()];
+        let mut keys: Vec<String> = forms.iter().flat_map(|form| key_texts(form)).collect();
+        keys.sort();
+        keys.dedup();
+        assert_eq!(keys.len(), 9, "no key is told to two of them");
+        for (form, profile) in forms.iter().zip([" RTP/AVP ", " RTP/SAVP ", " RTP/SAVP "]) {
+            assert!(lines(form, "m=audio")[0].contains(profile) && lines(form, "a=crypto").len() == 3);
+        }
+        let agreement = leg.accept(&answer_to(&forms[which])).unwrap();
+        let ours = agreement.srtp.unwrap().ours.to_text();
+        assert_eq!(ours, key_texts(&forms[which])[1]);
+        assert_eq!(leg.repeat(), forms[which], "a refresh says what that phone was told");
+        assert!(leg.accept(&answer_to(&forms[which])).unwrap().srtp == agreement.srtp);
+        let next = leg.offer();
+        assert_eq!(key_texts(&next), [ours], "and a new offer the key in force");
+        assert_eq!(lines(&next, "m=audio")[0].split(' ').nth(2), lines(&forms[which], "m=audio")[0].split(' ').nth(2));
+    }
+}
+
+#[test]
+fn an_early_answer_to_one_form_may_be_followed_by_an_answer_to_another() {
+    let mut leg = end(10_000, SrtpTerms { over_tls: Some(Required), ..SrtpTerms::new(Optional) });
+    let forms = leg.offer_in_forms();
+    assert!(leg.accept_early(&answer_to(&forms.over_tls.clone().unwrap())).unwrap().srtp.is_some());
+    let agreement = leg.accept(&answer_to(&forms.usual)).unwrap();
+    assert_eq!(agreement.srtp.unwrap().ours.to_text(), key_texts(&forms.usual)[1]);
+    // or by a phone that knows of no encryption
     let mut leg = house(Optional);
-    assert_eq!(leg.insist(), None, "nothing was offered");
-    let open = leg.offer();
-    let strict = leg.insist().unwrap();
-    assert!(lines(&strict, "m=audio")[0].contains(" RTP/SAVP "));
-    let (before, after) = (lines(&open, "a=crypto"), lines(&strict, "a=crypto"));
-    assert!(after.len() == 3 && after.iter().all(|line| !before.contains(line)), "with new keys");
-    assert_eq!(leg.insist(), None, "once");
-    assert_eq!(leg.accept(&offer("RTP/AVP", &[])), Err(SdpError::NotEncrypted), "and it means it");
-    assert!(leg.accept(&offer("RTP/SAVP", &[&crypto(2, Suite::Gcm256, 5)])).unwrap().srtp.is_some());
-    assert_eq!(leg.insist(), None);
+    let forms = leg.offer_in_forms();
+    assert_eq!(leg.accept(&offer("RTP/AVP", &[])).unwrap().srtp, None);
+    assert_eq!(leg.repeat(), forms.usual);
+}
+
+#[test]
+fn there_is_one_form_where_there_is_nothing_else_to_say() {
     for encryption in [Off, Required] {
         let mut leg = house(encryption);
-        leg.offer();
-        assert_eq!(leg.insist(), None, "{encryption:?}");
+        let forms = leg.offer_in_forms();
+        assert_eq!((forms.strict, forms.over_tls), (None, None), "{encryption:?}");
+        let keys = if encryption == Off { 0 } else { 3 };
+        assert_eq!(lines(&forms.usual, "a=crypto").len(), keys, "{encryption:?}");
+        assert_eq!(key_texts(&leg.repeat()).len(), key_texts(&leg.offer()).len());
     }
+    let mut agreed = house(Optional);
+    agreed.answer(&offer("RTP/AVP", &[&crypto(1, Suite::Gcm128, 4)])).unwrap();
+    let forms = agreed.offer_in_forms();
+    assert!(forms.strict.is_none() && key_texts(&forms.usual).len() == 1, "nor once something is agreed");
 }
 
 #[test]

@@ -194,6 +194,9 @@ impl Stack {
         if status == 430 && wanted && self.next_flow(client) {
             return;
         }
+        if status == 488 && !again && wanted && self.insists(client) {
+            return;
+        }
         if status == 422 && wanted && self.longer(client, leg, again, response) {
             return;
         }
@@ -234,6 +237,7 @@ impl Stack {
         let mut branch = Branch::new(old.leg, old.party.clone(), old.offered);
         (branch.again, branch.tries, branch.intervals) = (old.again, tries, old.intervals);
         branch.spares.clone_from(&old.spares);
+        branch.strict.clone_from(&old.strict);
         let leg = branch.leg;
         match self.legs.get_mut(&leg).map(|leg| &mut leg.phase) {
             Some(Phase::Ringing(ringing)) => ringing.open.retain(|open| *open != client),

@@ -13,13 +13,14 @@
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 
+use bytes::Bytes;
 use conference::{AgentName, Identity, LegId, Phone};
 use rsip::Method;
 
 use super::carriers::{Outgoing, PATIENCE};
 use super::identity::{ANONYMOUS, NOWHERE, is_anonymous};
 use super::{Alarm, Stack};
-use crate::codec::headers::NameAddr;
+use crate::codec::headers::{CSeq, NameAddr, cseq};
 use crate::codec::{Scheme, SipUri, one, push, remove, set};
 use crate::flow::Flow;
 use crate::fork::{Branch, Cancel, Spare, Spares};
@@ -125,7 +126,8 @@ impl Stack {
     pub(super) fn invite(&mut self, leg: LegId, target: Target, from: &Identity, offer: &Offer) {
         let Target { flow, uri, to, route, party, spares } = target;
         let spares = (!spares.is_empty()).then(|| Box::new(Spares { flows: spares, offer: offer.clone() }));
-        let offer = offer.far.as_ref().filter(|_| self.own.is_outside(flow)).unwrap_or(&offer.near);
+        let form = offer.over(flow.protocol);
+        let offer = self.told(form, flow);
         let shown = self.shown_as(&party, flow, from);
         let asserted = self.asserted(&party, flow, from);
         let user = shown.uri.user_text().map(|user| user.into_owned());
@@ -154,8 +156,34 @@ impl Stack {
         Upkeep::default().ask(&mut request.headers, self.session_seconds());
         Self::describe(&mut request.headers, &mut request.body, offer);
         self.sign(flow, &mut request);
-        let branch = Branch { spares, ..Branch::new(leg, party, !offer.is_empty()) };
+        let branch = Branch { spares, strict: form.strict.clone(), ..Branch::new(leg, party, !offer.is_empty()) };
         self.send_invite(flow, request, branch);
+    }
+
+    /// A form of our offer as whoever is reached by this flow is told it.
+    fn told<'a>(&self, form: &'a Offer, flow: Flow) -> &'a Bytes {
+        form.far.as_ref().filter(|_| self.own.is_outside(flow)).unwrap_or(&form.near)
+    }
+
+    /// A phone turned our offer down (488): it is offered the stricter form of it, once. `false`: there is none. The others that ring
+    /// beside it go on ringing.
+    pub(super) fn insists(&mut self, client: ClientId) -> bool {
+        let Some(branch) = self.branches.get_mut(&client) else { return false };
+        let Some(strict) = branch.strict.take() else { return false };
+        // whoever challenges gets new credentials for the new request
+        branch.tries = 0;
+        let Some((request, flow)) = self.transactions.sent(client) else { return false };
+        let mut request = request.clone();
+        let number = cseq(&request.headers).map_or(1, |cseq| cseq.number).saturating_add(1);
+        set(&mut request.headers, "CSeq", CSeq::new(number, Method::Invite).to_string());
+        for name in ["Authorization", "Proxy-Authorization"] {
+            remove(&mut request.headers, name);
+        }
+        request.body = self.told(&strict, flow).to_vec();
+        self.sign(flow, &mut request);
+        tracing::info!(peer = %flow.peer, "is rung again, with encrypted sound alone");
+        self.invite_again(client, flow, request, 0);
+        true
     }
 
     /// A phone's flow is dead: its INVITE goes by the next one that was registered; `false` if there is none. Who has heard
@@ -182,8 +210,12 @@ impl Stack {
             super::secure::promise(&mut request.headers);
         }
         if offered {
-            let offer = spares.offer.far.as_ref().filter(|_| self.own.is_outside(flow)).unwrap_or(&spares.offer.near);
-            request.body = offer.to_vec();
+            let form = spares.offer.over(flow.protocol);
+            request.body = self.told(form, flow).to_vec();
+            let strict = form.strict.clone();
+            if let Some(branch) = self.branches.get_mut(&client) {
+                branch.strict = strict;
+            }
         }
         self.sign(flow, &mut request);
         tracing::info!(peer = %flow.peer, "the phone's next flow is tried");

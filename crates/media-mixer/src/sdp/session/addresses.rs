@@ -25,10 +25,9 @@ impl Session {
         self.local.address = address;
     }
 
-    /// Our last offer as it is told to somebody else who sends to another address of ours.
-    pub fn offered_at(&self, address: IpAddr) -> Bytes {
-        let described = self.described.as_ref().map_or("", |described| &described.0);
-        Bytes::from(with_address(described, self.local.address, address))
+    /// A description of ours as it is told to somebody else who sends to another address of ours.
+    pub fn offered_at(&self, offer: &Bytes, address: IpAddr) -> Bytes {
+        Bytes::from(with_address(&String::from_utf8_lossy(offer), self.local.address, address))
     }
 }
 

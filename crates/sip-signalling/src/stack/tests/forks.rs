@@ -3,12 +3,13 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use conference::{Ending, LegId};
+use conference::{AgentName, Ending, Identity, LegId};
 use rsip::Method;
 
 use super::net::{Fate, Net, SERVER};
 use super::races::{is_request, status_of};
 use crate::settings::Protocol;
+use crate::wish::{Callee, Offer};
 use crate::{News, Wish};
 
 const DESK: usize = 1;
@@ -77,6 +78,45 @@ fn a_late_second_200_gets_ack_and_bye_and_is_told_to_nobody() {
     assert_eq!(net.counts(DESK).legs + net.counts(SOFT).legs, 1);
     net.wish(SERVER, Wish::End { leg: rung, status: None, reason: None });
     net.nothing_is_left();
+}
+
+/// The desk phone must encrypt and turns the open form down; the other one rings beside it all the time.
+#[test]
+fn a_phone_that_turns_the_offer_down_is_offered_the_strict_form_once_while_the_others_ring() {
+    for takes_it in [true, false] {
+        let mut net = two_phones(24);
+        let form = |body: &'static [u8]| Offer::from(Bytes::from_static(body));
+        let offer = Offer {
+            strict: Some(Box::new(form(b"v=0 strict"))),
+            over_tls: Some(Box::new(form(b"v=0 for tls alone"))),
+            ..form(b"v=0 open")
+        };
+        let from = Identity { display: String::new(), user: "+4930111".into() };
+        let to = Callee::Agent(AgentName("alice".into()));
+        net.wish(SERVER, Wish::Call { leg: LegId::rung(7), to, from, offer });
+        let (desk, soft) = (net.arrived(DESK), net.arrived(SOFT));
+        for phone in [&desk, &soft] {
+            assert_eq!(phone.offer, Some(Bytes::from_static(b"v=0 open")), "what is for TLS goes by nothing else");
+        }
+        net.wish(SOFT, Wish::Ringing { leg: soft.leg });
+        net.wish(DESK, Wish::Reject { leg: desk.leg, status: 488, reason: None });
+        let again = net.arrived(DESK);
+        assert_eq!((again.offer, again.call_id), (Some(Bytes::from_static(b"v=0 strict")), desk.call_id));
+        assert!(net.told(SERVER).iter().all(|news| failed(news).is_none()), "the other one rings");
+        if takes_it {
+            net.wish(DESK, answer(again.leg));
+            net.wait(SERVER, |news| matches!(news, News::Answered { .. }).then_some(()));
+            net.wait(SOFT, |news| matches!(news, News::Ended { .. }).then_some(()));
+            net.wish(SERVER, Wish::End { leg: LegId::rung(7), status: None, reason: None });
+        } else {
+            net.wish(DESK, Wish::Reject { leg: again.leg, status: 488, reason: None });
+            net.pass(Duration::from_secs(1));
+            assert!(net.told(SERVER).iter().all(|news| failed(news).is_none()));
+            net.wish(SOFT, Wish::Reject { leg: soft.leg, status: 486, reason: None });
+            assert_eq!(net.wait(SERVER, failed), 486);
+        }
+        net.nothing_is_left();
+    }
 }
 
 #[test]

@@ -32,7 +32,8 @@ fn behind_a_nat(seed: u64) -> Net {
 #[test]
 fn an_agents_phones_are_each_told_the_address_that_reaches_us_from_where_they_are() {
     let mut net = behind_a_nat(1);
-    let offer = Offer { near: Bytes::from_static(b"v=0 near"), far: Some(Bytes::from_static(b"v=0 far")) };
+    let offer =
+        Offer { near: Bytes::from_static(b"v=0 near"), far: Some(Bytes::from_static(b"v=0 far")), ..Offer::default() };
     let from = Identity { display: "Customer".into(), user: "+4930111".into() };
     let to = Callee::Agent(AgentName("alice".into()));
     net.wish(SERVER, Wish::Call { leg: LegId::rung(7), to, from, offer });
