@@ -160,6 +160,11 @@ impl Carrier {
         self.peer.send(response(&self.invite, status, "c1", &format!("{contact}{more}{kind}"), body)).await;
     }
 
+    async fn is_hung_up(&mut self) {
+        let bye = self.peer.next_request("BYE").await;
+        self.peer.send(response(&bye, 200, "", "", "")).await;
+    }
+
     fn remote(&self) -> SocketAddr {
         baton_tests::raw::media_address(&self.invite.body)
     }
@@ -214,8 +219,7 @@ async fn a_200_without_a_description_follows_a_reliable_183_with_one() {
     hears(&carrier.audio.ear(), tones::ALICE, "Alice").await;
     judge(&[alice.hears(hers, &[tones::OUTSIDE])]).await;
     alice.hangs_up(hers);
-    let bye = carrier.peer.next_request("BYE").await;
-    carrier.peer.send(response(&bye, 200, "", "", "")).await;
+    carrier.is_hung_up().await;
     house.close().await;
 }
 
@@ -239,8 +243,7 @@ async fn the_answer_may_come_with_another_description() {
     judge(&[alice.hears(hers, &[tones::STRANGER])]).await;
     hears(&other.ear(), tones::ALICE, "Alice").await;
     alice.hangs_up(hers);
-    let bye = carrier.peer.next_request("BYE").await;
-    carrier.peer.send(response(&bye, 200, "", "", "")).await;
+    carrier.is_hung_up().await;
     house.close().await;
 }
 
@@ -262,8 +265,7 @@ async fn early_media_that_cannot_be_used_is_no_reason_to_lose_the_call() {
     carrier.audio.says(carrier.remote(), tones::OUTSIDE);
     judge(&[alice.hears(hers, &[tones::OUTSIDE])]).await;
     alice.hangs_up(hers);
-    let bye = carrier.peer.next_request("BYE").await;
-    carrier.peer.send(response(&bye, 200, "", "", "")).await;
+    carrier.is_hung_up().await;
     house.close().await;
 }
 
