@@ -7,7 +7,7 @@ use media_mixer::MediaSettings;
 use media_mixer::codec::{Codec, Decoder, Encoder, MAX_OPUS_SAMPLES, Rate};
 use media_mixer::lab::Parcel;
 use media_mixer::sdp::OpusTerms;
-use media_mixer::tone::Goertzel;
+use media_mixer::tone::{Goertzel, level_dbfs};
 
 use crate::lab::{House, Packet, mask, payload_type};
 
@@ -136,6 +136,14 @@ impl People {
         Goertzel::new(hertz, rate.hertz()).measure(&sound[from..]).dbfs
     }
 
+    /// Stretches of 10 ms, among the last so many milliseconds, in which somebody hears less than a tone has.
+    pub(crate) fn drop_outs(&self, leg: LegId, last_ms: usize) -> usize {
+        let rate = self.people[&leg].codec.rate();
+        let sound = self.sound(leg);
+        let from = sound.len().saturating_sub(last_ms * rate.hertz() as usize / 1_000);
+        sound[from..].chunks_exact(rate.frame() / 2).filter(|part| level_dbfs(part) < -20.0).count()
+    }
+
     /// The loudest that a tone ever is for somebody: in windows of 100 ms, faded so that a loud tone beside it does not reach it, every
     /// 20 ms.
     pub(crate) fn loudest(&self, leg: LegId, hertz: f64) -> f64 {
@@ -175,15 +183,41 @@ impl Person {
         let mut packets = Vec::new();
         while self.pending.len() >= length {
             let samples: Vec<i16> = self.pending.drain(..length).collect();
-            let mut payload = vec![0; 1_400];
-            let bytes = self.encoder.encode(&samples, &mut payload);
-            payload.truncate(bytes);
+            let payload = self.encoded(&samples);
             let timestamp = self.said * u64::from(self.codec.clock_rate()) / u64::from(rate.hertz());
             self.said += length as u64;
-            if bytes > 0 {
+            if !payload.is_empty() {
                 packets.push((timestamp as u32, payload));
             }
         }
         packets
+    }
+
+    /// Opus has no frames of 30 and of 50 ms: such packets hold several of 10 ms (RFC 6716 §3.2.5, with a length for each but the last).
+    fn encoded(&mut self, samples: &[i16]) -> Vec<u8> {
+        let several = self.codec == Codec::Opus && [30, 50].contains(&self.ptime);
+        let frames = if several { self.ptime / 10 } else { 1 };
+        let mut coded: Vec<Vec<u8>> = Vec::new();
+        for frame in samples.chunks(samples.len() / frames) {
+            let mut payload = vec![0; 1_400];
+            let bytes = self.encoder.encode(frame, &mut payload);
+            payload.truncate(bytes);
+            coded.push(payload);
+        }
+        if !several {
+            return coded.concat();
+        }
+        // one head for all of them: frames of one configuration, which steady sound has
+        let mut packet = vec![coded[0][0] | 3, 0x80 | frames as u8];
+        assert!(coded.iter().all(|frame| frame[0] == coded[0][0]), "one configuration");
+        for frame in &coded[..frames - 1] {
+            let length = frame.len() - 1;
+            match length {
+                ..252 => packet.push(length as u8),
+                _ => packet.extend([252 + (length % 4) as u8, ((length - 252 - length % 4) / 4) as u8]),
+            }
+        }
+        coded.iter().for_each(|frame| packet.extend(&frame[1..]));
+        packet
     }
 }

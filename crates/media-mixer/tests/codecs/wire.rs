@@ -41,18 +41,22 @@ fn packets_have_the_length_that_was_agreed_in_every_codec() {
     }
 }
 
+/// Both ways: the phone sends packets of that length, and asks for such.
 #[test]
-fn packets_of_any_length_are_heard_in_every_codec() {
+fn packets_of_any_length_are_heard_in_every_codec_without_a_drop_out() {
     for codec in Codec::ALL {
-        for ptime in [10, 20, 40, 60] {
+        for ptime in [10, 20, 30, 40, 50, 60] {
             let mut people = People::new();
-            let a = people.add(1, codec, 700.0, "");
-            let b = people.add(2, Codec::Pcmu, 0.0, "");
+            let a = people.add(1, codec, 700.0, &format!("a=ptime:{ptime}\r\n"));
+            let b = people.add(2, Codec::Pcmu, 1_100.0, "");
             people.people.get_mut(&a).unwrap().ptime = ptime;
             people.meet();
             people.talk(150);
-            let level = people.level(b, 700.0, 1_500);
-            assert!((level + 13.3).abs() < 1.0, "{codec:?} {ptime}: {level}");
+            for (leg, hertz) in [(b, 700.0), (a, 1_100.0)] {
+                let level = people.level(leg, hertz, 1_500);
+                assert!((level + 13.3).abs() < 1.0, "{codec:?} {ptime}, {hertz} Hz: {level}");
+                assert_eq!(people.drop_outs(leg, 1_500), 0, "{codec:?} {ptime}, {hertz} Hz");
+            }
         }
     }
 }
