@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use baton_tests::hearing::{Talk, they_talk};
+use baton_tests::hearing::{Talk, they_talk, until_heard};
 use baton_tests::house::{ALICES_NUMBER, House, Setup, tones};
 use baton_tests::one_line::{JITTER, OneLine};
 use baton_tests::people::{Person, connect};
@@ -11,6 +11,9 @@ use baton_tests::raw::{RawAgent, response};
 use media_mixer::sdp::{Codec, Encryption, SrtpTerms};
 use media_mixer::srtp::Suite;
 use softphone::{Hold, LineState};
+
+/// The longest that anybody may be waited for after a change.
+const PATIENCE: Duration = Duration::from_secs(4);
 
 const PCMU: &[Codec] = &[Codec::Pcmu];
 
@@ -24,10 +27,18 @@ fn plain() -> SrtpTerms {
 }
 
 async fn cast(house: &House, alice: SrtpTerms, bob: SrtpTerms, customer: SrtpTerms) -> (Person, Person, Person) {
+    cast_in(house, [PCMU; 3], [alice, bob, customer]).await
+}
+
+async fn cast_in(
+    house: &House,
+    codecs: [&'static [Codec]; 3],
+    [alice, bob, customer]: [SrtpTerms; 3],
+) -> (Person, Person, Person) {
     (
-        house.agent_encrypting("alice", tones::ALICE, PCMU, alice).await,
-        house.agent_encrypting("bob", tones::BOB, PCMU, bob).await,
-        house.outside_encrypting("customer", tones::CUSTOMER, PCMU, customer).await,
+        house.agent_encrypting("alice", tones::ALICE, codecs[0], alice).await,
+        house.agent_encrypting("bob", tones::BOB, codecs[1], bob).await,
+        house.outside_encrypting("customer", tones::CUSTOMER, codecs[2], customer).await,
     )
 }
 
@@ -62,6 +73,36 @@ async fn a_plain_customer_is_handed_over_by_encrypted_phones() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn three_encrypted_phones_of_three_suites_hand_over() {
     hands_over(must(Suite::Sha80), must(Suite::Gcm256), must(Suite::Gcm128)).await;
+}
+
+/// Encoders with a memory behind the ciphers: each codec at each place once.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn encrypted_phones_of_opus_and_g722_hand_over() {
+    let (opus, g722): (&[Codec], &[Codec]) = (&[Codec::Opus], &[Codec::G722]);
+    for codecs in [[opus, g722, PCMU], [g722, PCMU, opus], [PCMU, opus, g722]] {
+        let house = House::open().await;
+        let terms = [must(Suite::Gcm128), must(Suite::Sha80), must(Suite::Gcm256)];
+        let people = cast_in(&house, codecs, terms).await;
+        let stage = OneLine::of_opus(house, people).await;
+        let his = stage.consults().await;
+        stage.ends_privacy(his);
+        stage.keys("*3");
+        for (ear, hertz) in [
+            (stage.customer.ear(stage.theirs), tones::BOB),
+            (stage.customer.ear(stage.theirs), tones::ALICE),
+            (stage.bob.ear(his), tones::CUSTOMER),
+            (stage.alice.ear(stage.hers), tones::CUSTOMER),
+        ] {
+            assert!(until_heard(&ear, hertz, PATIENCE).await, "{hertz} Hz after the merge");
+        }
+        stage.kept_private(his);
+        stage.alice.hangs_up(stage.hers);
+        for (ear, hertz) in [(stage.customer.ear(stage.theirs), tones::BOB), (stage.bob.ear(his), tones::CUSTOMER)] {
+            assert!(until_heard(&ear, hertz, PATIENCE).await, "{hertz} Hz after Alice has left");
+        }
+        stage.kept_private(his);
+        stage.bob_closes(his).await;
+    }
 }
 
 /// Law 3: what is under way from before the merge is in nobody's ear after it.

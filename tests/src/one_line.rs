@@ -79,6 +79,11 @@ impl OneLine {
         Self::between(house, people, f64::NEG_INFINITY).await
     }
 
+    /// Between people some of whom speak Opus.
+    pub async fn of_opus(house: House, people: (Person, Person, Person)) -> Self {
+        Self::between(house, people, OPUS_NOISE).await
+    }
+
     async fn between(house: House, (alice, bob, customer): (Person, Person, Person), noise: f64) -> Self {
         let since = Mark::now();
         let (theirs, hers) = connect(&customer, ALICES_NUMBER, &alice).await;
