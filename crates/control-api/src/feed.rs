@@ -31,6 +31,15 @@ pub(crate) struct Line {
     pub(crate) seq: u64,
     pub(crate) audience: Audience,
     pub(crate) json: Utf8Bytes,
+    /// The same as the operator is told it, where that differs.
+    pub(crate) for_operator: Option<Utf8Bytes>,
+}
+
+impl Line {
+    /// As an agent (`None`: the operator) is told it.
+    pub(crate) fn text(&self, who: Option<&AgentName>) -> &Utf8Bytes {
+        self.for_operator.as_ref().filter(|_| who.is_none()).unwrap_or(&self.json)
+    }
 }
 
 /// What subscribers receive.
@@ -212,8 +221,10 @@ impl Feed {
             let misses = mirror.misses(&told.event);
             (mirror.follow(told), misses, mirror.epoch())
         };
-        let json = serde_json::to_string(&EventMessage::of(told, epoch)).unwrap_or_default();
-        let line = Arc::new(Line { seq: told.seq, audience, json: json.into() });
+        let message = EventMessage::of(told, epoch);
+        let json = |message: &EventMessage| serde_json::to_string(message).unwrap_or_default().into();
+        let for_operator = message.for_operator(told).as_ref().map(json);
+        let line = Arc::new(Line { seq: told.seq, audience, json: json(&message), for_operator });
         {
             let mut ring = self.ring();
             if told.seq > ring.last + 1 {

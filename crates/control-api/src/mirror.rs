@@ -17,8 +17,6 @@ pub(crate) enum Audience {
     All,
     /// The operator, and these agents.
     Agents(BTreeSet<AgentName>),
-    /// These agents.
-    Only(BTreeSet<AgentName>),
 }
 
 impl Audience {
@@ -26,8 +24,7 @@ impl Audience {
     pub(crate) fn has(&self, who: Option<&AgentName>) -> bool {
         match (self, who) {
             (Self::All, _) | (Self::Agents(_), None) => true,
-            (Self::Only(_), None) => false,
-            (Self::Agents(agents) | Self::Only(agents), Some(who)) => agents.contains(who),
+            (Self::Agents(agents), Some(who)) => agents.contains(who),
         }
     }
 }
@@ -227,8 +224,7 @@ impl Mirror {
             Event::Reserved { agent, .. }
             | Event::ReservationAccepted { agent, .. }
             | Event::ReservationEnded { agent, .. } => Audience::Agents([agent.clone()].into()),
-            Event::TalkChanged { to, operator: true, .. } => Audience::Agents(to.clone()),
-            Event::TalkChanged { to, operator: false, .. } => Audience::Only(to.clone()),
+            Event::TalkChanged { to, .. } => Audience::Agents(to.clone()),
             Event::CallsJoined { call, joined } => {
                 Audience::Agents(self.in_call(*call).chain(self.knew(*joined)).collect())
             }

@@ -110,7 +110,7 @@ mod tests {
         add_rising(&mut sum, &frame);
         add_falling(&mut falling, &frame);
         for n in 0..FRAME_SAMPLES {
-            let up = 8_000 * n.min(40) as i16 / 40;
+            let up = 200 * n.min(40) as i16;
             assert_eq!((rising[n], sum[n]), (up, 100 + i32::from(up)), "sample {n}");
             assert_eq!(falling[n], 100 + if n < 40 { 8_000 - up } else { 0 }, "sample {n}");
         }

@@ -3,9 +3,12 @@
 use std::time::{Duration, Instant};
 
 use baton_tests::by_api::ByApi;
-use baton_tests::desk::{Desk, Events};
+use baton_tests::desk::{Desk, Events, id_of, person};
+use baton_tests::hearing::until;
+use baton_tests::house::tones;
 use baton_tests::people::SOON;
 use serde_json::{Value, json};
+use softphone::Voice;
 
 /// Collects events until one of this type; each number is one more than the one before.
 async fn until_type(events: &mut Events, last: &mut u64, kind: &str) -> Vec<Value> {
@@ -144,4 +147,52 @@ async fn talk_is_counted_while_it_goes_on_and_ends_with_the_call() {
     assert!(last - before <= most, "{last} after {before} in {most} s: it is counted once");
     api.stage.alice.is_let_go(api.stage.hers).await;
     api.stage.house.close().await;
+}
+
+/// Bob's talk in the consult is told to Alice and to Bob; that the customer speaks into the music is told to nobody until she hears him.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn talk_is_told_to_those_who_hear_it_and_to_nobody_else() {
+    let api = ByApi::open().await;
+    let his = api.consults().await;
+    let (stage, sheet) = (&api.stage, api.sheet().await);
+    let (bob, alice) = (id_of(&sheet, "bob"), id_of(&sheet, "alice"));
+    let customer = sheet["participants"].as_array().expect("people").iter().find(|one| one["role"] == "customer");
+    let customer = customer.expect("one")["id"].clone();
+    let mut events = api.desk.listens(None).await;
+    events.until("snapshot", |_| true).await;
+    // a tone that goes on is noise; a voice stands out of silence
+    let ear = stage.alice.ear(stage.hers);
+    stage.bob.phone.say(his, Voice::Silence);
+    stage.customer.phone.say(stage.theirs, Voice::Silence);
+    stage.alice_is_quiet();
+    let quiet = until(SOON, || ear.last(Duration::from_millis(300)).level(tones::BOB_TOO) < -60.0).await;
+    assert!(quiet, "Bob is still heard");
+    stage.customer.says(stage.theirs, tones::STRANGER);
+    stage.bob.says(his, tones::BOB_TOO);
+    let began = events.until("talk_changed", |event| event["talking"] == true).await;
+    assert_eq!((&began["participant"], &began["call"]), (&json!(bob), &json!(api.call)), "{began}");
+    let sheet = api.sheet().await;
+    assert_eq!(person(&sheet, "bob")["talking"], true, "{sheet}");
+    assert_eq!(person(&sheet, "alice")["talking"], false, "she is silent: {sheet}");
+    let talkers = |sheet: &Value| -> Vec<Value> {
+        let people = sheet["participants"].as_array().expect("people").iter();
+        people.filter(|one| one["talking"] == true).map(|one| one["id"].clone()).collect()
+    };
+    assert_eq!(talkers(&sheet), [json!(bob)], "nobody hears the customer: {sheet}");
+    api.steps("swap").await;
+    let mut told = Vec::new();
+    while told.len() < 2 {
+        told.push(events.until("talk_changed", |_| true).await);
+    }
+    let of = |who: &Value| told.iter().find(|event| event["participant"] == *who).map(|event| &event["talking"]);
+    assert_eq!((of(&json!(bob)), of(&customer)), (Some(&json!(false)), Some(&json!(true))), "{told:?}");
+    let sheet = api.desk.until_call(&api.call, |sheet| talkers(sheet) == [customer.clone()]).await;
+    assert!(!talkers(&sheet).contains(&json!(alice)));
+    let bobs = Desk::of(&stage.house, "bob").await.only_call().await;
+    assert_eq!(talkers(&bobs), Vec::<Value>::new(), "Bob is shown nobody: he hears nobody");
+    stage.ends_privacy_of_others(his);
+    api.steps("complete").await;
+    stage.alice.is_let_go(stage.hers).await;
+    stage.joined(his).await;
+    api.stage.bob_closes(his).await;
 }

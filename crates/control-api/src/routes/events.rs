@@ -213,7 +213,7 @@ impl Subscriber {
         if !line.audience.has(self.asking.agent()) {
             return Ok(());
         }
-        self.send(Message::Text(Utf8Bytes::clone(&line.json))).await
+        self.send(Message::Text(Utf8Bytes::clone(line.text(self.asking.agent())))).await
     }
 
     /// Nothing is asked over this connection: whoever tries is told so.

@@ -239,7 +239,7 @@ pub enum Event {
     /// Somebody's voice is louder or softer.
     VolumeChanged { call: String, participant: String, volume_db: i8 },
     /// Somebody whom you hear has begun to talk, or has stopped, or cannot be heard by you any more. The operator is told of everybody
-    /// whom somebody hears.
+    /// whom somebody hears, and may be told again that somebody talks when others begin or cease to hear them.
     TalkChanged { call: String, participant: String, talking: bool },
     /// A room was locked, or opened again.
     LockChanged { call: String, locked: bool },
@@ -250,6 +250,14 @@ pub enum Event {
 impl EventMessage {
     pub(crate) fn of(told: &Told, epoch: i64) -> Self {
         Self { seq: told.seq, at: super::time(told.at), event: Event::of(&told.event, epoch) }
+    }
+
+    /// The same for the operator, where that differs: somebody whom an agent does not hear any more talks on as long as anybody does.
+    pub(crate) fn for_operator(&self, told: &Told) -> Option<Self> {
+        let CoreEvent::TalkChanged { operator: false, .. } = &told.event else { return None };
+        let Event::TalkChanged { call, participant, talking: false } = &self.event else { return None };
+        let event = Event::TalkChanged { call: call.clone(), participant: participant.clone(), talking: true };
+        Some(Self { event, ..self.clone() })
     }
 }
 
