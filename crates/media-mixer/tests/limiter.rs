@@ -50,7 +50,7 @@ fn a_merge_of_two_loud_voices_is_never_cut_off_and_below_three_quarters_of_full_
     for (dbfs, most) in [(-12.0, 0.02), (-2.6, 0.02), (-1.0, 3.0), (0.0, 6.0), (3.0, 16.0), (6.0, 24.0)] {
         let sound = heard(16_384.0 * 10_f64.powf(dbfs / 20.0));
         let (distorted, peak) = (distortion(&sound), sound.iter().map(|sample| sample.unsigned_abs()).max().unwrap());
-        println!("sum of {dbfs:>5.1} dBFS: {distorted:.2} % distorted, peak {peak}");
+        eprintln!("sum of {dbfs:>5.1} dBFS: {distorted:.2} % distorted, peak {peak}");
         assert!(distorted < most, "{dbfs} dBFS: {distorted} %");
         assert!(peak < 32_000, "{dbfs} dBFS: at full scale");
     }

@@ -104,7 +104,8 @@ fn music_gives_way_while_a_place_is_told_and_comes_back_without_a_click() {
     let heard = house.heard(caller);
     let mut plain = vec![0; heard.len()];
     Music::builtin().read(MusicPosition(0), &mut plain);
-    assert!(heard[..before] == plain[..before], "the music alone");
+    // it rises from silence in the first 5 ms
+    assert!(heard[40..before] == plain[40..before], "the music alone");
     let prompt = pieces(&["position-number", "word-3", "position-queue"]);
     let factor = |from: usize, with: &[i16]| {
         let (mut own, mut all) = (0.0, 0.0);

@@ -190,7 +190,12 @@ fn a_cue_for_a_leg_that_hears_nothing_is_not_heard_later() {
     house.masks(CALL, vec![mask(b, 2)], vec![]);
     house.forget_heard();
     house.frames(100, &[(a, 1_000)]);
-    assert!(house.heard(b).iter().all(|sample| [0, 1_000].contains(sample)));
+    let heard = house.heard(b);
+    let whole = heard.iter().position(|sample| *sample == 1_000).unwrap();
+    let rise: Vec<i16> = (0..40).map(|n| 25 * n).collect();
+    assert_eq!(heard[whole - 40..whole], rise, "the voice rises within 5 ms");
+    let rest = heard[..whole - 40].iter().chain(&heard[whole..]);
+    assert!(rest.clone().all(|sample| [0, 1_000].contains(sample)), "and there is nothing else");
 }
 
 #[test]

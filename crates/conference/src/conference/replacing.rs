@@ -27,6 +27,8 @@ impl Call {
         let (who, was) = (leg.person, leg.clone());
         leg.keypad = None;
         leg.watch = Watch::default();
+        // the mixer says it of the new leg when it is so
+        leg.talks = false;
         leg.phone = Some(new.phone.clone());
         if broken!(ReplacedInMain) {
             leg.faces = Place::Main;

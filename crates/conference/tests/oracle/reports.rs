@@ -40,8 +40,8 @@ impl Oracle {
                     self.dies(*leg);
                 }
             }
-            Report::Talks { leg, talks: true } if self.legs.contains_key(leg) => _ = self.talk.legs.insert(*leg),
-            Report::Talks { leg, .. } => _ = self.talk.legs.remove(leg),
+            Report::Talks { leg, talks: true } => _ = self.talk.legs.insert(*leg),
+            Report::Talks { leg, talks: false } => _ = self.talk.legs.remove(leg),
             Report::Arrived { .. } | Report::Ringing { .. } | Report::Probed { .. } => {}
             Report::Replaced { leg, old, caller, direction } => {
                 self.replaced(*leg, *old, caller, *direction, outputs)?;

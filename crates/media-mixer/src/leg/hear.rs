@@ -380,6 +380,8 @@ impl Leg {
             frame.kind != Kind::Silence && !self.keys.sound_in(&frame, self.jitter.clock_rate()) && self.is_heard();
         if voice.speaks {
             self.level(frame.kind, listening, voice);
+        } else {
+            self.volume.settle();
         }
         self.keep_end(voice, now_us);
     }
