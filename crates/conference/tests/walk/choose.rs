@@ -250,9 +250,9 @@ impl Walk {
             }
             75..=79 => Report::Silent { leg },
             80..=89 => Report::Probed { leg, alive: self.random.chance(60) },
-            90 => Report::Ringing { leg },
-            91..=93 => Report::Talks { leg, talks: self.random.chance(70) },
-            94..=95 => Report::Answered { leg, direction: Direction::Both, phone: None },
+            90 => Report::Talks { leg, talks: !self.now.0.is_multiple_of(3) },
+            91..=92 => Report::Ringing { leg },
+            93..=95 => Report::Answered { leg, direction: Direction::Both, phone: None },
             96 => Report::Failed { leg, status: 503 },
             _ => return self.both_lines(&seen),
         };
