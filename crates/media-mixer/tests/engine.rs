@@ -469,3 +469,28 @@ fn a_call_comes_to_tick_soon_after_its_talkers_packets_arrive() {
         assert!(waits <= 8_000, "shifted by {shift} slots: {waits} us");
     }
 }
+
+#[test]
+fn a_call_ticks_no_earlier_than_the_packets_of_whoever_spoke_up_meanwhile_allow() {
+    for later_us in (0..20_000).step_by(2_000) {
+        let mut house = House::new(&settings());
+        let (a, b) = (house.phone(1, Codec::L16), house.phone(2, Codec::L16));
+        house.masks(CALL, vec![mask(a, 1), held(mask(b, 2))], vec![]);
+        // loud, so that the call, which finds out by whom it could tick earlier every two seconds, finds no pause to do it in
+        both_say(&mut house, [a, b], 110, 9_000, later_us);
+        house.masks(CALL, vec![mask(b, 2)], vec![]);
+        both_say(&mut house, [a, b], 50, 9_000, later_us);
+        let concealed = |house: &House| house.mixer.leg_stats(b).unwrap().jitter.concealed;
+        let before = concealed(&house);
+        both_say(&mut house, [a, b], 80, 5, later_us);
+        assert_eq!(concealed(&house), before, "packets {later_us} us later than the other's come too late for a while");
+    }
+}
+
+fn both_say(house: &mut House, [a, b]: [LegId; 2], frames: u32, sample: i16, later_us: u64) {
+    for _ in 0..frames {
+        house.say(a, &[sample; FRAME_SAMPLES], 0);
+        house.say(b, &[sample; FRAME_SAMPLES], later_us);
+        (0..10).for_each(|_| house.slot());
+    }
+}

@@ -190,13 +190,15 @@ impl Call {
         }
     }
 
-    /// By how many slots the call may tick earlier from now on: nobody speaks in this tick, so nobody hears the shift.
-    pub(crate) fn take_shift(&mut self, bridge: &mut Bridge) -> Option<usize> {
+    /// By how many slots the call may tick earlier from now on: nobody speaks in this tick, so nobody hears the shift. Who speaks
+    /// since it was found out may have nothing to spare.
+    pub(crate) fn take_shift(&mut self, legs: &[Option<Box<Leg>>], bridge: &mut Bridge) -> Option<usize> {
         let quiet = |index: usize| bridge.voice(index).is_quiet();
         if self.earlier == 0 || !(0..self.seats.len()).all(quiet) {
             return None;
         }
-        Some(std::mem::take(&mut self.earlier))
+        let found = std::mem::take(&mut self.earlier);
+        Some(found.min(self.slack_slots(legs))).filter(|slots| *slots > 0)
     }
 
     /// What all who speak can spare; nothing if it is hardly worth it.

@@ -153,7 +153,7 @@ impl Worker {
         call.due_us = due_us + TICK_US;
         call.tick(now_us, &mut self.legs, &mut self.scratch, &self.shared, &mut self.voicebox);
         self.counters.add(&self.counters.ticks, 1);
-        if let Some(slots) = call.take_shift(&mut self.scratch.bridge) {
+        if let Some(slots) = call.take_shift(&self.legs, &mut self.scratch.bridge) {
             self.wheel.remove(slot, call.wheel);
             call.wheel = (call.wheel + SLOTS - slots) % SLOTS;
             call.due_us -= slots as u64 * SLOT_US;
